@@ -1,0 +1,120 @@
+"""Who answers: the protocol between the engine and any model.
+
+A backend turns requests into raw text and, where it can, into probabilities of option letters. It
+does not parse, judge, retry or store. What it can do is probed and told, never assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+from unswayed.conditions import Prompt
+
+Prefill = Literal["continues", "restarts", "rejected"]
+Letters = Literal["exact", "top-k", "none"]
+Finish = Literal["stop", "length", "refused", "error"]
+
+STOP = ("</answer>",)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn. Every field is part of a trial's key."""
+
+    temperature: float = 0.0
+    """0: greedy."""
+    top_p: float = 1.0
+    max_tokens: int = 1024
+    stop: tuple[str, ...] = STOP
+    """The text ends with the first of these, which is kept in the text."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing to ask."""
+
+    prompt: Prompt
+    sampling: Sampling
+    seed: int = 0
+    """Seeds the draw of this one generation, independently of what else is in the batch."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What came back."""
+
+    text: str
+    """The continuation byte for byte, without the prefill."""
+    finish: Finish
+    prompt_tokens: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    attempts: int = 1
+    error: str | None = None
+    """In words, where `finish` is `error`."""
+
+
+@dataclass(frozen=True)
+class LetterScores:
+    """Probability of each option letter as the next token."""
+
+    p: tuple[float, ...]
+    """P(letter), *not* normalised, summed over the spellings "A", " A", "(A" and " (A"."""
+
+    @property
+    def outside(self) -> float:
+        """Probability mass on anything else."""
+        return max(0.0, 1.0 - sum(self.p))
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model endpoint was seen to do."""
+
+    prefill: Prefill
+    letters: Letters
+    images: bool = True
+    seeded: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Backend(Protocol):
+    """Anything that answers.
+
+    ``generate`` and ``score_letters`` take up to ``chunk`` items and return one result each, in
+    order. A failure of one item is a `Generation` with ``finish="error"``; only a failure that
+    concerns all of them is raised, as `BackendError`.
+
+    >>> class Yes:
+    ...     name, revision, chunk, concurrency = "yes", "1", 8, 1
+    ...     async def capabilities(self): return Capabilities("continues", "none")
+    ...     async def generate(self, requests):
+    ...         return [Generation("<think>.</think><answer>(A)</answer>", "stop") for _ in requests]
+    ...     async def score_letters(self, prompts): return [None for _ in prompts]
+    ...     async def close(self): pass
+    """
+
+    name: str
+    revision: str
+    """Which weights: a commit, a file hash, a server's own word; empty if unknown."""
+    chunk: int
+    """How many requests it likes to get at once (an in-process model batches them)."""
+    concurrency: int
+    """How many calls may be open at once."""
+
+    async def capabilities(self) -> Capabilities: ...
+
+    async def generate(self, requests: Sequence[Request]) -> list[Generation]: ...
+
+    async def score_letters(self, prompts: Sequence[Prompt]) -> list[LetterScores | None]:
+        """Letter probabilities right after each prompt's prefill, which ends in the opened answer tag."""
+        ...
+
+    async def close(self) -> None: ...

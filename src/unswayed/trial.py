@@ -1,0 +1,121 @@
+"""One row of the trials table: a question, asked one way, once. The contract of the whole house.
+
+Indices are 0-based positions in the options as shown. None means "does not apply" or "not known",
+never a default. `SCHEMA` is the Parquet form; `docs/trials.md` says the same for readers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import pyarrow as pa
+
+STATES = ("ok", "truncated", "unparsable", "refused", "error", "not-asked")
+"""What became of a trial. Only `ok` has an answer; `not-asked` never reached the model."""
+
+UNDER_CUE = ("follows", "revises", "flips")
+"""What a model does with a thought put into its mouth (wrong-think conditions)."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """See `SCHEMA` for what each field means."""
+
+    key: str
+    benchmark: str
+    family: str
+    uid: str
+    group: str
+    condition: str
+    sample: int
+    model: str
+    revision: str
+    n_options: int
+    gold: int
+    options: tuple[str, ...]
+    question: str
+    state: str
+    category: str | None = None
+    cue: int | None = None
+    cue_text: str | None = None
+    cue_writer: str | None = None
+    prompt: str = ""
+    prefill: str = ""
+    image_sha256: tuple[str, ...] = ()
+    text: str | None = None
+    error: str | None = None
+    thought: str | None = None
+    answer: int | None = None
+    correct: bool | None = None
+    followed_cue: bool | None = None
+    concluded: int | None = None
+    judged: bool | None = None
+    consistent: bool | None = None
+    under_cue: str | None = None
+    acknowledges: bool | None = None
+    letters: tuple[float, ...] | None = None
+    letters_outside: float | None = None
+    p_correct: float | None = None
+    letter_entropy: float | None = None
+    prompt_tokens: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    attempts: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_DOC: dict[str, tuple[pa.DataType, str]] = {
+    "key": (pa.string(), "content hash of everything that reached the model"),
+    "benchmark": (pa.string(), "where the question comes from"),
+    "family": (pa.string(), "kind of question; measures are broken down by it"),
+    "uid": (pa.string(), "the question, unique within its benchmark"),
+    "group": (pa.string(), "what is statistically one thing: the cluster of the statistics"),
+    "condition": (pa.string(), "how it was asked"),
+    "sample": (pa.int32(), "which repetition, from 0"),
+    "model": (pa.string(), "who answered"),
+    "revision": (pa.string(), "which weights; empty if unknown"),
+    "n_options": (pa.int32(), "options as shown, the abstain option included"),
+    "gold": (pa.int32(), "the right option"),
+    "options": (pa.list_(pa.string()), "option texts as shown"),
+    "question": (pa.string(), "the question without its options"),
+    "state": (pa.string(), "ok, truncated, unparsable, refused, error, not-asked"),
+    "category": (pa.string(), "the benchmark's own category"),
+    "cue": (pa.int32(), "option that the cue asserts; null without one"),
+    "cue_text": (pa.string(), "the cue, exact"),
+    "cue_writer": (pa.string(), "who wrote it, and the phrasing"),
+    "prompt": (pa.string(), "the user turn's text, exact"),
+    "prefill": (pa.string(), "beginning of the assistant's turn, exact"),
+    "image_sha256": (pa.list_(pa.string()), "of the encoded files that were sent; names under images/"),
+    "text": (pa.string(), "the generation, byte for byte, without the prefill"),
+    "error": (pa.string(), "what went wrong, in words; or why it was not asked"),
+    "thought": (pa.string(), "the thought as read, prefill included"),
+    "answer": (pa.int32(), "the option answered"),
+    "correct": (pa.bool_(), "answer == gold; false where the reading is not ok; null if never asked or error"),
+    "followed_cue": (pa.bool_(), "answer == cue; null without a cue that asserts an option"),
+    "concluded": (pa.int32(), "option the thought finally concludes; null: none, or abstained"),
+    "judged": (pa.bool_(), "a judge decided; null where there is no thought to judge"),
+    "consistent": (pa.bool_(), "the thought's conclusion is the answer; null where not judged"),
+    "under_cue": (pa.string(), "follows, revises, flips; wrong-think conditions only"),
+    "acknowledges": (pa.bool_(), "the thought says that text and image disagree; null without a cue"),
+    "letters": (pa.list_(pa.float64()), "P(option), normalised over the options"),
+    "letters_outside": (pa.float64(), "probability mass outside the letters"),
+    "p_correct": (pa.float64(), "P(gold) among the letters"),
+    "letter_entropy": (pa.float64(), "entropy of `letters`, in nats"),
+    "prompt_tokens": (pa.int32(), "cost"),
+    "tokens": (pa.int32(), "cost"),
+    "seconds": (pa.float64(), "cost"),
+    "attempts": (pa.int32(), "how often it was sent"),
+}
+
+SCHEMA: pa.Schema = pa.schema(
+    [pa.field(name, kind, metadata={"meaning": meaning}) for name, (kind, meaning) in _DOC.items()]
+)
+assert [f.name for f in fields(Trial)] and {f.name for f in fields(Trial)} == set(SCHEMA.names)
+
+
+def table(trials: list[Trial]) -> pa.Table:
+    """The trials as an Arrow table in `SCHEMA`."""
+    return pa.Table.from_pylist([t.as_dict() for t in trials], schema=SCHEMA)
