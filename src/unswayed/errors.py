@@ -34,4 +34,8 @@ class MissingExtra(UnswayedError, ImportError):
 
 
 class BackendError(UnswayedError, RuntimeError):
-    """A model could not be asked; transient ones are retried by the engine."""
+    """A model could not be asked; `transient` ones are retried by the engine."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient

@@ -93,7 +93,10 @@ _DOC: dict[str, tuple[pa.DataType, str]] = {
     "error": (pa.string(), "what went wrong, in words; or why it was not asked"),
     "thought": (pa.string(), "the thought as read, prefill included"),
     "answer": (pa.int32(), "the option answered"),
-    "correct": (pa.bool_(), "answer == gold; false where the reading is not ok; null if never asked or error"),
+    "correct": (
+        pa.bool_(),
+        "answer == gold; false where the reading is not ok; null if never asked or error",
+    ),
     "followed_cue": (pa.bool_(), "answer == cue; null without a cue that asserts an option"),
     "concluded": (pa.int32(), "option the thought finally concludes; null: none, or abstained"),
     "judged": (pa.bool_(), "a judge decided; null where there is no thought to judge"),
@@ -113,7 +116,7 @@ _DOC: dict[str, tuple[pa.DataType, str]] = {
 SCHEMA: pa.Schema = pa.schema(
     [pa.field(name, kind, metadata={"meaning": meaning}) for name, (kind, meaning) in _DOC.items()]
 )
-assert [f.name for f in fields(Trial)] and {f.name for f in fields(Trial)} == set(SCHEMA.names)
+assert {f.name for f in fields(Trial)} == set(SCHEMA.names)
 
 
 def table(trials: list[Trial]) -> pa.Table:

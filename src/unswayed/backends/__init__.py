@@ -1,0 +1,45 @@
+"""Who answers. `open_backend` turns what a user writes into a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unswayed.errors import BadInput
+
+if TYPE_CHECKING:
+    from unswayed.backends.base import Backend
+    from unswayed.question import Question
+
+MODELS = {
+    "pebble": "the bundled VLM: small enough for any laptop, sees drawn scenes only",
+    "PATH or ORG/NAME": "any image-text-to-text model that transformers loads (extra: local)",
+    "scripted:NAME": "a planted respondent of known behaviour, e.g. scripted:caption-follower:p=0.5",
+}
+
+
+def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) -> Backend:
+    """The backend that `spec` names: `pebble`, a folder or hub id, or `scripted:…`.
+
+    `options` (device, dtype, batch_size, revision) go to in-process models; planted respondents are
+    bound to the `questions`, whose answers they know. Raises `BadInput` if there is none such.
+    """
+    if spec.startswith("scripted:"):
+        from unswayed.backends import scripted
+
+        respondent = scripted.make(spec)
+        respondent.bind(questions)
+        return respondent
+    from unswayed.backends.local import TransformersBackend
+
+    if spec == "pebble":
+        from unswayed.pebble import weights
+
+        return TransformersBackend(str(weights()), name="pebble", **options)
+    if not Path(spec).exists() and (spec.count("/") != 1 or spec.startswith((".", "/", "~"))):
+        raise BadInput(
+            f"no model called {spec!r}: give 'pebble', the folder of a model, a hub id such as "
+            "Qwen/Qwen2.5-VL-7B-Instruct, or scripted:NAME"
+        )
+    return TransformersBackend(spec, **options)

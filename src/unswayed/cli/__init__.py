@@ -1,0 +1,42 @@
+"""The command line: one module a command, and one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from unswayed.cli import audit, compare, listing, pebble, report
+from unswayed.cli.show import complain
+from unswayed.errors import UnswayedError
+
+app = typer.Typer(
+    name="unswayed",
+    help="Does a vision-language model that thinks aloud hold its ground?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("audit")(audit.command)
+app.command("report")(report.command)
+app.command("compare")(compare.command)
+app.command("conditions")(listing.conditions)
+app.command("benchmarks")(listing.benchmarks)
+app.command("models")(listing.models)
+app.add_typer(pebble.app, name="pebble")
+
+
+def main() -> None:
+    """Entry point. 0: done; 2: the input is wrong, one sentence says how; 130: interrupted."""
+    try:
+        app()
+    except UnswayedError as error:
+        complain(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,41 @@
+# Two commands on a fresh machine: `make audit` and `make test`. Each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+# Threads that spin while they wait slow a small model on few cores many times over.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: audit test check bench clean
+.DEFAULT_GOAL := audit
+
+audit: $(VENV)/.local  ## audit the bundled model on drawn scenes under every text condition
+	$(BIN)/unswayed audit pebble --benchmark scenes --limit 512 --seed 0 --out runs/pebble-scenes
+
+test: $(VENV)/.dev  ## everything that must pass before a change lands
+	$(MAKE) check
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.dev  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev  ## speed, as ratios or figures against stated targets
+	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and by exact version: a looser range would fetch the newest build with all of CUDA.
+$(VENV)/.local: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q "$(TORCH)"
+	$(BIN)/python -m pip install -q -e ".[local]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.local
+	$(BIN)/python -m pip install -q -e ".[local,dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info src/*.egg-info

@@ -1,0 +1,152 @@
+"""Where the thought and the answer stand in a generation: tags only, no meaning.
+
+Decided here:
+
+* Tags are `<think>` (also `<thinking>`) and `<answer>`, in any case, with blanks inside, in
+  full-width brackets or in ◁ ▷.
+* What stands in a *closed* thought is thought, whatever tags it holds. A thought that is never
+  closed ends at the first answer tag in it, or else at the end.
+* A thought opened twice is one thought. A `</think>` that closes nothing ends a thought that began
+  at the start (the chat template opened it), or prolongs the thought before it; after an answer it
+  means nothing.
+* Several thoughts are one, joined by a line break. Text before, between and after that no tag
+  marks is no thought.
+* An answer block ends at the next tag of any kind, or at the end of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from unswayed.answers.match import fold
+
+_TAG = re.compile(r"<[\s/]{0,4}(think(?:ing)?|answer)\s{0,4}>", re.IGNORECASE)
+_THINK = re.compile(r"<[\s/]{0,4}think(?:ing)?\s{0,4}>", re.IGNORECASE)
+_CUT_TAG = re.compile(r"</?(?:t(?:h(?:i(?:n(?:k)?)?)?)?|a(?:n(?:s(?:w(?:e(?:r)?)?)?)?)?)?\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Tag:
+    think: bool
+    closing: bool
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """One answer block; character positions in the text."""
+
+    tag: int
+    """Where the opening tag begins (or the content, where only the closing tag is there)."""
+    start: int
+    end: int
+    closed: bool
+    """Another tag follows the content."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything stands in one text."""
+
+    text: str
+    thoughts: tuple[tuple[int, int], ...]
+    """Content of each thought, from and to."""
+    open_thought: bool
+    """The last thought runs to the end of the text, unclosed."""
+    blocks: tuple[Block, ...]
+    """Answer blocks outside the thoughts, in order."""
+    tail: int
+    """Where the text after the last closed thought begins; 0 without one."""
+
+    @property
+    def thought(self) -> str | None:
+        """The whole thought without tags and outer blanks; None where nothing marks one."""
+        if not self.thoughts:
+            return None
+        parts = []
+        for start, end in self.thoughts:
+            at = start
+            for tag in _THINK.finditer(fold(self.text[start:end])):
+                parts.append(self.text[at : start + tag.start()])
+                at = start + tag.end()
+            parts.append(self.text[at:end])
+        return "\n".join(stripped for part in parts if (stripped := part.strip()))
+
+    @property
+    def outside(self) -> str:
+        """What no tag marks: the text after the last thought, or before the first if that is blank.
+
+        Empty while a thought is open. Tags are blanked.
+        """
+        if self.open_thought:
+            return ""
+        after = _TAG.sub(" ", fold(self.text[self.tail :]))
+        if after.strip() or not self.thoughts:
+            return after
+        return _TAG.sub(" ", fold(self.text[: self.thoughts[0][0]]))
+
+
+def without_cut_tag(text: str) -> str:
+    """`text` without the beginning of a tag at its very end, where a generation was cut off."""
+    return text[: -len(cut.group())] if (cut := _CUT_TAG.search(text[-12:])) else text
+
+
+def layout(text: str) -> Layout:
+    """Find thoughts and answer blocks in prefill and generation, joined. Linear in time."""
+    folded = fold(text)
+    tags = [_Tag(hit[1][0] in "tT", "/" in hit[0], hit.start(), hit.end()) for hit in _TAG.finditer(folded)]
+    thoughts, open_thought, tail = _thoughts(text, tags)
+    return Layout(text, tuple(thoughts), open_thought, tuple(_blocks(text, tags, thoughts, tail)), tail)
+
+
+def _thoughts(text: str, tags: list[_Tag]) -> tuple[list[tuple[int, int]], bool, int]:
+    found: list[tuple[int, int]] = []
+    opened: int | None = None
+    answer_in_open: int | None = None
+    answered = False
+    tail = 0
+    for tag in tags:
+        if not tag.think:
+            if opened is None:
+                answered = True
+            elif answer_in_open is None and not tag.closing:
+                answer_in_open = tag.start
+        elif not tag.closing:
+            if opened is not None and answer_in_open is not None:
+                found.append((opened, answer_in_open))
+                opened, answered = None, True
+            if opened is None:
+                opened, answer_in_open = tag.end, None
+        elif opened is not None:
+            found.append((opened, tag.start))
+            opened, tail, answered = None, tag.end, False
+        elif not answered:
+            if found:
+                found[-1] = (found[-1][0], tag.start)
+            else:
+                found.append((0, tag.start))
+            tail = tag.end
+    if opened is None:
+        return found, False, tail
+    if answer_in_open is not None:
+        return [*found, (opened, answer_in_open)], False, answer_in_open
+    return [*found, (opened, len(text))], True, tail
+
+
+def _blocks(text: str, tags: list[_Tag], thoughts: list[tuple[int, int]], tail: int) -> list[Block]:
+    blocks: list[Block] = []
+    inside = iter([*thoughts, (len(text) + 1, len(text) + 1)])
+    begin, end = next(inside)
+    for n, tag in enumerate(tags):
+        while tag.start >= end:
+            begin, end = next(inside)
+        if tag.think or begin <= tag.start:
+            continue
+        if not tag.closing:
+            last = n + 1 == len(tags)
+            blocks.append(Block(tag.start, tag.end, len(text) if last else tags[n + 1].start, not last))
+        elif not blocks and (n == 0 or tags[n - 1].think):  # only its closing tag was written
+            blocks.append(Block(tail, tail, tag.start, True))
+    return blocks

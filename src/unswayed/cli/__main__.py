@@ -1,0 +1,5 @@
+"""``python -m unswayed.cli``."""
+
+from unswayed.cli import main
+
+main()

@@ -1,0 +1,156 @@
+"""``unswayed audit``: ask a model under several conditions, record, measure, report."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from unswayed import conditions
+from unswayed.audit import Run
+from unswayed.audit import audit as run_audit
+from unswayed.backends import open_backend
+from unswayed.backends.base import Backend, Sampling
+from unswayed.benchmarks import registry
+from unswayed.cli import show
+from unswayed.cli.report import write_report
+from unswayed.errors import BadInput
+
+EPILOG = """[bold]Examples[/]
+
+  unswayed audit pebble
+
+  unswayed audit pebble --benchmark scenes --limit 512 --conditions base,wrong-caption,wrong-think
+
+  unswayed audit Qwen/Qwen2.5-VL-7B-Instruct --benchmark MMBench_DEV_EN.tsv --limit 300
+
+  unswayed audit scripted:caption-follower:p=0.4 --out runs/planted
+"""
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="pebble, a model's folder or hub id, or scripted:NAME")],
+    benchmark: Annotated[
+        str, typer.Option("--benchmark", "-b", help="a name from `unswayed benchmarks`, or a .tsv file")
+    ] = "scenes",
+    data: Annotated[
+        Path | None, typer.Option(help="the benchmark's file, or the folder that holds it")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="which split; scenes has train, dev and test")] = None,
+    limit: Annotated[int | None, typer.Option(help="how many questions; default: all (scenes: 512)")] = None,
+    wanted: Annotated[
+        str, typer.Option("--conditions", "-c", help="names with commas between, or 'all'")
+    ] = "all",
+    seed: Annotated[int, typer.Option(help="draws questions, wrong options, phrasings and samples")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="run folder; resumed if it exists")] = None,
+    samples: Annotated[
+        int, typer.Option(help="how often each is asked; more than 1 needs a temperature")
+    ] = 1,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="of a generation")] = 1024,
+    letters: Annotated[bool, typer.Option(help="measure letter probabilities")] = True,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16")] = "auto",
+    batch_size: Annotated[str, typer.Option(help="auto, or a number")] = "auto",
+    revision: Annotated[str | None, typer.Option(help="commit or tag of a hub model")] = None,
+) -> None:
+    """Ask MODEL the same questions plainly and under misleading text; print the table, write the report."""
+    names = parse_conditions(wanted)
+    sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
+    questions = registry.load(benchmark, split=split, limit=limit, seed=seed, data=data)
+    for row in questions.skipped[:5]:
+        show.err.print(f"[yellow]left out[/] {escape(str(row))}", highlight=False)
+    if len(questions.skipped) > 5:
+        show.err.print(f"[yellow]left out[/] {len(questions.skipped) - 5} more rows", highlight=False)
+    options: dict[str, Any] = {}
+    if not model.startswith("scripted:"):
+        options = {
+            "device": device,
+            "dtype": dtype,
+            "batch_size": parse_batch(batch_size),
+            "revision": revision,
+        }
+    backend = open_backend(model, questions, **options)
+    folder = out or Path("runs") / f"{slug(backend.name)}-{slug(questions.name)}"
+    about = {
+        "benchmark": questions.name,
+        "version": questions.version,
+        "split": split or "",
+        "limit": limit,
+        "questions": len(questions),
+        "left_out": len(questions.skipped),
+    }
+    run = _ask(backend, questions, names, sampling, samples, letters, seed, folder, about)
+    summary = run.summary()
+    show.out.print(show.table(summary))
+    page = write_report(run, summary)
+    show.out.print(f"\nreport: [bold]{page}[/]", highlight=False, soft_wrap=True)
+
+
+def _ask(
+    backend: Backend,
+    questions: registry.Questions,
+    names: list[str],
+    sampling: Sampling,
+    samples: int,
+    letters: bool,
+    seed: int,
+    folder: Path,
+    about: dict[str, Any],
+) -> Run:
+    async def go() -> Run:
+        try:
+            with show.bar() as progress:
+                return await run_audit(
+                    backend,
+                    questions,
+                    names,
+                    sampling=sampling,
+                    samples=samples,
+                    letters=letters,
+                    seed=seed,
+                    store=folder,
+                    about=about,
+                    progress=progress,
+                )
+        finally:
+            await backend.close()
+
+    try:
+        return asyncio.run(go())
+    except KeyboardInterrupt:
+        show.err.print(
+            f"\ninterrupted; what was answered is kept in {folder}. To go on, run the same command again.",
+            highlight=False,
+        )
+        raise typer.Exit(130) from None
+
+
+def parse_conditions(text: str) -> list[str]:
+    """Condition names from ``a,b`` or ``all``. Raises `BadInput` for one that does not exist."""
+    if text.strip() == "all":
+        return list(conditions.CONDITIONS)
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [conditions.condition(name).name for name in names]
+
+
+def parse_batch(text: str) -> int | str:
+    """``auto`` or a positive number. Raises `BadInput` for anything else."""
+    if text == "auto":
+        return text
+    if not text.isdigit() or int(text) < 1:
+        raise BadInput(f"--batch-size is {text!r}; give 'auto' or a positive number")
+    return int(text)
+
+
+def slug(text: str) -> str:
+    """A safe piece of a file name."""
+    return re.sub(r"[^A-Za-z0-9.=_-]+", "-", text).strip("-.") or "model"
+
+
+command.__doc__ = (command.__doc__ or "") + "\n\n" + EPILOG

@@ -1,0 +1,283 @@
+"""Asks: planned trials flow through backend, reading, letters and judge into a sink.
+
+Chunks flow independently; there is no point at which all wait for the slowest. At most
+``2 × concurrency + 1`` chunks exist at once, so memory does not grow with the run. What is
+transient is asked again with growing, jittered pauses; what is not stops the run, after the calls
+that are already open have come back and were stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
+
+from unswayed.answers.letters import letter_prefill, measure
+from unswayed.answers.reading import Reading, read
+from unswayed.backends.base import Backend, Generation, LetterScores
+from unswayed.errors import BackendError, RunChanged
+from unswayed.judges.base import Case, Judge, Verdict
+from unswayed.keys import identity
+from unswayed.plans import Plan
+from unswayed.rows import row
+from unswayed.store import Row
+from unswayed.store.tables import clean
+
+T = TypeVar("T")
+Progress = Callable[[int, int | None, str], None]
+"""Called with trials done, trials in all (None: not known), and a note (often empty)."""
+
+_UNASKED = 256  # rows that reach no model are stored at least this often
+_GRACE = 30.0  # seconds that an interrupted run gives chunks that are already paid for
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often and how patiently a transient failure is met."""
+
+    attempts: int = 4
+    """In all, the first one included."""
+    first: float = 0.5
+    """Seconds before the second attempt; doubled before each further one."""
+    ceiling: float = 30.0
+
+    def wait(self, attempt: int) -> float:
+        """Seconds to wait after `attempt` (from 1): half of the pause is left to chance."""
+        pause: float = min(self.ceiling, self.first * 2 ** (attempt - 1))
+        return pause * random.uniform(0.5, 1.0)
+
+
+class Sink(Protocol):
+    """Where trials go: a run folder, or memory."""
+
+    def stored(self, identity: str) -> str | None: ...
+    def add(self, rows: list[Row]) -> None: ...
+    def picture(self, sha256: str, data: bytes) -> None: ...
+
+
+class Engine:
+    """One pass over planned trials. Holds no state beyond the pass."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        sink: Sink,
+        judge: Judge,
+        *,
+        letters: bool,
+        retry: Retry,
+        progress: Progress | None = None,
+        total: int | None = None,
+    ) -> None:
+        self._backend = backend
+        self._sink = sink
+        self._judge = judge
+        self._letters = letters
+        self._retry = retry
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._calls = asyncio.Semaphore(backend.concurrency)
+        self._stop = asyncio.Event()
+        self._paid: set[asyncio.Task[Any] | None] = set()
+
+    async def run(self, plans: Iterable[list[Plan]]) -> None:
+        """Ask all that is not in the sink yet.
+
+        Raises `BackendError` for a failure that is not transient, `RunChanged` when a stored trial
+        was asked with other content. When cancelled, stores what is already paid for.
+        """
+        open_chunks: set[asyncio.Task[None]] = set()
+        try:
+            for chunk in self._chunks(plans):
+                open_chunks.add(asyncio.create_task(self._chunk(chunk)))
+                await asyncio.sleep(0)
+                while len(open_chunks) > 2 * self._backend.concurrency:
+                    open_chunks = await _some(open_chunks)
+            while open_chunks:
+                open_chunks = await _some(open_chunks)
+        except BaseException as error:
+            self._stop.set()
+            await self._settle(open_chunks, cancelled=isinstance(error, asyncio.CancelledError))
+            raise
+
+    async def _settle(self, chunks: set[asyncio.Task[None]], cancelled: bool) -> None:
+        """Let open chunks come to their end. When cancelled, only those with answers, and not for long."""
+        for task in chunks if cancelled else ():
+            if task not in self._paid:
+                task.cancel()
+        if chunks:
+            await asyncio.wait(chunks, timeout=_GRACE if cancelled else None)
+        for task in chunks:
+            task.cancel()
+        await asyncio.gather(*chunks, return_exceptions=True)
+
+    def _chunks(self, plans: Iterable[list[Plan]]) -> Iterator[list[Plan]]:
+        chunk: list[Plan] = []
+        asked = 0
+        for plan in (plan for question in plans for plan in question):
+            if self._known(plan):
+                self._done += 1
+                if self._done % 1000 == 0:
+                    self._report("stored before")
+                continue
+            chunk.append(plan)
+            asked += plan.request is not None
+            if asked == self._backend.chunk or len(chunk) == max(_UNASKED, self._backend.chunk):
+                yield chunk
+                chunk, asked = [], 0
+        if chunk:
+            yield chunk
+
+    def _known(self, plan: Plan) -> bool:
+        q, how = plan.question, plan.condition.name
+        key = self._sink.stored(identity(q.benchmark, q.uid, how, plan.at[2]))
+        if key is None or key == plan.key:
+            return key is not None
+        raise RunChanged(
+            f"{q.benchmark} question {q.uid!r} under {how} was asked before with other content (question, "
+            "pictures, cues or model changed); choose another folder or undo the change"
+        )
+
+    async def _chunk(self, plans: list[Plan]) -> None:
+        asked = [plan for plan in plans if plan.request is not None]
+        generations = await self._generate(asked)
+        self._paid.add(asyncio.current_task())
+        try:
+            readings = [_read(plan, g) for plan, g in zip(asked, generations, strict=True)]
+            scores, no_scores = await self._score(asked, generations, readings)
+            verdicts, no_verdicts = await self._judged(asked, readings)
+            trouble = "; ".join(filter(None, (no_scores, no_verdicts))) or None
+            rows = [self._row(plan) for plan in plans if plan.request is None]
+            for plan, g, r, s, v in zip(asked, generations, readings, scores, verdicts, strict=True):
+                letters = None if s is None else measure(s, plan.question.gold)
+                rows.append(self._row(plan, g, r, letters, v, None if r is None else trouble))
+            for plan in asked:
+                assert plan.request is not None
+                for sha, data in zip(plan.image_sha256, plan.request.prompt.images, strict=True):
+                    self._sink.picture(sha, data)
+            self._sink.add(rows)
+            self._done += len(rows)
+            self._report("")
+        finally:
+            self._paid.discard(asyncio.current_task())
+
+    def _row(self, plan: Plan, *told: Any) -> Row:
+        return Row(plan.at, row(plan, self._backend.name, self._backend.revision, *told))
+
+    async def _generate(self, asked: list[Plan]) -> list[Generation]:
+        """One generation a plan, failures as generations with ``finish="error"``."""
+        requests = [plan.request for plan in asked if plan.request is not None]
+        if not requests:
+            return []
+        found, attempts = await self._call(
+            lambda: self._backend.generate(requests), len(requests), self._calls
+        )
+        if isinstance(found, str):
+            return [Generation("", "error", attempts=attempts, error=found) for _ in requests]
+        more = attempts - 1
+        # No table can hold lone surrogates; they become U+FFFD at the door, so that reading, judge
+        # and table see one text.
+        return [
+            g if not more and _sound(g.text) else replace(g, text=clean(g.text), attempts=g.attempts + more)
+            for g in found
+        ]
+
+    async def _score(
+        self, asked: list[Plan], generations: list[Generation], readings: list[Reading | None]
+    ) -> tuple[Sequence[LetterScores | None], str | None]:
+        """Letter scores of the answers that were read, and what went wrong, if anything."""
+        scores: list[LetterScores | None] = [None] * len(asked)
+        places = [i for i, r in enumerate(readings) if r is not None] if self._letters else []
+        prompts = []
+        for i in places:
+            request = asked[i].request
+            assert request is not None
+            prefill = letter_prefill(request.prompt.prefill, generations[i].text)
+            prompts.append(replace(request.prompt, prefill=prefill))
+        if not prompts:
+            return scores, None
+        found, _ = await self._call(lambda: self._backend.score_letters(prompts), len(prompts), self._calls)
+        if isinstance(found, str):
+            return scores, f"no letter scores: {found}"
+        for i, score in zip(places, found, strict=True):
+            scores[i] = score
+        return scores, None
+
+    async def _judged(
+        self, asked: list[Plan], readings: list[Reading | None]
+    ) -> tuple[Sequence[Verdict | None], str | None]:
+        """Verdicts on the thoughts of readable answers, and what went wrong, if anything."""
+        verdicts: list[Verdict | None] = [None] * len(asked)
+        places, cases = [], []
+        for i, (plan, r) in enumerate(zip(asked, readings, strict=True)):
+            if r is not None and r.state == "ok" and r.thought and plan.request is not None:
+                places.append(i)
+                cases.append(Case(plan.question, plan.options, r.thought, plan.request.prompt.cue))
+        if not cases:
+            return verdicts, None
+        found, _ = await self._call(lambda: self._judge.judge(cases), len(cases), contextlib.nullcontext())
+        if isinstance(found, str):
+            words, found = f"no judge: {found}", [Verdict("abstains") for _ in cases]
+        else:
+            words = None
+        for i, verdict in zip(places, found, strict=True):
+            verdicts[i] = verdict
+        return verdicts, words
+
+    async def _call(
+        self,
+        ask: Callable[[], Awaitable[list[T]]],
+        n: int,
+        gate: contextlib.AbstractAsyncContextManager[Any],
+    ) -> tuple[list[T] | str, int]:
+        """The `n` answers, or the words of the last failure; and how many attempts that took."""
+        for attempt in range(1, self._retry.attempts + 1):
+            try:
+                async with gate:
+                    if self._stop.is_set() and asyncio.current_task() not in self._paid:
+                        raise asyncio.CancelledError
+                    found = await ask()
+                if len(found) != n:
+                    raise BackendError(f"{self._backend.name} gave {len(found)} results for {n} requests")
+                return found, attempt
+            except BackendError as error:
+                # A run that stops keeps what is paid for; it waits for nothing else.
+                if not error.transient or self._stop.is_set():
+                    raise
+                words = str(error)
+            if attempt < self._retry.attempts:
+                self._report(f"attempt {attempt} of {self._retry.attempts} failed: {words}")
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), self._retry.wait(attempt))
+        return words, self._retry.attempts
+
+    def _report(self, note: str) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total, note)
+
+
+def _read(plan: Plan, generation: Generation) -> Reading | None:
+    if generation.finish == "error" or plan.request is None:
+        return None
+    prompt = plan.request.prompt
+    return read(generation.text, prompt.options, prefill=prompt.prefill, finish=generation.finish)
+
+
+def _sound(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+async def _some(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Wait until at least one is done; the rest. Raises what a done one raised."""
+    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    return rest

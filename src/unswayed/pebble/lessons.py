@@ -1,0 +1,94 @@
+"""From lessons to tensors. Every batch is a function of (seed, step), so a resumed run sees the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from unswayed.benchmarks.scenes.world import CELLS, Scene, draw
+from unswayed.conditions import SYSTEM
+from unswayed.pebble.anatomy import ASSISTANT_TURN, END, IMAGE, PIXELS, SEES, SYSTEM_TURN, USER_TURN
+from unswayed.pebble.language import PROMPT, SEE, Diet, Lesson, drill, lesson
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`n` rows, right-padded to `t` tokens; `m` of them with a picture."""
+
+    ids: torch.Tensor
+    """(n, t) token ids."""
+    skills: torch.Tensor
+    """(n, t) skill that each token practises; 0 takes no loss."""
+    mask: torch.Tensor
+    """(n, t) 1 where there is a token."""
+    pixels: torch.Tensor
+    """(m, 3, 84, 84) in [-1, 1]."""
+    words: torch.Tensor
+    """(m, 9, 3) token ids of every cell's name, shape and colour (twice `none` where it is empty)."""
+
+
+def batch(
+    tokenizer: Any, diet: Diet, seed: int, step: int, size: int, text_only: float = 0.0, drills: float = 0.0
+) -> Batch:
+    """The lessons of one step; shares of them `text_only`, and drills (also without a picture)."""
+    rng = random.Random(f"lessons/{seed}/{step}")
+    n_drill, n_text = round(size * drills), round(size * (drills + text_only))
+    chosen = [drill(rng) if k < n_drill else lesson(rng, diet, text_only=k < n_text) for k in range(size)]
+    rows = [encode(tokenizer, one, text_only=k < n_text) for k, one in enumerate(chosen)]
+    width = max(len(ids) for ids, _ in rows)
+    ids = np.full((size, width), tokenizer.pad_token_id, dtype=np.int64)
+    skills = np.zeros((size, width), dtype=np.int64)
+    mask = np.zeros((size, width), dtype=np.int64)
+    for k, (row, skill) in enumerate(rows):
+        ids[k, : len(row)], skills[k, : len(row)], mask[k, : len(row)] = row, skill, 1
+    seen = [one.scene for one in chosen[n_text:]]
+    return Batch(
+        torch.from_numpy(ids),
+        torch.from_numpy(skills),
+        torch.from_numpy(mask),
+        pixels(seen),
+        torch.tensor([_words(tokenizer, s) for s in seen], dtype=torch.long).view(-1, SEES, 3),
+    )
+
+
+def encode(tokenizer: Any, one: Lesson, *, text_only: bool = False) -> tuple[list[int], list[int]]:
+    """Token ids and the skill of each. A text-only lesson has no picture, and is not asked to see."""
+    picture = "" if text_only else IMAGE * SEES
+    prompt = f"{SYSTEM_TURN}{SYSTEM}{END}{USER_TURN}{picture}{one.user}{END}{ASSISTANT_TURN}"
+    ids = list(tokenizer.encode(prompt))
+    skills = [PROMPT] * len(ids)
+    for text, skill in (*one.turn, (END, 1)):
+        piece = _piece(tokenizer, text)
+        ids += piece
+        skills += [PROMPT if text_only and skill == SEE else skill] * len(piece)
+    return ids, skills
+
+
+@lru_cache(maxsize=20_000)
+def _piece(tokenizer: Any, text: str) -> tuple[int, ...]:
+    return tuple(tokenizer.encode(text))
+
+
+def pixels(scenes: Sequence[Scene]) -> torch.Tensor:
+    """(m, 3, 84, 84) float32 in [-1, 1]: what the processor makes of the drawn pictures."""
+    if not scenes:
+        return torch.zeros(0, 3, PIXELS, PIXELS)
+    small = [np.asarray(draw(s).resize((PIXELS, PIXELS), Image.Resampling.BILINEAR)) for s in scenes]
+    stacked = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float()
+    return stacked / 127.5 - 1
+
+
+def _words(tokenizer: Any, scene: Scene) -> list[tuple[int, ...]]:
+    out = []
+    for cell, name in enumerate(CELLS):
+        thing = scene.at(cell)
+        said = (name, thing.shape, thing.colour) if thing else (name, "none", "none")
+        out.append(tuple(_piece(tokenizer, f" {word}")[0] for word in said))
+    return out

@@ -1,0 +1,49 @@
+"""The run's manifest as rows of text: any JSON object, shown as it is, bounded in length."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from unswayed.report.words import clip
+
+MOST = 300
+"""Rows shown; the rest is counted."""
+
+
+def sections(manifest: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The manifest as sections of (path, text), one a top-level key; plain values come first."""
+    plain = [(clip(str(k), 200), _scalar(v)) for k, v in manifest.items() if not isinstance(v, dict | list)]
+    left = MOST - len(plain)
+    if plain:
+        yield "run", plain[:MOST]
+    for key, value in manifest.items():
+        if not isinstance(value, dict | list) or left <= 0:
+            continue
+        rows = list(_flat(value, "", 0))
+        more = [("…", f"{len(rows) - left} more entries are in the manifest")] if len(rows) > left else []
+        yield clip(str(key), 200), rows[:left] + more
+        left -= len(rows)
+
+
+def _flat(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    simple = isinstance(value, list | tuple) and all(not isinstance(v, dict | list | tuple) for v in value)
+    if isinstance(value, dict) and value and depth < 8:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path} · {clip(str(key), 200)}".removeprefix(" · "), depth + 1)
+    elif isinstance(value, list | tuple) and value and not simple and depth < 8:
+        for i, inner in enumerate(value):
+            yield from _flat(inner, f"{path} · {i}".removeprefix(" · "), depth + 1)
+    elif simple:
+        yield path, clip("\n".join(_scalar(v) for v in value)) or "none"
+    else:
+        yield path, _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if value is None or value == "" or value == {}:
+        return "—"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return clip(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))

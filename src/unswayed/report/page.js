@@ -1,0 +1,219 @@
+"use strict";
+// The browser of examples. Model text is only ever written with textContent.
+(() => {
+  const root = document.documentElement;
+  const by = (id) => document.getElementById(id);
+  addEventListener("error", (event) => { root.dataset.error = String(event.message); });
+
+  // Theme: auto, light, dark. A stored choice is a convenience; without storage it lasts for the visit.
+  const THEMES = ["auto", "light", "dark"];
+  const theme = by("theme");
+  const show = (name) => {
+    if (name === "auto") delete root.dataset.theme; else root.dataset.theme = name;
+    theme.textContent = `Theme: ${name}`;
+  };
+  let now = "auto";
+  try { now = localStorage.getItem("unswayed-theme") || "auto"; } catch { /* no storage */ }
+  if (!THEMES.includes(now)) now = "auto";
+  show(now);
+  theme.hidden = false;
+  theme.addEventListener("click", () => {
+    now = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
+    show(now);
+    try { localStorage.setItem("unswayed-theme", now); } catch { /* no storage */ }
+  });
+
+  // Paper cannot be opened: what is folded is printed too.
+  addEventListener("beforeprint", () => {
+    for (const d of document.querySelectorAll("details")) d.open = true;
+  });
+
+  const card = by("card");
+  if (!card) { root.dataset.ready = "0"; return; }
+  const { trials, images, outcomes } = JSON.parse(by("data").textContent);
+  const selects = [...document.querySelectorAll("select[data-filter]")];
+  const letter = (i) => (i === null || i === undefined ? null : `(${String.fromCharCode(65 + i)})`);
+  let found = trials;
+  let at = 0;
+
+  function el(name, className, text) {
+    const e = document.createElement(name);
+    if (className) e.className = className;
+    if (text !== undefined && text !== null) e.textContent = text;
+    return e;
+  }
+
+  function add(parent, ...children) {
+    for (const c of children) if (c) parent.append(c);
+    return parent;
+  }
+
+  function segments(parent, pieces) {
+    for (const [text, cued] of pieces) parent.append(el(cued ? "mark" : "span", "", text));
+    return parent;
+  }
+
+  function picture(sha) {
+    if (!Object.hasOwn(images, sha)) return el("p", "missing", "The picture is not in this page.");
+    const img = el("img");
+    img.alt = "The picture of the question";
+    img.addEventListener("load", () => {
+      const wide = img.naturalWidth;
+      if (wide && wide <= 160) {
+        img.className = "tiny";
+        img.style.width = `${Math.max(1, Math.floor(260 / wide)) * wide}px`;
+      }
+    });
+    img.src = images[sha];
+    return img;
+  }
+
+  function options(t) {
+    const list = el("ul", "options");
+    t.options.forEach((text, i) => {
+      const item = el("li");
+      const p = t.letters && t.letters[i];
+      const known = typeof p === "number";
+      add(item, el("span", "", letter(i)), el("bdi", "", text));
+      add(item, el("span", "pct", known ? `${(100 * p).toFixed(p < 0.0995 ? 1 : 0)} %` : ""));
+      if (known) {
+        const fill = el("span", i === t.gold ? "fill gold" : i === t.cue ? "fill cued" : "fill");
+        fill.style.width = `${100 * Math.min(1, Math.max(0, p))}%`;
+        add(item, add(el("span", "track"), fill));
+      }
+      const tags = [[t.gold, "right"], [t.cue, "what the cue says"], [t.answer, "answered"]];
+      const said = tags.filter(([which]) => which === i).map(([, words]) => words).join(" · ");
+      if (said) add(item, el("span", "tags", said));
+      add(list, item);
+    });
+    return list;
+  }
+
+  function reading(t) {
+    const list = el("dl", "reading");
+    const row = (name, value) => {
+      if (value !== null && value !== undefined && value !== "") add(list, el("dt", "", name), el("dd", "", value));
+    };
+    const judged = { true: "yes", false: "no", null: t.judged === false ? "the judge abstained" : null };
+    row("answered", letter(t.answer) || t.state);
+    row("thought concludes", letter(t.concluded));
+    row("agree", judged[String(t.consistent)]);
+    row("sees the conflict", t.acknowledges === null ? null : t.acknowledges ? "yes" : "no");
+    row("entropy", t.entropy === null ? null : `${t.entropy.toFixed(2)} nats`);
+    row("outside letters", t.outside === null ? null : `${(100 * t.outside).toFixed(1)} %`);
+    row("tokens", t.tokens);
+    row("cue by", t.cue_writer);
+    row("error", t.error);
+    return list;
+  }
+
+  const GOOD = new Set(["right", "revises", "acknowledges"]);
+  const NEUTRAL = new Set(["not-asked"]);
+
+  function draw() {
+    by("count").textContent = found.length ? `${at + 1} of ${found.length}` : "none";
+    by("previous").disabled = at <= 0;
+    by("next").disabled = at >= found.length - 1;
+    card.replaceChildren();
+    const t = found[at];
+    if (!t) { add(card, el("p", "note", "No example has all of these. Widen a filter.")); return; }
+    card.dataset.condition = t.condition;
+    card.dataset.uid = t.uid;
+    const top = add(el("div", "top"), el("bdi", "name", t.condition));
+    for (const o of t.outcomes) {
+      const look = GOOD.has(o) ? " good" : NEUTRAL.has(o) ? "" : " bad";
+      add(top, el("span", `chip${look}`, outcomes[o]));
+    }
+    add(top, el("bdi", "", [t.family, t.benchmark, t.uid, t.sample ? `sample ${t.sample}` : ""].filter(Boolean).join(" · ")));
+    const side = el("div", "side");
+    if (t.images.length) for (const sha of t.images) add(side, picture(sha));
+    else add(side, el("p", "missing", "No picture was sent."));
+    add(side, options(t));
+    const talk = el("div", "talk");
+    if (t.prompt.length) add(talk, el("p", "role", "User, exactly"), segments(el("p", "said user"), t.prompt));
+    if (t.prefill.length || t.text) {
+      const turn = el("p", "said model");
+      if (t.prefill.length) add(turn, segments(el("span", "prefill"), t.prefill));
+      add(turn, el("span", "", t.text || ""));
+      add(talk, el("p", "role", t.prefill.length ? "Model (the tinted beginning is ours)" : "Model"), turn);
+    }
+    add(talk, reading(t));
+    if (t.thought) {
+      add(talk, add(el("details"), el("summary", "", "The thought as read"), el("p", "said", t.thought)));
+    }
+    add(card, top, side, talk);
+    const same = trials.filter((o) => o.uid === t.uid && o.benchmark === t.benchmark);
+    if (same.length > 1) {
+      const others = add(el("div", "others"), el("span", "", "The same question under"));
+      for (const o of same) {
+        const b = el("button", "", o.sample ? `${o.condition} #${o.sample}` : o.condition);
+        b.type = "button";
+        if (o === t) b.setAttribute("aria-current", "true");
+        b.addEventListener("click", () => {
+          for (const s of selects) if (!matches(o, s.dataset.filter, s.value)) s.value = "";
+          filter();
+          at = found.indexOf(o);
+          draw();
+          remember();
+          card.focus({ preventScroll: true });
+        });
+        add(others, b);
+      }
+      add(card, others);
+    }
+  }
+
+  function matches(t, name, value) {
+    return !value || (name === "outcome" ? t.outcomes.includes(value) : t[name] === value);
+  }
+
+  function filter() {
+    found = trials.filter((t) => selects.every((s) => matches(t, s.dataset.filter, s.value)));
+    at = 0;
+  }
+
+  function remember() {
+    const state = new URLSearchParams();
+    for (const s of selects) if (s.value) state.set(s.dataset.filter, s.value);
+    if (at) state.set("i", String(at + 1));
+    try { history.replaceState(null, "", `#${state}`); } catch { /* a frame without an address */ }
+  }
+
+  // An address such as #condition=wrong-think&outcome=flips&i=3 opens the page there.
+  function recall() {
+    if (!location.hash.includes("=")) return false;
+    const state = new URLSearchParams(location.hash.slice(1));
+    for (const s of selects) {
+      const wanted = state.get(s.dataset.filter) || "";
+      s.value = [...s.options].some((o) => o.value === wanted) ? wanted : "";
+    }
+    filter();
+    at = Math.min(Math.max(0, (parseInt(state.get("i"), 10) || 1) - 1), Math.max(0, found.length - 1));
+    return true;
+  }
+
+  function step(by_) {
+    const next = at + by_;
+    if (next < 0 || next >= found.length) return;
+    at = next;
+    draw();
+    remember();
+  }
+
+  for (const s of selects) s.addEventListener("change", () => { filter(); draw(); remember(); });
+  by("previous").addEventListener("click", () => step(-1));
+  by("next").addEventListener("click", () => step(1));
+  addEventListener("hashchange", () => { if (recall()) draw(); });
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.target.closest && event.target.closest("select, input, textarea, .scroll")) return;
+    const move = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 }[event.key];
+    if (move) { event.preventDefault(); step(move); }
+  });
+
+  by("browser").hidden = false;
+  const linked = recall();
+  draw();
+  if (linked) by("examples").scrollIntoView();
+  root.dataset.ready = "1";
+})();
