@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic import cues, question, questions, stream
 
+from synthetic import cues, question, questions, stream
 from unswayed.audit import Run, audit
 from unswayed.backends import scripted
 from unswayed.backends.base import Capabilities, Generation, LetterScores, Request, Sampling
@@ -299,7 +299,7 @@ def test_changed_content_is_refused_even_where_the_manifest_cannot_know(tmp_path
 def test_a_changed_setting_is_refused_field_by_field(tmp_path: Path) -> None:
     run(Model(), questions(2), store=tmp_path / "run")
     before = (tmp_path / "run" / "manifest.json").read_bytes()
-    with pytest.raises(RunChanged, match="sampling.max_tokens: 1024 then, 7 now"):
+    with pytest.raises(RunChanged, match=r"sampling\.max_tokens: 1024 then, 7 now"):
         run(Model(), questions(2), store=tmp_path / "run", sampling=Sampling(max_tokens=7))
     assert (tmp_path / "run" / "manifest.json").read_bytes() == before
 

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 import pytest
-from synthetic import cues, stream
 
+from synthetic import cues, stream
 from unswayed import keys
 from unswayed.audit import Run, audit
 from unswayed.backends import scripted

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 from scipy.stats import binomtest
-from synthetic import cues, questions
 
+from synthetic import cues, questions
 from unswayed.audit import Run, audit
 from unswayed.backends import scripted
 from unswayed.backends.base import Request, Sampling

@@ -37,8 +37,9 @@ HOSTILE = [
 
 def row(number: int, state: str = "ok", text: str = "x", **more: Any) -> Row:
     base = Trial(
-        key=f"{number:064x}", benchmark="b", family="f", uid=f"u{number}", group=f"g{number}", condition="base",
-        sample=0, model="m", revision="", n_options=2, gold=0, options=("a", "b"), question="?", state=state,
+        key=f"{number:064x}", benchmark="b", family="f", uid=f"u{number}", group=f"g{number}",
+        condition="base", sample=0, model="m", revision="", n_options=2, gold=0,
+        options=("a", "b"), question="?", state=state,
         text=text, letters=(0.25, 0.75), image_sha256=("00",),
     )  # fmt: skip
     return Row((number, 0, 0), replace(base, **more))

@@ -80,13 +80,14 @@ def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson
 
 
 def drill(rng: random.Random) -> Lesson:
-    """Which letter stands before which word, each once, so that no earlier reply can be copied."""
+    """Which letter stands before which word. Half of the options are asked for, each once: no reply
+    can be copied from an earlier one, nor found by elimination."""
     words = [*COLOURS, *map(str, range(6)), *RELATIONS]
-    pool = rng.choice((list(COLOURS), [str(n) for n in range(6)], list(RELATIONS), words))
-    options = rng.sample(pool, min(len(pool), rng.randint(3, 6)))
+    pool = rng.choice((list(COLOURS), [str(n) for n in range(6)], list(RELATIONS), words, words))
+    options = rng.sample(pool, min(len(pool), rng.randint(4, 6)))
     lines = [f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False)]
     turn: list[Piece] = [("<think>", PROMPT)]
-    for k in rng.sample(range(len(options)), len(options)):
+    for k in rng.sample(range(len(options)), len(options) // 2):
         turn += [(f" {options[k]}", PROMPT), (f" ({LETTERS[k]})", LETTER)]
     return Lesson(Scene(()), "\n".join([CHOICES, *lines]), tuple(turn))
 

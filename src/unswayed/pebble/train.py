@@ -53,9 +53,9 @@ class Plan:
     """A whole training."""
 
     stages: tuple[Stage, ...] = (
-        Stage("look", 600, 0.1, 0.2, 0.02, 3e-3, 1.0, looks=True),
-        Stage("letters", 500, 0.1, 0.5, 0.02, 3e-3, 1.0, looks=True),
-        Stage("all", 4300, 0.05, 0.15, 0.015, 1.5e-3, 0.1),
+        Stage("letters", 120, 0.0, 1.0, 0.02, 3e-3, 0.0, looks=True),
+        Stage("look", 700, 0.05, 0.25, 0.02, 3e-3, 1.0, looks=True),
+        Stage("all", 4200, 0.05, 0.12, 0.015, 1.5e-3, 0.1),
     )
     width: int = 128
     layers: int = 4

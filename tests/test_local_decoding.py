@@ -1,0 +1,107 @@
+"""Drawing tokens, and where a text ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from scipy import stats  # noqa: E402
+
+import tiny_models  # noqa: E402
+from tiny_asks import ask, inputs_of, prompt  # noqa: E402
+from unswayed.backends.base import Request, Sampling  # noqa: E402
+from unswayed.backends.decoding import Draw, Row, Words, draw, first_stop  # noqa: E402
+from unswayed.backends.local import TransformersBackend  # noqa: E402
+
+pytest_plugins = ["tiny_fixtures"]
+
+
+class TestDraw:
+    def test_frequencies_follow_the_model(self, llava: TransformersBackend) -> None:
+        seed, n = 20, 600
+        print("seed", seed)
+        asked = prompt(0)
+        hot = Sampling(temperature=1.5, max_tokens=1, stop=())
+        with torch.no_grad():
+            logits = llava._model(**inputs_of(llava, asked)).logits[0, -1]
+        p = torch.softmax(logits.double() / hot.temperature, -1).numpy()
+        rows = [Row(hot, np.random.default_rng(seed + i), 1) for i in range(n)]
+        counts = Counter(draw(logits.expand(n, -1), rows))
+        drawn = ask(llava, [Request(asked, hot, seed + i) for i in range(60)])
+        likely = [int(i) for i in np.argsort(-p) if n * p[i] >= 5]
+        seen = [counts[i] for i in likely]
+        expected = [n * p[i] for i in likely]
+        seen.append(n - sum(seen))
+        expected.append(n - sum(expected))
+        assert stats.chisquare(seen, expected).pvalue > 1e-3
+        alone = draw(logits.expand(60, -1), [Row(hot, np.random.default_rng(seed + i), 1) for i in range(60)])
+        assert [g.text for g in drawn if g.tokens == 1 and g.finish == "length"] == [
+            llava._words.text((), [t]) for t in alone if t not in llava._words.ends
+        ]
+
+    def test_top_p_keeps_the_smallest_sufficient_set(self) -> None:
+        p = torch.tensor([[0.05, 0.5, 0.3, 0.15]]).log()
+        for top_p, kept in ((1e-9, {1}), (0.5, {1}), (0.79, {1, 2}), (0.9, {1, 2, 3}), (1.0, {0, 1, 2, 3})):
+            rows = [Row(Sampling(1.0, top_p), np.random.default_rng(i), 1) for i in range(300)]
+            assert set(draw(p.expand(300, -1), rows)) == kept
+
+    def test_improbable_tokens_are_never_drawn(self) -> None:
+        logits = torch.full((1, 50), -1e9)
+        logits[0, 7] = 0.0
+        rows = [Row(Sampling(1.0), np.random.default_rng(i), 1) for i in range(50)]
+        assert set(draw(logits.expand(50, -1), rows)) == {7}
+
+
+def scripted(tokenizer: Any, texts: list[str], sampling: Sampling, end: bool = False) -> list[Row]:
+    """Rows that `Draw` has led through given texts."""
+    tokens = [tokenizer(t)["input_ids"] + [tokenizer.eos_token_id] * end for t in texts]
+    rows = [Row(sampling, np.random.default_rng(0), sampling.max_tokens) for _ in texts]
+    driver = Draw(rows, Words(tokenizer, {tokenizer.eos_token_id}, ()), tokenizer.pad_token_id, Event())
+    for step in range(max(map(len, tokens))):
+        scores = torch.zeros(len(rows), len(tokenizer))
+        for i, ids in enumerate(tokens):
+            scores[i, ids[min(step, len(ids) - 1)]] = 9.0
+        driver.logits(torch.zeros(len(rows), 1), scores)
+    return rows
+
+
+class TestEnd:
+    """Where a text ends, byte for byte."""
+
+    @pytest.mark.parametrize("stop", ["</answer>", "</a", "é", " of"])
+    def test_cut_behind_the_first_stop_string(self, stop: str) -> None:
+        text = f"<think> é\n is </think > <answer>(A){stop}"
+        (row,) = scripted(tiny_models.tokenizer(), [text + " is left"], Sampling(stop=(stop,)))
+        assert row.text == text[: text.find(stop) + len(stop)]
+        assert row.finish == "stop"
+
+    def test_each_row_has_its_own_end(self) -> None:
+        texts = ["the </answer> red", "the red circle is </answer>", "of"]
+        rows = scripted(tiny_models.tokenizer(), texts, Sampling(), end=True)
+        assert [row.text for row in rows] == ["the </answer>", "the red circle is </answer>", "of"]
+        assert {row.finish for row in rows} == {"stop"}
+
+    def test_tags_that_are_special_tokens_stay_and_the_end_token_goes(self) -> None:
+        tokenizer = tiny_models.tokenizer()
+        text = "<think>red</think><answer>(A)"
+        skipped = tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True)
+        assert "<think>" not in skipped
+        (row,) = scripted(tokenizer, [text], Sampling(), end=True)
+        assert row.text == text
+        assert row.tokens[-1] == tokenizer.eos_token_id
+
+    def test_length(self) -> None:
+        (row,) = scripted(tiny_models.tokenizer(), [" the red circle is left"], Sampling(max_tokens=3))
+        assert (row.finish, row.text, len(row.tokens)) == ("length", " the red circle", 3)
+
+    def test_the_stop_string_that_is_complete_first(self) -> None:
+        assert first_stop("ab</answer>c", ("c", "</answer>")) == 11
+        assert first_stop("abc", ("c", "bc", "")) == 3
+        assert first_stop("abc", ("d",)) is None
