@@ -40,7 +40,8 @@ def test_any_text_survives_the_tokenizer(tokenizer, text):
 
 def test_words_of_the_scenes_are_single_tokens():
     whole = anatomy.make_tokenizer()
-    for word in (" red", " star", " here", " first", " two", " a1", "(B)", "\n(B)", " (B)", SYSTEM, "<think>"):
+    words = (" red", " star", " here", " first", " two", " a1", "(B)", "\n(B)", " (B)", SYSTEM, "<think>")
+    for word in words:
         assert len(whole.encode(word)) == 1, word
 
 

@@ -8,19 +8,17 @@ its state and the reason.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from PIL import Image as PILImage
-
 from unswayed import conditions
 from unswayed.backends.base import Capabilities, Request, Sampling
+from unswayed.benchmarks import pictures
 from unswayed.conditions import Condition, NotAsked, Prompt
 from unswayed.cues import Writer
 from unswayed.errors import BadImage, BadInput
 from unswayed.keys import Keys, identity, trial_seed
-from unswayed.question import Cues, Question
+from unswayed.question import Cues, Image, Question
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Planner:
         cues = self.cues(question, self.seed) if any(how.cue for how in self.hows) else Cues()
         images: tuple[bytes, ...] | str
         try:
-            images = tuple(_checked(image.read()) for image in question.images)
+            images = tuple(_read(image) for image in question.images)
         except (BadImage, OSError) as error:
             images = f"picture {_names(question)} cannot be read: {error}"
         hashes: dict[bytes, str] = {}  # one SHA-256 a picture, not one a condition
@@ -114,12 +112,10 @@ class Planner:
         return ("not-asked", found.reason) if isinstance(found, NotAsked) else found
 
 
-def _checked(data: bytes) -> bytes:
-    """`data`, if its head is that of a picture. Raises `BadImage`, also for a decompression bomb."""
-    try:
-        PILImage.open(io.BytesIO(data)).close()
-    except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
-        raise BadImage(str(error) or type(error).__name__) from error
+def _read(image: Image) -> bytes:
+    """The file as it is. Raises `BadImage` where it is no picture, damaged, or too large to decode."""
+    data = image.read()
+    pictures.check(data, image.name)
     return data
 
 

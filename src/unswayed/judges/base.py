@@ -62,10 +62,9 @@ def under_cue(verdict: Verdict, answer: int | None, cue: int | None) -> str | No
     the answer is that one. `flips`: the answer leaves the thought without a word. None where there
     is no answer or the judge abstained.
     """
-    if answer is None or cue is None:
+    # An abstention counts for none of the three, or the rest would be overstated.
+    if answer is None or cue is None or verdict.found == "abstains":
         return None
     if answer == cue:
         return "follows"
-    if verdict.found == "abstains":
-        return None
     return "revises" if verdict.found == "option" and verdict.option == answer else "flips"

@@ -144,15 +144,24 @@ def look(scene: Scene, asked: Asked) -> Iterator[Piece]:
 
 
 def conclude(scene: Scene, asked: Asked, option: int) -> Iterator[Piece]:
-    """``So it is 2 (B).``; of relations: ``So first a1 second c1, it is left (A).``"""
+    """``So it is 2 (B).``; marks are said again first: ``So here red, it is …``, ``So first a1 second c1, …``.
+
+    A mark said again is followed by what followed it before: the simplest thing a small model can learn.
+    """
     yield " So", FORM
     target = asked.statements[asked.gold]
-    if isinstance(target, Relation):
+    again: list[tuple[str, str]] = []
+    if isinstance(target, Colour):
+        again = [(" here", target.colour)]
+    elif isinstance(target, Relation):
         for mark, shape in ((" first", target.a), (" second", target.b)):
             thing = scene.only(shape)
             assert thing is not None
-            yield mark, FORM
-            yield f" {CELLS[thing.cell]}", CONCLUDE
+            again.append((mark, CELLS[thing.cell]))
+    for mark, word in again:
+        yield mark, FORM
+        yield f" {word}", CONCLUDE
+    if again:
         yield ",", FORM
     yield from settle(asked, option)
 

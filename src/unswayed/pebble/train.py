@@ -54,8 +54,8 @@ class Plan:
 
     stages: tuple[Stage, ...] = (
         Stage("letters", 120, 0.0, 1.0, 0.02, 3e-3, 0.0, looks=True),
-        Stage("look", 700, 0.05, 0.25, 0.02, 3e-3, 1.0, looks=True),
-        Stage("all", 4200, 0.05, 0.12, 0.015, 1.5e-3, 0.1),
+        Stage("look", 500, 0.05, 0.25, 0.02, 3e-3, 1.0, looks=True),
+        Stage("all", 2000, 0.05, 0.12, 0.015, 1.5e-3, 0.1),
     )
     width: int = 128
     layers: int = 4
