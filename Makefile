@@ -9,12 +9,14 @@ export OMP_WAIT_POLICY ?= PASSIVE
 .PHONY: audit test check bench clean
 .DEFAULT_GOAL := audit
 
+ABSTAIN := base+abstain,wrong-caption+abstain,wrong-think+abstain
+
 audit: $(VENV)/.local  ## audit the bundled model on drawn scenes under every text condition
-	$(BIN)/unswayed audit pebble --benchmark scenes --limit 512 --seed 0 --out runs/pebble-scenes
+	$(BIN)/unswayed audit pebble --benchmark scenes --limit 512 --conditions all,$(ABSTAIN) --seed 0 --out runs/pebble-scenes
 
 test: $(VENV)/.dev  ## everything that must pass before a change lands
 	$(MAKE) check
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff check .

@@ -132,11 +132,14 @@ def _ask(
 
 
 def parse_conditions(text: str) -> list[str]:
-    """Condition names from ``a,b`` or ``all``. Raises `BadInput` for one that does not exist."""
-    if text.strip() == "all":
-        return list(conditions.CONDITIONS)
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    return [conditions.condition(name).name for name in names]
+    """Names from ``a,b``; ``all`` stands for all without `+abstain`. Raises `BadInput` for an unknown one."""
+    names: dict[str, None] = {}
+    for name in (part.strip() for part in text.split(",")):
+        if name == "all":
+            names |= dict.fromkeys(conditions.CONDITIONS)
+        elif name:
+            names[conditions.condition(name).name] = None
+    return list(names)
 
 
 def parse_batch(text: str) -> int | str:

@@ -144,7 +144,7 @@ def look(scene: Scene, asked: Asked) -> Iterator[Piece]:
 
 
 def conclude(scene: Scene, asked: Asked, option: int) -> Iterator[Piece]:
-    """``So it is 2 (B).``; marks are said again first: ``So here red, it is …``, ``So first a1 second c1, …``.
+    """``So it is 2 (B).``; marks come again first: ``So here red, it is …``, ``So first a1 second c1, …``.
 
     A mark said again is followed by what followed it before: the simplest thing a small model can learn.
     """
