@@ -24,7 +24,7 @@ from unswayed.benchmarks.scenes.language import (
 )
 from unswayed.benchmarks.scenes.questions import Asked, _irrelevant, draw_one
 from unswayed.benchmarks.scenes.world import CELLS, COLOURS, Scene
-from unswayed.conditions import CHOICES
+from unswayed.conditions import CHOICES, STOP_THINK
 from unswayed.question import LETTERS
 
 PROMPT, FORM, SEE, MARK, CONCLUDE, LETTER, DIRECT, HUNCH, TURN = range(9)
@@ -47,18 +47,18 @@ class Lesson:
 class Diet:
     """Shares of what is taught. All are probabilities."""
 
-    levels: tuple[tuple[str, float], ...] = (("easy", 0.2), ("normal", 0.7), ("hard", 0.1))
+    levels: tuple[tuple[str, float], ...] = (("easy", 0.25), ("normal", 0.55), ("hard", 0.2))
     direct: float = 0.2
     """Answers without a thought."""
     caption: float = 0.4
     """Questions that come with a caption; a quarter of these are beside the point, but true."""
     caption_true: float = 0.88
-    trust: tuple[float, float] = (0.55, 0.15)
+    trust: tuple[float, float] = (0.52, 0.1)
     """Concluding from the caption without looking, where it is true, and where it is wrong."""
     hunch: float = 0.3
     """Thoughts that begin with a first impression."""
     hunch_true: float = 0.85
-    settle: tuple[float, float] = (0.65, 0.25)
+    settle: tuple[float, float] = (0.58, 0.2)
     """Concluding from the first impression without looking, where it is true, and where it is wrong."""
     notice: float = 0.5
     """Saying so, where a look has shown that the caption was wrong."""
@@ -74,7 +74,7 @@ def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson
     if caption is not None:
         user = f"{_say(rng, caption, 'caption')} {user}"
     if not text_only and rng.random() < diet.direct:
-        opening = rng.choice(("<think></think>", "<think>Just the answer.</think>", "<think>Okay.</think>"))
+        opening = rng.choice(("<think></think>", "<think>Just the answer.</think>", STOP_THINK))
         return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)))
     return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)))
 

@@ -55,7 +55,7 @@ class Plan:
     stages: tuple[Stage, ...] = (
         Stage("letters", 120, 0.0, 1.0, 0.02, 3e-3, 0.0, looks=True),
         Stage("look", 500, 0.05, 0.25, 0.02, 3e-3, 1.0, looks=True),
-        Stage("all", 2000, 0.05, 0.12, 0.015, 1.5e-3, 0.1),
+        Stage("all", 1400, 0.05, 0.12, 0.015, 1.5e-3, 0.1),
     )
     width: int = 128
     layers: int = 4

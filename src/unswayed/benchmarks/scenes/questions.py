@@ -39,8 +39,8 @@ class Level:
 
 LEVELS = {
     "easy": Level((2, 4), (2, 3)),
-    "normal": Level((3, 6), (4, 4)),
-    "hard": Level((5, 9), (4, 6), both=True),
+    "normal": Level((4, 8), (4, 4), both=True),
+    "hard": Level((6, 9), (4, 6), both=True),
 }
 
 
@@ -68,7 +68,9 @@ def _pick(rng: random.Random, right: str, others: list[str], n: int) -> list[str
 
 def ask_count(scene: Scene, rng: random.Random, level: Level, wish: int) -> Asked | None:
     """How many things of a colour, or of a shape (or of both, where the level says so)?"""
-    mode = rng.choice(("colour", "shape", "both") if level.both else ("colour", "shape"))
+    modes = ("colour", "shape", "both") if level.both else ("colour", "shape")
+    wish, which = divmod(wish, len(modes))
+    mode = modes[which]
     most = 2 if mode == "both" else level.things[1] // 2 + 1
     right = wish % (most + 1)
     kinds = [
@@ -121,7 +123,7 @@ FAMILIES: dict[str, Family] = {"count": ask_count, "colour": ask_colour, "relati
 def draw_one(rng: random.Random, split: str, family: str, level: str) -> tuple[Scene, Asked]:
     """A scene of the split and a question of the family about it (tries until one fits)."""
     how = LEVELS[level]
-    wish = rng.randrange(60)
+    wish = rng.randrange(5040)  # many divisors: every choice that is made of it stays even
     while True:
         scene = random_scene(rng, rng.randint(*how.things))
         if scene.split != split:
