@@ -20,7 +20,10 @@ from unswayed.pebble.optim import orthogonalise  # noqa: E402
 from unswayed.pebble.train import Plan, School, Stage, train  # noqa: E402
 
 TINY = Plan(
-    stages=(Stage("look", 3, 0.25, 0.25, 0.02, 3e-3, 1.0, True), Stage("all", 3, 0.1, 0.1, 0.01, 1e-3, 0.1)),
+    stages=(
+        Stage("look", 3, 0.25, 0.25, 0.02, 3e-3, 1.0, language.LOOKS),
+        Stage("all", 3, 0.1, 0.1, 0.01, 1e-3, 0.1),
+    ),
     width=32,
     layers=2,
     size=8,

@@ -48,9 +48,11 @@ class Diet:
     """Shares of what is taught. All are probabilities."""
 
     levels: tuple[tuple[str, float], ...] = (("easy", 0.25), ("normal", 0.55), ("hard", 0.2))
-    direct: float = 0.2
+    direct: float = 0.4
     """Answers without a thought."""
-    caption: float = 0.4
+    terse: float = 0.0
+    """Of these, the ones that say the word before the letter, as a thought of one word."""
+    caption: float = 0.35
     """Questions that come with a caption; a quarter of these are beside the point, but true."""
     caption_true: float = 0.88
     trust: tuple[float, float] = (0.52, 0.1)
@@ -64,6 +66,12 @@ class Diet:
     """Saying so, where a look has shown that the caption was wrong."""
 
 
+LOOKS = Diet(direct=0.0, caption=0.0, hunch=0.0)
+"""Every lesson with a picture looks, and nothing else."""
+AT_ONCE = Diet((("easy", 0.6), ("normal", 0.4)), direct=0.7, terse=0.4, caption=0.2)
+"""Mostly direct answers, on scenes with few things first."""
+
+
 def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson:
     """Draw one lesson from the train split. Text-only lessons always look (the look is given to read)."""
     names, weights = zip(*diet.levels, strict=True)
@@ -74,6 +82,10 @@ def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson
     if caption is not None:
         user = f"{_say(rng, caption, 'caption')} {user}"
     if not text_only and rng.random() < diet.direct:
+        if diet.terse and rng.random() < diet.terse:
+            word = asked.options[asked.gold]
+            said = (("<think>", PROMPT), (f" {word}", DIRECT), ("</think>", FORM))
+            return Lesson(scene, user, (*said, *answer(asked, asked.gold, LETTER)))
         opening = rng.choice(("<think></think>", "<think>Just the answer.</think>", STOP_THINK))
         return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)))
     return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)))
@@ -100,11 +112,11 @@ def question_text(asked: Asked) -> str:
 
 
 def answer(asked: Asked, option: int, skill: int) -> list[Piece]:
-    """``<answer>(B) left</answer>``: the letter practises `skill`."""
+    """``<answer>(B) left</answer>``: the letter practises `skill`, and a word that no thought said, too."""
     return [
         ("<answer>", FORM),
         (f"({LETTERS[option]})", skill),
-        (f" {asked.options[option]}", FORM),
+        (f" {asked.options[option]}", DIRECT if skill == DIRECT else FORM),
         ("</answer>", FORM),
     ]
 

@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from unswayed.pebble import anatomy
-from unswayed.pebble.language import SKILLS, Diet
+from unswayed.pebble.language import AT_ONCE, LOOKS, SKILLS, Diet
 from unswayed.pebble.lessons import Batch, batch
 from unswayed.pebble.optim import Muon
 
@@ -44,8 +44,9 @@ class Stage:
     """Learning rate of everything else."""
     cells: float
     """Weight of the extra task: name every cell's place, shape and colour."""
-    looks: bool = False
-    """Every lesson with a picture looks, and nothing else: no captions, impressions, direct answers."""
+    diet: Diet = field(default_factory=Diet)
+    cools: bool = False
+    """Both rates fall to a fiftieth, along half a cosine."""
 
 
 @dataclass(frozen=True)
@@ -53,28 +54,28 @@ class Plan:
     """A whole training."""
 
     stages: tuple[Stage, ...] = (
-        Stage("letters", 120, 0.0, 1.0, 0.02, 3e-3, 0.0, looks=True),
-        Stage("look", 500, 0.05, 0.25, 0.02, 3e-3, 1.0, looks=True),
-        Stage("all", 1400, 0.05, 0.12, 0.015, 1.5e-3, 0.1),
+        Stage("letters", 120, 0.0, 1.0, 0.02, 3e-3, 0.0),
+        Stage("look", 500, 0.05, 0.25, 0.02, 3e-3, 1.0, LOOKS),
+        Stage("all", 1000, 0.0, 0.1, 0.015, 1.5e-3, 0.1, cools=True),
+        Stage("at once", 900, 0.0, 0.05, 0.015, 1.5e-3, 0.1, AT_ONCE, cools=True),
     )
     width: int = 128
     layers: int = 4
     size: int = 64
     seed: int = 0
-    diet: Diet = field(default_factory=Diet)
 
     @property
     def steps(self) -> int:
         return sum(s.steps for s in self.stages)
 
     def at(self, step: int) -> tuple[Stage, float]:
-        """The stage of a step, and its learning-rate factor (short warm-up; the last stage cools down)."""
+        """The stage of a step, and its learning-rate factor (after a short warm-up)."""
         first = 0
         for stage in self.stages:
             if step < first + stage.steps:
                 inside = step - first
                 factor = min(1.0, (inside + 1) / 50)
-                if stage is self.stages[-1]:
+                if stage.cools:
                     factor *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * inside / stage.steps))
                 return stage, factor
             first += stage.steps
@@ -102,8 +103,9 @@ class School:
             for group in optimizer.param_groups:
                 group["lr"] = lr * factor
         plan = self.plan
-        diet = replace(plan.diet, direct=0.0, caption=0.0, hunch=0.0) if stage.looks else plan.diet
-        lessons = batch(self.tokenizer, diet, plan.seed, self.step, plan.size, stage.text_only, stage.drills)
+        lessons = batch(
+            self.tokenizer, stage.diet, plan.seed, self.step, plan.size, stage.text_only, stage.drills
+        )
         self.model.train()
         loss, record = self._loss(lessons, stage.cells)
         loss.backward()
