@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-import unswayed  # noqa: E402
-from unswayed import report  # noqa: E402
-from unswayed.backends import open_backend  # noqa: E402
+import unswayed
+from unswayed import report
+from unswayed.backends import open_backend
 
 CONDITIONS = ["base", "stop-think", "wrong-think", "wrong-caption", "correct-caption", "blank-image"]
 

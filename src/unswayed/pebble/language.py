@@ -41,17 +41,17 @@ class Lesson:
     scene: Scene
     user: str
     turn: tuple[Piece, ...]
+    gold: int | None = None
+    """Which option is right; None in drills."""
 
 
 @dataclass(frozen=True)
 class Diet:
     """Shares of what is taught. All are probabilities."""
 
-    levels: tuple[tuple[str, float], ...] = (("easy", 0.25), ("normal", 0.55), ("hard", 0.2))
+    levels: tuple[tuple[str, float], ...] = (("easy", 0.25), ("clear", 0.55), ("crowded", 0.2))
     direct: float = 0.4
     """Answers without a thought."""
-    terse: float = 0.0
-    """Of these, the ones that say the word before the letter, as a thought of one word."""
     caption: float = 0.35
     """Questions that come with a caption; a quarter of these are beside the point, but true."""
     caption_true: float = 0.88
@@ -68,8 +68,8 @@ class Diet:
 
 LOOKS = Diet(direct=0.0, caption=0.0, hunch=0.0)
 """Every lesson with a picture looks, and nothing else."""
-AT_ONCE = Diet((("easy", 0.6), ("normal", 0.4)), direct=0.7, terse=0.4, caption=0.2)
-"""Mostly direct answers, on scenes with few things first."""
+AT_ONCE = Diet((("easy", 0.4), ("clear", 0.4), ("crowded", 0.2)), direct=0.5, caption=0.25)
+"""More direct answers."""
 
 
 def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson:
@@ -82,13 +82,9 @@ def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson
     if caption is not None:
         user = f"{_say(rng, caption, 'caption')} {user}"
     if not text_only and rng.random() < diet.direct:
-        if diet.terse and rng.random() < diet.terse:
-            word = asked.options[asked.gold]
-            said = (("<think>", PROMPT), (f" {word}", DIRECT), ("</think>", FORM))
-            return Lesson(scene, user, (*said, *answer(asked, asked.gold, LETTER)))
         opening = rng.choice(("<think></think>", "<think>Just the answer.</think>", STOP_THINK))
-        return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)))
-    return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)))
+        return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)), asked.gold)
+    return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)), asked.gold)
 
 
 def drill(rng: random.Random) -> Lesson:

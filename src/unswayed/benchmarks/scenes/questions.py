@@ -35,12 +35,15 @@ class Level:
     things: tuple[int, int]
     options: tuple[int, int]
     both: bool = False
+    haze: float = 0.0
 
 
 LEVELS = {
     "easy": Level((2, 4), (2, 3)),
-    "normal": Level((4, 8), (4, 4), both=True),
-    "hard": Level((6, 9), (4, 6), both=True),
+    "clear": Level((4, 8), (4, 4), both=True),
+    "crowded": Level((6, 9), (4, 6), both=True),
+    "normal": Level((4, 8), (4, 4), both=True, haze=0.3),
+    "hard": Level((6, 9), (4, 6), both=True, haze=0.4),
 }
 
 
@@ -125,7 +128,7 @@ def draw_one(rng: random.Random, split: str, family: str, level: str) -> tuple[S
     how = LEVELS[level]
     wish = rng.randrange(5040)  # many divisors: every choice that is made of it stays even
     while True:
-        scene = random_scene(rng, rng.randint(*how.things))
+        scene = random_scene(rng, rng.randint(*how.things), how.haze)
         if scene.split != split:
             continue
         asked = FAMILIES[family](scene, rng, how, wish)
@@ -150,11 +153,27 @@ def load(
             raise BadInput(f"scenes has no family {family!r}; there are: {', '.join(FAMILIES)}")
     index = 0
     while limit is None or index < limit:
-        rng = random.Random(f"{split}/{level}/{seed}/{index}")
-        family = families[index % len(families)]
-        scene, asked = draw_one(rng, split, family, level)
+        scene, asked = _drawn(split, level, seed, index, families)
         yield _question(scene, asked, f"{split}-{level}-{seed}-{index}")
         index += 1
+
+
+def again(uid: str) -> Asked | None:
+    """What the drawn question called `uid` asks, drawn anew; None where that is no such name.
+
+    Only for questions of all families. A caller who has the text compares it: a name alone is no proof.
+    """
+    split, level, seed, index = [*uid.split("-"), "", "", "", ""][:4]
+    if split not in SPLITS or level not in LEVELS or not index.isdecimal():
+        return None
+    return _drawn(split, level, seed, int(index), tuple(FAMILIES))[1]
+
+
+def _drawn(
+    split: str, level: str, seed: int | str, index: int, families: tuple[str, ...]
+) -> tuple[Scene, Asked]:
+    rng = random.Random(f"{split}/{level}/{seed}/{index}")
+    return draw_one(rng, split, families[index % len(families)], level)
 
 
 def _question(scene: Scene, asked: Asked, uid: str) -> Question:

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 SHAPES = ("circle", "square", "triangle", "star", "diamond", "cross")
@@ -28,6 +29,8 @@ GRID = 3
 CELLS = tuple(f"{column}{row}" for row in range(1, GRID + 1) for column in "abc")
 """Cell names in reading order: a1 b1 c1 a2 …"""
 PIXELS = 168
+NOISE = 60.0
+"""Standard deviation of the noise in full haze, in grey levels."""
 SPLITS = ("train", "dev", "test")
 
 
@@ -54,6 +57,8 @@ class Scene:
 
     things: tuple[Thing, ...]
     seed: int = 0
+    haze: float = 0.0
+    """How much of the contrast is lost, from 0 to 1; noise comes with it."""
 
     def at(self, cell: int) -> Thing | None:
         """What stands in a cell."""
@@ -76,12 +81,12 @@ class Scene:
         return {0: "dev", 1: "test"}.get(slot, "train")
 
 
-def random_scene(rng: random.Random, things: int) -> Scene:
+def random_scene(rng: random.Random, things: int, haze: float = 0.0) -> Scene:
     """A scene of so many things, of any split."""
     cells = sorted(rng.sample(range(GRID * GRID), things))
     colours = tuple(COLOURS)
     drawn = tuple(Thing(c, rng.choice(SHAPES), rng.choice(colours)) for c in cells)
-    return Scene(drawn, rng.randrange(2**31))
+    return Scene(drawn, rng.randrange(2**31), haze)
 
 
 def draw(scene: Scene, pixels: int = PIXELS) -> Image.Image:
@@ -98,7 +103,16 @@ def draw(scene: Scene, pixels: int = PIXELS) -> Image.Image:
         y = (thing.row + 0.5) * cell + rng.uniform(-room, room)
         r, g, b = (max(0, min(255, c + rng.randint(-15, 15))) for c in COLOURS[thing.colour])
         _DRAW[thing.shape](brush, x, y, radius, (r, g, b))
-    return picture
+    return _hazy(picture, paper, scene) if scene.haze else picture
+
+
+def _hazy(picture: Image.Image, paper: int, scene: Scene) -> Image.Image:
+    # Grey grains of three by three pixels, so that a hazy picture stays a small file.
+    grains = np.random.default_rng(scene.seed).normal(0, NOISE * scene.haze, (picture.height // 3 + 1,) * 2)
+    noise = grains.repeat(3, 0).repeat(3, 1)[: picture.height, : picture.width, None].round()
+    clear = np.asarray(picture, dtype=np.float64)
+    hazy = paper + (clear - paper) * (1 - scene.haze) + noise
+    return Image.fromarray(np.clip(hazy, 0, 255).astype(np.uint8))
 
 
 def png(scene: Scene) -> bytes:
