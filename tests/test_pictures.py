@@ -66,10 +66,10 @@ def test_what_is_no_picture_is_refused_in_words(data: bytes, words: str) -> None
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("side", [8_001, 10_000])
+@pytest.mark.parametrize("side", [12_501, 13_500])
 def test_a_picture_of_more_pixels_than_allowed_is_refused_before_it_is_decoded(side: int) -> None:
-    data = encoded(PILImage.new("1", (side, 8_001)))
-    with pytest.raises(BadImage, match=f"{side} x 8001 pixels; at most 64 million"):
+    data = encoded(PILImage.new("1", (side, 12_800)))
+    with pytest.raises(BadImage, match=f"{side} x 12800 pixels; at most 160 million"):
         check(data, "large")
 
 

@@ -49,11 +49,19 @@ def test_a_named_benchmark_is_read_from_its_file_or_the_folder_of_it(tmp_path: P
     assert len(found) == 10
 
 
-def test_a_named_benchmark_without_its_file_says_what_to_fetch(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"MMBench_DEV_EN\.tsv.*fetch it"):
+def test_a_named_benchmark_without_its_file_says_what_to_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(BadInput, match=r"hf download lmms-lab/MMBench .*en/dev-\*\.parquet.*--data"):
         load("mmbench-en")
+    with pytest.raises(BadInput, match=r"controlled_images_dataset\.json.*whatsup_vlms; fetch it"):
+        load("whatsup-a")
     with pytest.raises(BadInput, match=r"cannot read .*MMBench_DEV_EN\.tsv"):
         load("mmbench-en", data=tmp_path)
+    with pytest.raises(BadInput, match=r"cannot read .*nowhere: no such file"):
+        load("mmbench-en", data=tmp_path / "nowhere")
 
 
 def test_a_limit_draws_with_the_seed_and_a_larger_one_only_adds() -> None:
@@ -74,7 +82,7 @@ def test_a_limit_draws_with_the_seed_and_a_larger_one_only_adds() -> None:
     [
         ("mmbench-e", "did you mean 'mmbench-en'"),
         ("Scenes", "did you mean 'scenes'"),
-        ("qqqq", "there are: scenes, mmbench-en"),
+        ("qqqq", "there are: scenes, scenes-easy"),
         ("questions.csv", "give the path of a .tsv"),
         ("nowhere/missing.tsv", "cannot read nowhere/missing.tsv"),
     ],

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 from pathlib import Path
 
 import pytest
 
+from published import published
 from tsv_files import b64, png, row, write
 from unswayed.benchmarks import pictures, tsv
 from unswayed.errors import BadInput
 
 SAMPLE = Path(__file__).parent / "data" / "sample.tsv"
-PUBLISHED = Path(
-    os.environ.get("UNSWAYED_BENCHMARK_DATA", Path(__file__).parents[2] / "shared" / "data" / "benchmarks")
-)
 
 
 @pytest.fixture
@@ -56,9 +53,7 @@ def test_circular_copies_share_group_picture_and_right_option() -> None:
 
 @pytest.mark.parametrize("language", ["en", "cn"])
 def test_mmbench_is_read_with_its_circular_copies(language: str) -> None:
-    folder = PUBLISHED / "mmbench"
-    if not folder.is_dir():
-        pytest.skip(f"no MMBench sample in {folder}; set UNSWAYED_BENCHMARK_DATA")
+    folder = published("mmbench")
     plain = {q.uid: q for q in tsv.load(folder / f"mmbench_sample_{language}.tsv")}
     assert len(plain) == 12
     assert "\n" in plain["1"].options[0]

@@ -1,6 +1,6 @@
-"""Where questions come from: drawn (`scenes`), or read from a TSV file (`tsv`); got through `load`."""
+"""Where questions come from: drawn (`scenes`), or read, one module a benchmark; got through `load`."""
 
+from unswayed.benchmarks.drafts import Skipped
 from unswayed.benchmarks.registry import BENCHMARKS, Benchmark, Questions, load
-from unswayed.benchmarks.tsv import Skipped
 
 __all__ = ["BENCHMARKS", "Benchmark", "Questions", "Skipped", "load"]

@@ -1,7 +1,8 @@
 """Which benchmarks there are, and how one is got by its name or by the path of its file.
 
-A drawn benchmark needs nothing; a published one is read from the file that its authors offer, which
-the user fetches. A path to any TSV file of the same form is a benchmark too, named after the file.
+A drawn benchmark needs nothing; a published one is read from the hub, or from the files that its
+authors offer and the user has. A path to any TSV file in VLMEvalKit's form is a benchmark too, named
+after the file.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from pathlib import Path
 from typing import overload
 
 from unswayed.benchmarks import tsv
+from unswayed.benchmarks.catalogue import PUBLISHED, Published
 from unswayed.benchmarks.cells import Table
-from unswayed.benchmarks.tsv import Skipped
+from unswayed.benchmarks.drafts import Asked, Skipped
+from unswayed.benchmarks.hub import snapshot
+from unswayed.benchmarks.places import Place
 from unswayed.errors import BadInput
 from unswayed.question import Question
 
@@ -31,7 +35,7 @@ class Questions(Sequence[Question]):
 
     name: str
     version: str
-    """Changes when the questions do: SHA-256 of the source's bytes, or of what was drawn."""
+    """Changes when the questions do: SHA-256 of what all of them say, or of the bytes of a file by path."""
     items: tuple[Question, ...]
     skipped: tuple[Skipped, ...] = ()
     """Rows of the source that are no usable questions, with reasons."""
@@ -66,50 +70,46 @@ class Benchmark:
     title: str
     size: str
     licence: str
+    home: str = ""
+    """Who offers it; empty: it is drawn."""
     needs: str = ""
-    """Name of the file that the user must fetch; empty: nothing, it is drawn."""
+    """What the user must have where the hub is not asked; empty: nothing, it is drawn."""
+    published: Published | None = None
+    """How it is read; None: it is drawn."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, in words."""
+        if self.published is None:
+            return "drawn"
+        return f"hub {self.published.hub.repo}" if self.published.hub else self.home
 
     def load(self, *, split: str | None, limit: int | None, seed: int, data: Path | None) -> Questions:
         """See `load` of this module; `data` is the file, or the folder that holds it."""
-        if not self.needs:
+        if self.published is None:
             return _drawn(self.name, split, limit, seed)
+        wanted = split or self.published.split
         if data is None:
-            raise BadInput(
-                f"{self.name} is read from the file {self.needs}, which its authors offer; "
-                "fetch it and give its path"
-            )
-        return _read(data / self.needs if data.is_dir() else data, self.name, split, limit, seed)
+            if self.published.hub is None:
+                raise BadInput(
+                    f"{self.name} is not on the hub: it is read from {self.needs}, which its "
+                    f"authors offer at {self.home}; fetch it and give its path with --data"
+                )
+            data = snapshot(self.published.hub, wanted, self.name)
+        skipped: list[Skipped] = []
+        asked = Asked(self.name, Place(data), wanted, skipped.append, named=split is not None)
+        items = tuple(self.published.read(asked))
+        return Questions(self.name, _version(items), _sample(items, limit, seed), tuple(skipped))
 
 
-_MMBENCH = "Apache-2.0; rights in the pictures are not stated"
-_ALL = (
+_DRAWN = (
     Benchmark("scenes", "drawn scenes: counts, colours, places", "without end", "part of unswayed"),
     Benchmark("scenes-easy", "fewer things, two or three options", "without end", "part of unswayed"),
     Benchmark("scenes-hard", "more things, up to six options", "without end", "part of unswayed"),
-    Benchmark(
-        "mmbench-en",
-        "MMBench dev, English",
-        "4,329 rows with circular copies",
-        _MMBENCH,
-        "MMBench_DEV_EN.tsv",
-    ),
-    Benchmark(
-        "mmbench-cn",
-        "MMBench dev, Chinese",
-        "4,329 rows with circular copies",
-        _MMBENCH,
-        "MMBench_DEV_CN.tsv",
-    ),
-    Benchmark("mmbench-en-v11", "MMBench dev 1.1, English", "dev split", _MMBENCH, "MMBench_DEV_EN_V11.tsv"),
-    Benchmark(
-        "3dsrbench", "3DSRBench", "5,157 rows with flips", "CC-BY-4.0; pictures of COCO", "3DSRBench.tsv"
-    ),
-    Benchmark("cvbench-2d", "CV-Bench, 2D", "1,438 rows", "Apache-2.0", "CV-Bench-2D.tsv"),
-    Benchmark("cvbench-3d", "CV-Bench, 3D", "1,200 rows", "Apache-2.0", "CV-Bench-3D.tsv"),
-    Benchmark("vstar", "V*Bench", "191 rows", "none stated for the data", "VStarBench.tsv"),
 )
-BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in _ALL}
-"""By name. `scenes` is drawn, the others are TSV files in the form of `tsv`."""
+_READ = (Benchmark(p.name, p.title, p.size, p.licence, p.home, p.needs, p) for p in PUBLISHED)
+BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (*_DRAWN, *_READ)}
+"""By name. The first are drawn, the others are read as `catalogue` says."""
 
 
 def load(
@@ -122,11 +122,13 @@ def load(
 ) -> Questions:
     """The questions of a benchmark, by its name or by the path of a ``.tsv`` or ``.tsv.gz`` file.
 
-    `split` None takes all rows of a file (and `scenes`' test split). `limit` takes so many questions,
-    drawn with `seed` and kept in the file's order; a larger limit with the same seed adds to the draw
-    and drops nothing. Questions are drawn singly: of a group, some may be in and some not. `limit`
-    None takes all (of `scenes`, `DRAWN`). `data` is the benchmark's file, or the folder with it.
-    Raises `BadInput` for a name or file that is not there, or a file with a row that cannot be right.
+    `split` None takes all rows of a file, and of a named benchmark the split that its authors measure on
+    (or the only one that is there). `limit` takes so many questions, drawn with `seed` and kept in the
+    file's order; a larger limit with the same seed adds to the draw and drops nothing. Questions are
+    drawn singly: of a group, some may be in and some not. `limit` None takes all (of `scenes`, `DRAWN`).
+    `data` is the benchmark's file, or the folder with it; without it the benchmark is got from the hub.
+    Raises `BadInput` for a name or file that is not there, or a file with a row that cannot be right;
+    `MissingExtra` where the hub is needed and its client is not installed.
     """
     if limit is not None and limit < 1:
         raise BadInput(f"the limit is {limit}; it must be at least 1, or none at all")
@@ -167,5 +169,10 @@ def _drawn(name: str, split: str | None, limit: int | None, seed: int) -> Questi
 
     level = name.removeprefix("scenes").removeprefix("-") or "normal"
     items = tuple(scenes.load(split=split or "test", limit=limit or DRAWN, seed=seed, level=level))
+    return Questions(name, _version(items), items)
+
+
+def _version(items: tuple[Question, ...]) -> str:
+    """SHA-256 of what the questions say. Pictures are known by their own hashes, in each trial."""
     said = json.dumps([(q.uid, q.group, q.text, q.options, q.gold) for q in items])
-    return Questions(name, hashlib.sha256(said.encode()).hexdigest(), items)
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,25 +1,28 @@
-"""Questions out of a TSV file of the form that VLMEvalKit uses: MMBench, 3DSRBench, CV-Bench and many more.
+"""Questions out of rows of the form that VLMEvalKit uses: MMBench, 3DSRBench, CV-Bench and many more.
 
-What a row means is decided here. Columns: `index`, `question`, options `A`, `B`, … as many as there
-are, `answer` (a letter), `image` (base64; a list of such; or, up to 64 characters, the index of the row
-that holds the picture) or `image_path` (relative to the file); may be there: `hint`, `category`,
-`l2-category`, `split`. Cell texts are taken as they are: "None" and "NA" are words, an empty cell
-is nothing; "nan" is nothing as a hint, and as an option with no real option behind it.
+TSV files have it, and parquet files with the same columns. What a row means is decided here. Columns:
+`index`, `question`, options `A`, `B`, … as many as there are, `answer` (a letter), `image` (base64; a
+list of such; or, up to 64 characters, the index of the row that holds the picture) or `image_path`
+(relative to the file); may be there: `hint`, `category`, `l2-category`, `split`. Cell texts are taken
+as they are: "None" and "NA" are words, an empty cell is nothing; "nan" is nothing as a hint, and as an
+option with no real option behind it.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Protocol
 
 from unswayed.benchmarks.cells import Table
+from unswayed.benchmarks.drafts import Skipped
+from unswayed.benchmarks.groups import joined
 from unswayed.benchmarks.tsv_pictures import Pictures
 from unswayed.errors import BadInput
-from unswayed.question import LETTERS, Question
+from unswayed.question import LETTERS, Image, Question
 
 PASS = 1_000_000
 """Circular pass k of question i has the index i + k * PASS (MMBench)."""
@@ -29,17 +32,26 @@ _VARIANT = re.compile(r"(?:-flip)?(?:-\d+)?$")
 _FAMILY = ("l2-category", "L2-category", "category")
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A row that is no usable question though the file as a whole is fine."""
+class Lettered(Protocol):
+    """A table whose options stand in columns A, B, …; `Table` and `Parquet` are such."""
 
-    uid: str
-    line: int
-    """On which it begins, from 1, the header counted."""
-    reason: str
+    path: Path
 
-    def __str__(self) -> str:
-        return f"line {self.line} (index {self.uid!r}): {self.reason}"
+    @property
+    def columns(self) -> Sequence[str]: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, column: object, /) -> bool: ...
+    def text(self, row: int, column: str) -> str: ...
+    def where(self, row: int) -> str: ...
+    def line(self, row: int) -> int: ...
+
+
+class Shown(Protocol):
+    """The pictures of such a table's rows."""
+
+    def missing(self, row: int) -> str | None: ...
+    def key(self, row: int) -> object: ...
+    def of(self, row: int) -> tuple[Image, ...]: ...
 
 
 def load(
@@ -67,25 +79,46 @@ def read(
     split: str | None = None,
     skipped: Callable[[Skipped], object] = lambda row: None,
 ) -> Iterator[Question]:
-    """The questions of an indexed file; `name` is the benchmark's (default: the file's stem).
+    """The questions of an indexed TSV file; `name` is the benchmark's (default: the file's stem).
+
+    As `lettered`. Raises `BadInput` too if there is no column of pictures.
+    """
+    shown = "image" in table or "image_path" in table
+    _check_columns(table, _letters(table), () if shown else ("image (or image_path)",))
+    rows = rows_by_index(table)
+    yield from lettered(
+        table, Pictures(table, rows), name or stem(table.path), rows, split=split, skipped=skipped
+    )
+
+
+def lettered(
+    table: Lettered,
+    pictures: Shown,
+    name: str,
+    rows: dict[str, int],
+    *,
+    split: str | None = None,
+    skipped: Callable[[Skipped], object] = lambda row: None,
+    unit: str = "line",
+) -> Iterator[Question]:
+    """The questions of a table with lettered options; `rows` as from `rows_by_index`.
 
     The uid is the index. Rows that show the same picture, and circular or flipped copies of a row
-    that is there too, form one group, named after its first row. Rows without a picture, or with the
-    same option twice, are left out and told to `skipped`. Raises `BadInput`, naming file and line, for
-    whatever else is wrong: hidden answers, an answer that is no option, fewer than two options.
+    that is there too, form one group, named after its first row. `meta` says of which question a row
+    is a copy (`base`), which (`pass`, `flip`), and its number in the file (`row`). Rows without a
+    picture, or with the same option twice, are left out and told to `skipped`. Raises `BadInput`,
+    naming file and line, for whatever else is wrong: hidden answers, an answer that is no option,
+    fewer than two options.
     """
-    name = name or stem(table.path)
-    letters = "".join(takewhile(lambda letter: letter in table, LETTERS))
+    letters = _letters(table)
     _check_columns(table, letters)
-    rows = _rows_by_index(table)
-    pictures = Pictures(table, rows)
     groups = _groups(rows, pictures)
     for row in _of_split(table, split):
         uid = table.text(row, "index")
         options = _options(table, row, letters)
         reason = _repeated(options) or pictures.missing(row)
         if reason:
-            skipped(Skipped(uid, table.line(row), reason))
+            skipped(Skipped(uid, table.line(row), reason, unit))
             continue
         yield Question(
             uid=uid,
@@ -97,7 +130,7 @@ def read(
             family=next(filter(None, (_known(table, row, column) for column in _FAMILY)), "all"),
             group=groups[row],
             hint=_known(table, row, "hint"),
-            meta={"category": _known(table, row, "category") or None},
+            meta={"category": _known(table, row, "category") or None, "row": row, **copy_of(uid)},
         )
 
 
@@ -106,11 +139,13 @@ def stem(path: Path) -> str:
     return re.sub(r"\.tsv(\.gz)?$", "", path.name)
 
 
-def _check_columns(table: Table, letters: str) -> None:
+def _letters(table: Lettered) -> str:
+    return "".join(takewhile(lambda letter: letter in table, LETTERS))
+
+
+def _check_columns(table: Lettered, letters: str, also: Sequence[str] = ()) -> None:
     missing = [c for c in ("index", "question", "answer") if c not in table]
-    missing += [c for c in "AB" if c not in letters]
-    if "image" not in table and "image_path" not in table:
-        missing.append("image (or image_path)")
+    missing += [*(c for c in "AB" if c not in letters), *also]
     if missing == ["answer"]:
         raise BadInput(_hidden(table))
     if missing:
@@ -118,14 +153,15 @@ def _check_columns(table: Table, letters: str) -> None:
         raise BadInput(f"{table.path}: no column {', '.join(missing)}; it has: {have}")
 
 
-def _hidden(table: Table) -> str:
+def _hidden(table: Lettered) -> str:
     return (
         f"{table.path}: the answers are hidden, as in a benchmark's test split; "
         "take the dev split, which holds them"
     )
 
 
-def _rows_by_index(table: Table) -> dict[str, int]:
+def rows_by_index(table: Lettered) -> dict[str, int]:
+    """The number of every row by its index. Raises `BadInput` for an empty or repeated one."""
     rows: dict[str, int] = {}
     for row in range(len(table)):
         index = table.text(row, "index")
@@ -140,7 +176,7 @@ def _rows_by_index(table: Table) -> dict[str, int]:
     return rows
 
 
-def _of_split(table: Table, split: str | None) -> Iterator[int]:
+def _of_split(table: Lettered, split: str | None) -> Iterator[int]:
     if split is None:
         yield from range(len(table))
         return
@@ -151,13 +187,13 @@ def _of_split(table: Table, split: str | None) -> Iterator[int]:
     yield from (row for row in range(len(table)) if table.text(row, "split") == split)
 
 
-def _known(table: Table, row: int, column: str) -> str:
+def _known(table: Lettered, row: int, column: str) -> str:
     """A cell's text; empty where the cell, or the column, says nothing."""
     text = table.text(row, column)
     return "" if text.lower() == "nan" else text
 
 
-def _options(table: Table, row: int, letters: str) -> dict[str, str]:
+def _options(table: Lettered, row: int, letters: str) -> dict[str, str]:
     """Option texts by their letters in the file, absent ones left out."""
     cells = {letter: table.text(row, letter) for letter in letters}
     for letter in reversed(letters):
@@ -177,7 +213,7 @@ def _repeated(options: dict[str, str]) -> str | None:
     return f"the option {twice[0]!r} stands there twice" if twice else None
 
 
-def _gold(table: Table, row: int, options: dict[str, str]) -> int:
+def _gold(table: Lettered, row: int, options: dict[str, str]) -> int:
     answer = _known(table, row, "answer")
     if not answer and not any(_known(table, other, "answer") for other in range(len(table))):
         raise BadInput(_hidden(table))
@@ -195,29 +231,25 @@ def _list(options: dict[str, str]) -> str:
     return ", ".join(options) or "it has none"
 
 
-def _groups(rows: dict[str, int], pictures: Pictures) -> list[str]:
-    """Each row's group: the index of the first row that it is one thing with (disjoint-set union)."""
-    first = list(range(len(rows)))
-
-    def root(row: int) -> int:
-        while first[row] != row:
-            first[row] = row = first[first[row]]
-        return row
-
-    def join(a: int, b: int) -> None:
-        a, b = sorted((root(a), root(b)))
-        first[b] = a
-
-    shown: dict[object, int] = {}
+def _groups(rows: dict[str, int], pictures: Shown) -> list[str]:
+    """Each row's group: the index of the first row that it is one thing with."""
+    shared = []
     for index, row in rows.items():
         base = original(index)
-        if base in rows:
-            join(row, rows[base])
-        same = pictures.key(row)
-        if same is not None:
-            join(row, shown.setdefault(same, row))
+        picture = pictures.key(row)
+        shared.append([("row", rows.get(base, row)), *([] if picture is None else [("shown", picture)])])
     names = list(rows)
-    return [names[root(row)] for row in range(len(rows))]
+    return [names[first] for first in joined(shared)]
+
+
+def copy_of(index: str) -> dict[str, object]:
+    """What an index says: `base`, the question that the row is a copy of; `pass`, how often its options
+    are rolled; `flip`, whether its picture is mirrored."""
+    base = original(index)
+    if index.isdecimal():
+        return {"base": base, "pass": int(index) // PASS if base != index else 0, "flip": False}
+    variant = index[len(base) :].removeprefix("-flip")
+    return {"base": base, "pass": int(variant[1:] or 0), "flip": index.startswith(base + "-flip")}
 
 
 def original(index: str) -> str:

@@ -74,8 +74,8 @@ class Pictures:
             if table.changed():
                 raise BadImage(f"picture {name!r}: {table.path} was written to after it was read; start anew")
             if not self._is_list(row):
-                return _decoded(table.data(row, "image"), name)
-            return _decoded(self._listed(row)[k].encode(), name)
+                return decoded(table.data(row, "image"), name)
+            return decoded(self._listed(row)[k].encode(), name)
 
         return Image(read, name)
 
@@ -145,7 +145,8 @@ class Pictures:
         return tuple(paths)
 
 
-def _decoded(cell: bytes, name: str) -> bytes:
+def decoded(cell: bytes, name: str) -> bytes:
+    """The file that a cell holds in base64, with or without ``data:…,`` before it. Raises `BadImage`."""
     found = _DATA_URI.match(cell)
     text = b"".join(cell[found.end() if found else 0 :].split())
     try:
