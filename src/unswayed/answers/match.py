@@ -14,11 +14,33 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-_NUMBERS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
+NUMBER_WORDS = tuple(
+    [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
+    ]
 )
-_NUMBER = {word: str(n) for n, word in enumerate(_NUMBERS.split())}
+"""The number words that are read as digits, from zero up."""
+_NUMBER = {word: str(n) for n, word in enumerate(NUMBER_WORDS)}
 _ARTICLES = {"the", "a", "an"}
 
 # Every quantifier is possessive or bounded: linear time on any text.

@@ -1,28 +1,54 @@
-"""Who writes misleading text: each benchmark's own writer where it has one, plain sentences otherwise."""
+"""Who writes misleading text: a benchmark's own writer where it has one, templates, plain sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from unswayed.cues import plain
-from unswayed.cues.checks import asserts, mentioned
+from unswayed.cues import plain, templates
+from unswayed.cues.checks import asserts, complaints, mentioned
+from unswayed.cues.coverage import Coverage, coverage
 from unswayed.cues.plain import Use
 from unswayed.question import Cues, Question
 
-__all__ = ["Use", "Writer", "asserts", "mentioned", "write"]
+__all__ = ["Coverage", "Use", "Writer", "asserts", "complaints", "coverage", "mentioned", "write"]
+
+VERSION = "2"
+"""Changes whenever the same question and seed get other cues."""
 
 Writer = Callable[[Question, int], Cues]
 """(question, seed) -> its cues. Pure: the same question and seed give the same cues."""
 
 
 def write(question: Question, seed: int, use: Use = "audit") -> Cues:
-    """The cues of a question, by the best writer there is for its benchmark.
+    """The cues of a question, by the best writer there is for it.
 
-    `use` says which phrasings: those of ``train`` and of ``audit`` have none in common, so that no model
-    is questioned in words that it was trained on.
+    Drawn scenes have exact ones. Of any other question the templates write what they understand, and
+    `plain` (marked so in `Cue.writer`) the rest; all of them pass the checks and assert the same wrong
+    option. `use` says which phrasings: those of ``train`` and of ``audit`` have none in common, so that no
+    model is questioned in words that it was trained on.
     """
     if question.benchmark == "scenes":
         from unswayed.benchmarks import scenes  # here, so that other benchmarks do not need it
 
         return scenes.cues(question, seed, use)
-    return plain.cues(question, seed, use)
+    return filled(templates.cues(question, seed, use), question, seed, use)
+
+
+def filled(cues: Cues, question: Question, seed: int, use: Use) -> Cues:
+    """`cues` with plain ones where a pair is missing."""
+    if cues.wrong_caption and cues.wrong_thought:
+        return cues
+    other = plain.cues(question, seed, use)
+    caption = cues if cues.wrong_caption else other
+    thought = cues if cues.wrong_thought else other
+    return Cues(
+        wrong_caption=caption.wrong_caption,
+        wrong_thought=thought.wrong_thought,
+        correct_caption=caption.correct_caption,
+        correct_thought=thought.correct_thought,
+        irrelevant_caption=cues.irrelevant_caption,
+    )
+
+
+write.name = f"unswayed.cues.write/{VERSION}"  # type: ignore[attr-defined]
+"""What a run's manifest calls this writer; a run is not resumed with other words."""

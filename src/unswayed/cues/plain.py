@@ -9,10 +9,9 @@ irrelevant caption. Every string that can reach a model through this module stan
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Literal
 
-from unswayed.cues.checks import TRAILING, asserts
+from unswayed.cues.checks import BY_LETTER, TRAILING, complaints
 from unswayed.question import LETTERS, Cue, CueKind, Cues, Question
 
 Use = Literal["audit", "train"]
@@ -51,8 +50,6 @@ PHRASINGS: dict[tuple[Use, CueKind], tuple[str, ...]] = {
 """Sentences by use and kind; ``{option}`` is the option's text in quotes. No sentence is in two sets.
 Named ``{use}-{kind}-{number from 0}`` in `Cue.phrasing`; ``-letter`` behind it: see `cues`."""
 
-_TAGS = re.compile(r"</?\s*\w+[^>]*>|<\|")
-
 
 def cues(question: Question, seed: int, use: Use = "audit") -> Cues:
     """Right and wrong captions and thoughts for any question; the irrelevant caption is None.
@@ -77,7 +74,7 @@ def cues(question: Question, seed: int, use: Use = "audit") -> Cues:
 def wrong_option(question: Question, seed: int) -> int:
     """The option, 0-based and never the right one, that a question's wrong cues assert."""
     others = [k for k in range(len(question.options)) if k != question.gold]
-    return others[_draw(question, seed, "wrong option") % len(others)]
+    return others[draw(question, seed, "wrong option") % len(others)]
 
 
 def _pair(
@@ -85,7 +82,7 @@ def _pair(
 ) -> tuple[Cue, Cue] | tuple[None, None]:
     """Wrong and right cue in the first wording, in seeded order, in which both say what they should."""
     sentences = PHRASINGS[use, kind]
-    first = _draw(question, seed, f"{use} {kind}")
+    first = draw(question, seed, f"{use} {kind}")
     order = [(first + k) % len(sentences) for k in range(len(sentences))]
     for by_letter in (False, True):
         for which in order:
@@ -93,14 +90,14 @@ def _pair(
                 _cue(question, option, kind, sentences[which], f"{use}-{kind}-{which}", by_letter)
                 for option in (wrong, question.gold)
             )
-            if all(asserts(cue, question) and not _TAGS.search(cue.text) for cue in pair):
+            if not any(complaints(cue, question) for cue in pair):
                 return pair[0], pair[1]
     return None, None
 
 
 def _cue(question: Question, option: int, kind: CueKind, sentence: str, name: str, by_letter: bool) -> Cue:
     said = f"option ({LETTERS[option]})" if by_letter else quoted(question.options[option])
-    suffix = "-letter" if by_letter else ""
+    suffix = BY_LETTER if by_letter else ""
     return Cue(kind, option, sentence.replace("{option}", said), "plain", name + suffix)
 
 
@@ -111,7 +108,7 @@ def quoted(option: str) -> str:
     return f"“{text}”" if '"' in text else f'"{text}"'
 
 
-def _draw(question: Question, seed: int, what: str) -> int:
+def draw(question: Question, seed: int, what: str) -> int:
     """A number that is the same in every process, for `hash()` is not."""
     key = f"{seed}/{question.benchmark}/{question.uid}/{what}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])

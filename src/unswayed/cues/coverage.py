@@ -1,0 +1,51 @@
+"""How many questions got cues of their own, rather than the plain ones: by benchmark and family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from unswayed.question import Cues, Question
+
+PLAIN = "plain"
+"""Writer of the cues that fit any question."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Counts of one benchmark and family."""
+
+    benchmark: str
+    family: str
+    questions: int
+    captions: int
+    """Questions whose wrong and right caption were both written, by another writer than `plain`."""
+    thoughts: int
+    """The same of thoughts."""
+
+    @property
+    def caption_share(self) -> float:
+        """Of all questions, from 0 to 1."""
+        return self.captions / self.questions
+
+    @property
+    def thought_share(self) -> float:
+        """Of all questions, from 0 to 1."""
+        return self.thoughts / self.questions
+
+
+def coverage(written: Iterable[tuple[Question, Cues]]) -> tuple[Coverage, ...]:
+    """Counts by benchmark and family, each in alphabetical order."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for question, cues in written:
+        row = counts.setdefault((question.benchmark, question.family), [0, 0, 0])
+        row[0] += 1
+        row[1] += covered(cues, "caption")
+        row[2] += covered(cues, "thought")
+    return tuple(Coverage(*place, *row) for place, row in sorted(counts.items()))
+
+
+def covered(cues: Cues, kind: str) -> bool:
+    """Whether wrong and right cue of a kind (``caption``, ``thought``) exist and are not the fallback's."""
+    pair = (getattr(cues, f"wrong_{kind}"), getattr(cues, f"correct_{kind}"))
+    return all(cue is not None and cue.writer != PLAIN for cue in pair)

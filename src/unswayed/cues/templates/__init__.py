@@ -1,0 +1,80 @@
+"""Template writers: a question of a known kind becomes natural sentences, a wording for every use.
+
+`FAMILIES` are tried in order; the first that understands a question writes its cues, in the first of
+its wordings, in seeded order, in which wrong and right cue pass all checks. Wrong and right cue have
+the same wording, so that they differ in what they say alone.
+"""
+
+from __future__ import annotations
+
+from unswayed.cues.checks import complaints
+from unswayed.cues.plain import Use, draw, wrong_option
+from unswayed.cues.templates import (
+    attribute,
+    captions,
+    counting,
+    geometry,
+    motion,
+    nearness,
+    orientation,
+    place,
+    yesno,
+)
+from unswayed.cues.templates.family import Family, Reading, every_wording, fill
+from unswayed.cues.templates.phrases import concluded
+from unswayed.question import Cue, CueKind, Cues, Question
+
+__all__ = ["FAMILIES", "cues", "every_wording", "family"]
+
+FAMILIES: tuple[Family, ...] = (
+    *geometry.FAMILIES,
+    *counting.FAMILIES,
+    *motion.FAMILIES,
+    *orientation.FAMILIES,
+    *nearness.FAMILIES,
+    *yesno.FAMILIES,
+    *captions.FAMILIES,
+    *place.FAMILIES,
+    *attribute.FAMILIES,
+)
+
+
+def family(question: Question) -> str | None:
+    """The name of the first family that understands a question; None: no template does."""
+    return next((f.name for f in FAMILIES if f.read(question) is not None), None)
+
+
+def cues(question: Question, seed: int, use: Use = "audit") -> Cues:
+    """Template captions and thoughts; None in a slot where no template passes the checks."""
+    wrong = wrong_option(question, seed)
+    read = [(f, reading) for f in FAMILIES if (reading := f.read(question)) is not None]
+    captions_ = _pair(question, seed, use, "caption", wrong, read)
+    thoughts = _pair(question, seed, use, "thought", wrong, read)
+    return Cues(captions_[0], thoughts[0], captions_[1], thoughts[1])
+
+
+def _pair(
+    question: Question,
+    seed: int,
+    use: Use,
+    kind: CueKind,
+    wrong: int,
+    read: list[tuple[Family, Reading]],
+) -> tuple[Cue, Cue] | tuple[None, None]:
+    for found, reading in read:
+        wordings = found.wordings(use, kind)
+        first = draw(question, seed, f"template {use} {kind}") % len(wordings) if wordings else 0
+        for name, wording in wordings[first:] + wordings[:first]:
+            pair = [
+                Cue(
+                    kind,
+                    option,
+                    fill(wording, reading.slots[option], concluded(question.options[option])),
+                    "template",
+                    name,
+                )
+                for option in (wrong, question.gold)
+            ]
+            if not any(complaints(cue, question, reading.given) for cue in pair):
+                return pair[0], pair[1]
+    return None, None

@@ -1,0 +1,159 @@
+"""What something is like, does or is: colours, shapes, materials, actions; and what stands somewhere."""
+
+from __future__ import annotations
+
+import re
+
+from unswayed.cues.checks import normalised
+from unswayed.cues.templates import phrases
+from unswayed.cues.templates.family import Family, Reading
+from unswayed.question import Question
+
+_COLOUR = re.compile(r"what (?:is the )?(?P<kind>colou?r) (?:is|are|of) (?P<x>.+)\Z", re.IGNORECASE)
+_WHAT_KIND = re.compile(
+    r"(?:what|which) (?P<kind>shape|size|material|breed|species|pattern|age|gender|style|season|emotion|mood"
+    r"|texture|brand|time|type|kind) (?:of (?P<of>\w+) )?(?:is|are) (?P<x>.+?)(?: made of)?\Z",
+    re.IGNORECASE,
+)
+_TOPIC = re.compile(
+    r"(?:what(?:'s| is| are)|identify|name|determine) (?P<topic>(?:the|this|these|that|those) .+)\Z",
+    re.IGNORECASE,
+)
+_DOING = re.compile(r"what (?:is|are) (?P<x>.+?) (?P<does>\w+ing)(?P<rest>(?: \w+)*)\Z", re.IGNORECASE)
+_THERE = re.compile(
+    rf"(?:what|which (?P<kind>\w+))(?: is| are|'s) (?P<be>located |placed |standing |sitting |shown )?"
+    rf"(?P<where>(?:{phrases.PREPOSITIONS})\b .+)\Z",
+    re.IGNORECASE,
+)
+_SHORT = 12
+"""Words of an option that is still a value in a sentence."""
+
+
+_PLAIN = re.compile(
+    r"\b(?:colou?r|shape|size|material|pattern|age|gender|season|emotion|mood|texture|weather)\b", re.I
+)
+_SHAPES = re.compile(
+    r"(?:circle|square|triangle|rectangle|octagon|hexagon|pentagon|diamond|heart|star|cube|sphere|cone|cylinder"
+    r"|ellipse|ring|trapezoid|rhombus|pyramid|prism|line|cross|crescent|semicircle|polygon)\Z",
+    re.IGNORECASE,
+)
+
+
+def _worded(value: str, topic: str) -> str:
+    """A value of a topic whose values are no names: in small letters; a shape with its article."""
+    if not _PLAIN.search(topic):
+        return value
+    value = value.lower() if re.fullmatch(r"[A-Z][a-z]+", value) else value
+    return f"{'an' if value[:1] in 'aeiou' else 'a'} {value}" if _SHAPES.match(value) else value
+
+
+def _values(question: Question) -> list[str] | None:
+    """The options as values; None where one of them is no value (none of the above, code, sentences)."""
+    odd = re.compile(r"\n|[.!?]\s|[{}<>\\]|;")
+    said = [phrases.value(option) for option in question.options]
+    for option, text in zip(question.options, said, strict=True):
+        if not text or phrases.elsewhere(text) or odd.search(option.strip()) or len(text.split()) > _SHORT:
+            return None
+        if normalised(option) in ("yes", "no"):
+            return None
+    return said
+
+
+def _colour(question: Question) -> Reading | None:
+    found = _COLOUR.match(phrases.asked(question.text))
+    values = _values(question)
+    if not found or values is None:
+        return None
+    x = phrases.the(found["x"])
+    kind = found["kind"].lower()
+    slots = [{"x": x, "is": phrases.be(x), "value": _worded(v, kind), "kind": kind} for v in values]
+    return Reading(tuple(slots), (x,))
+
+
+def _kind(question: Question) -> Reading | None:
+    found = _WHAT_KIND.match(phrases.asked(question.text))
+    values = _values(question)
+    if not found or values is None or re.match(r"(?:it|there)\b", found["x"]):
+        return None
+    x = phrases.the(found["x"])
+    kind = found["kind"].lower() + (f" of {found['of']}" if found["of"] else "")
+    topic = f"the {kind} of {x}"
+    return Reading(tuple({"topic": topic, "is": "is", "value": _worded(v, kind)} for v in values), (x,))
+
+
+def _topic(question: Question) -> Reading | None:
+    found = _TOPIC.match(phrases.asked(question.text))
+    values = _values(question)
+    if not found or values is None:
+        return None
+    topic = found["topic"]
+    if re.search(
+        r"\b(?:do|does|did|called|used for|like|mean|made of|different|doing)\Z", topic, re.IGNORECASE
+    ):
+        return None
+    topic = topic[:1].lower() + topic[1:]
+    topic = re.sub(r" in (?:the|this) (?:image|picture|photo|scene)\Z", "", topic)
+    slots = [{"topic": topic, "is": phrases.be(topic), "value": _worded(v, topic)} for v in values]
+    return Reading(tuple(slots), (topic,))
+
+
+def _doing(question: Question) -> Reading | None:
+    found = _DOING.match(phrases.asked(question.text))
+    values = _values(question)
+    if not found or values is None or not phrases.participle(found["does"]):
+        return None
+    x, does = phrases.the(found["x"]), found["does"].lower()
+    rest = re.sub(r" in (?:the|this) (?:image|picture|photo)\Z", "", found["rest"])
+    if does == "doing":
+        if rest or not all(re.match(r"\w+ing\b", v) for v in values):
+            return None
+        said = [v[:1].lower() + v[1:] for v in values]
+    else:
+        bare = [v if re.search(r"\d", v) else phrases.the(v) for v in values]
+        said = [f"{does} {v}{rest}" for v in bare]
+    return Reading(tuple({"x": x, "is": phrases.be(x), "does": v} for v in said), (x, rest))
+
+
+def _there(question: Question) -> Reading | None:
+    found = _THERE.match(phrases.asked(question.text))
+    named = phrases.things(question.options)
+    if not found or named is None or " or " in found["where"]:
+        return None
+    where = (found["be"] or "") + found["where"]
+    slots = [{"x": x, "is": phrases.be(x), "where": where, "option": x} for x in named]
+    return Reading(tuple(slots), (found["where"],))
+
+
+FAMILIES = (
+    Family(
+        "there",
+        _there,
+        clauses={
+            "audit": ("{x} {is} {where}", "what is {where} is {x}"),
+            "train": ("the thing {where} is {x}",),
+        },
+    ),
+    Family(
+        "colour",
+        _colour,
+        clauses={
+            "audit": ("{x} {is} {value}", "the {kind} of {x} is {value}"),
+            "train": ("{value} is the {kind} of {x}",),
+        },
+    ),
+    Family(
+        "doing",
+        _doing,
+        clauses={"audit": ("{x} {is} {does}",), "train": ("{x} {is} {does}",)},
+    ),
+    Family(
+        "attribute-kind",
+        _kind,
+        clauses={"audit": ("{topic} {is} {value}",), "train": ("{value} {is} {topic}",)},
+    ),
+    Family(
+        "attribute",
+        _topic,
+        clauses={"audit": ("{topic} {is} {value}",), "train": ("{value} {is} {topic}",)},
+    ),
+)

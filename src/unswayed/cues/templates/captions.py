@@ -1,0 +1,77 @@
+"""Options that are captions or sentences themselves: they are said as they are."""
+
+from __future__ import annotations
+
+import re
+
+from unswayed.cues.templates import phrases
+from unswayed.cues.templates.family import Family, Reading
+from unswayed.question import Question
+
+_PICTURE_OF = re.compile(
+    r"(?:a|an|the) (?:photo|photograph|picture|image|drawing|painting|view)\b", re.IGNORECASE
+)
+_THING = re.compile(
+    r"(?:a|an|two|three|four|five|six|several|some|many|people|men|women|children) \w", re.IGNORECASE
+)
+_SENTENCE = re.compile(
+    r"\w+\b.*?\b(?:(?:is|are|was|were|has|have|had|will|can|could|should|does|do|did|becomes?|makes?)\b .*\w"
+    r"|moved\b.*)",
+    re.IGNORECASE,
+)
+_NO_SENTENCE = re.compile(
+    r"\b(?:that|who|which|what|where|when|how|why|if) (?:\w+ )?(?:is|are|was|were|has|have)\b", re.I
+)
+_FEWEST = 3
+
+
+def _options(question: Question) -> list[str] | None:
+    """The options as parts of a sentence, where they are long enough to be captions."""
+    said = [phrases.clean(option) for option in question.options]
+    short = any(len(option.split()) < _FEWEST or len(option) > 240 for option in said)
+    odd = any(
+        "\n" in option.strip() or re.search(r"[.!?]\s|[{}=<>\\]", option) for option in question.options
+    )
+    return None if short or odd or any(phrases.elsewhere(option) for option in said) else said
+
+
+def _lower(text: str) -> str:
+    first = text.partition(" ")[0]
+    return text[:1].lower() + text[1:] if first[1:].islower() or (len(first) == 1 and first != "I") else text
+
+
+def _things(question: Question) -> Reading | None:
+    said = _options(question)
+    if said is None or not all(_THING.match(o) and not _PICTURE_OF.match(o) for o in said):
+        return None
+    return Reading(tuple({"what": _lower(option)} for option in said))
+
+
+def _pictures(question: Question) -> Reading | None:
+    said = _options(question)
+    if said is None or not all(_PICTURE_OF.match(option) for option in said):
+        return None
+    return Reading(tuple({"what": _lower(option)} for option in said))
+
+
+def _sentences(question: Question) -> Reading | None:
+    said = _options(question)
+    if said is None or not all(_SENTENCE.match(o) and not _NO_SENTENCE.search(o) for o in said):
+        return None
+    if any(_PICTURE_OF.match(option) for option in said):
+        return None
+    return Reading(tuple({"what": _lower(option)} for option in said))
+
+
+FAMILIES = (
+    Family("sentence", _sentences, clauses={"audit": ("{what}",), "train": ("{what}",)}),
+    Family("caption", _things, captions={"audit": ("{what}",), "train": ("{what}",)}),
+    Family(
+        "picture-of",
+        _pictures,
+        clauses={
+            "audit": ("this is {what}", "what we have here is {what}"),
+            "train": ("the scene amounts to {what}", "this one is {what}"),
+        },
+    ),
+)

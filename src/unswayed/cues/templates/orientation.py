@@ -1,0 +1,197 @@
+"""Which way things are turned: sides, directions, parallels."""
+
+from __future__ import annotations
+
+import re
+
+from unswayed.cues.checks import normalised
+from unswayed.cues.templates import phrases
+from unswayed.cues.templates.family import Family, Reading
+from unswayed.question import Question
+
+_SIDE = re.compile(r"which side of (?P<x>.+?) (?:is|are) facing (?:towards? )?(?P<y>.+)\Z", re.IGNORECASE)
+_TOWARDS = re.compile(
+    r"which (?:object|person|animal|thing|one) (?:is|are) (?P<x>.+?) facing(?: towards?)?(?:, .+ or .+)?\Z",
+    re.IGNORECASE,
+)
+_ANGLE = re.compile(
+    r"what is the relationship between the orientations of (?P<x>.+?),? parallel (?:of|or) perpendicular.*\Z",
+    re.I,
+)
+_ALIKE = re.compile(r"are (?P<x>.+?)(?P<all> all)? facing (?P<list>.+ or .+)\Z", re.IGNORECASE)
+_DIRECTION = re.compile(
+    r"(?:in )?(?:which|what) direction (?:is|are) (?P<x>.+?) (?P<does>facing|looking(?: at)?|moving|heading"
+    r"|pointing|walking|running|going)(?: towards?| in| to)?"
+    r"(?P<from> from (?:the )?.+?'s (?:perspective|viewpoint))?\Z",
+    re.IGNORECASE,
+)
+_TOWARDS_SIDE = {
+    side: f"to the {side}" for side in ("left", "right", "top", "bottom", "front", "back", "middle")
+}
+_HAND = re.compile(
+    r"(?:in|on|with) which (?P<part>hand|arm|foot|shoulder|side) (?:is|are) (?P<x>.+?)"
+    r" (?P<does>\w+ing)(?P<rest>\b.*)\Z",
+    re.IGNORECASE,
+)
+_USING = re.compile(
+    r"which (?P<part>hand|arm|foot) (?:is|are) (?P<x>.+?) using (?P<rest>to .+)\Z", re.IGNORECASE
+)
+
+
+def _side(question: Question) -> Reading | None:
+    found = _SIDE.match(phrases.asked(question.text))
+    if not found:
+        return None
+    x, y = phrases.the(found["x"]), phrases.the(found["y"])
+    sides = []
+    for option in question.options:
+        word = normalised(option)
+        if word not in ("front", "back", "left", "right", "top", "bottom", "rear"):
+            return None
+        sides.append(word if word in ("front", "back", "top", "bottom", "rear") else f"{word} side")
+    slots = [{"x": x, "y": y, "side": side, "has": phrases.have(x)} for side in sides]
+    return Reading(tuple(slots), (x, y))
+
+
+def _towards(question: Question) -> Reading | None:
+    found = _TOWARDS.match(phrases.asked(question.text))
+    named = phrases.things(question.options)
+    if not found or named is None:
+        return None
+    x = phrases.the(found["x"])
+    return Reading(
+        tuple({"x": x, "is": phrases.be(x), "y": y, "are": phrases.be(y), "option": y} for y in named), (x,)
+    )
+
+
+def _angle(question: Question) -> Reading | None:
+    found = _ANGLE.match(phrases.asked(question.text))
+    if not found or {normalised(o) for o in question.options} != {"parallel", "perpendicular"}:
+        return None
+    x = phrases.the(found["x"])
+    slots = [{"x": x, "how": normalised(option)} for option in question.options]
+    return Reading(tuple(slots), (x,))
+
+
+def _alike(question: Question) -> Reading | None:
+    found = _ALIKE.match(phrases.asked(question.text))
+    if not found or any(normalised(option) not in normalised(found["list"]) for option in question.options):
+        return None
+    x, every = phrases.the(found["x"]), " all" if found["all"] else ""
+    slots = []
+    for option in question.options:
+        word = normalised(option)
+        slots.append({"x": x, "all": every, "how": ("the " if word.startswith("same") else "") + word})
+    return Reading(tuple(slots), (x,))
+
+
+def _direction(question: Question) -> Reading | None:
+    found = _DIRECTION.match(phrases.asked(question.text))
+    if not found:
+        return None
+    x, does = phrases.the(found["x"]), re.sub(r" at\Z", "", found["does"].lower())
+    more = re.sub(r"\A from (?!the )", " from the ", found["from"] or "")
+    slots = []
+    for option in question.options:
+        word = normalised(option)
+        corner = re.match(r"(?:top|bottom|upper|lower) \w+\Z", word)
+        where = _TOWARDS_SIDE.get(word) or (f"to the {word}" if corner else word)
+        if len(where.split()) > 6 or phrases.elsewhere(word):
+            return None
+        slots.append({"x": x, "is": phrases.be(x), "does": does, "where": where, "from": more})
+    return Reading(tuple(slots), (x, more))
+
+
+def _limb(question: Question) -> Reading | None:
+    text = phrases.asked(question.text)
+    found = _HAND.match(text) or _USING.match(text)
+    if not found or not {normalised(o) for o in question.options} <= {"left", "right"}:
+        return None
+    x, part, rest = phrases.the(found["x"]), found["part"].lower(), found["rest"]
+    holds = found.groupdict().get("does")
+    slots = []
+    for option in question.options:
+        word = f"{normalised(option)} {part}"
+        where = f"{'on' if part in ('side', 'shoulder', 'arm') else 'with'} the {word}"
+        does = f"{holds}{rest} {where}" if holds else f"using the {word} {rest}"
+        slots.append({"x": x, "is": phrases.be(x), "does": does})
+    return Reading(tuple(slots), (x, rest))
+
+
+def _either(question: Question) -> Reading | None:
+    """``Are the bus and the car next to each other or far away from each other?``"""
+    words = phrases.alternatives(question.options)
+    found = re.match(
+        rf"(?:is|are) (?P<x>.+?) (?:{words}),? or (?:{words})\Z"
+        rf"|what is the relationship between (?P<pair>.+ and .+)\Z",
+        phrases.asked(question.text),
+        re.IGNORECASE,
+    )
+    if not found or (found["pair"] and not all(re.match(r"\w+ing\b", option) for option in question.options)):
+        return None
+    x = phrases.the(found["x"] or found["pair"])
+    slots = [{"x": x, "is": phrases.be(x), "how": phrases.value(option)} for option in question.options]
+    return Reading(tuple(slots), (x,))
+
+
+FAMILIES = (
+    Family(
+        "side",
+        _side,
+        clauses={
+            "audit": ("the {side} of {x} is facing {y}", "{x} {has} the {side} turned towards {y}"),
+            "train": ("the {side} of {x} points at {y}", "it is the {side} of {x} that points at {y}"),
+        },
+    ),
+    Family(
+        "facing",
+        _towards,
+        clauses={
+            "audit": ("{x} {is} facing towards {y}", "{x} {is} turned towards {y}"),
+            "train": ("{y} {are} what {x} {is} facing",),
+        },
+    ),
+    Family(
+        "angle",
+        _angle,
+        clauses={
+            "audit": (
+                "the orientations of {x} are {how} to each other",
+                "{x} are oriented {how} to each other",
+            ),
+            "train": ("{x} stand {how} to each other",),
+        },
+    ),
+    Family(
+        "direction-shared",
+        _alike,
+        clauses={
+            "audit": ("{x} are{all} facing {how}", "{x} are{all} turned in {how}"),
+            "train": ("{x} look in {how}",),
+        },
+    ),
+    Family(
+        "either",
+        _either,
+        clauses={
+            "audit": ("{x} {is} {how}",),
+            "train": ("{x} {is} {how}",),
+        },
+    ),
+    Family(
+        "direction",
+        _direction,
+        clauses={
+            "audit": ("{x} {is} {does} {where}{from}",),
+            "train": ("the direction in which {x} {is} {does} is {where}{from}",),
+        },
+    ),
+    Family(
+        "limb",
+        _limb,
+        clauses={
+            "audit": ("{x} {is} {does}",),
+            "train": ("{x} {is} {does}",),
+        },
+    ),
+)
