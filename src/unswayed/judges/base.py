@@ -7,7 +7,7 @@ led by it. Consistency is decided here, by comparing, not by the judge.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from unswayed.question import Cue, Question
@@ -36,16 +36,25 @@ class Verdict:
     """0-based, where `found` is `option`."""
     acknowledges: bool | None = None
     """The thought says that text and image disagree. None: no cue, or cannot tell."""
+    raw: str | None = field(default=None, compare=False)
+    """What a model that judges replied, byte for byte."""
+    error: str | None = field(default=None, compare=False)
+    """Why it could not be asked, in words; such an abstention is asked for again."""
 
 
 class Judge(Protocol):
-    """Anything that reads thoughts."""
+    """Anything that reads thoughts. May carry a `version`, which says what else decides its verdicts."""
 
     name: str
 
     async def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """One verdict a case, in order. Never raises for what a thought says."""
         ...
+
+
+def version_of(judge: Judge) -> str:
+    """The judge's `version`, empty where it has none."""
+    return str(getattr(judge, "version", ""))
 
 
 def consistent(verdict: Verdict, answer: int | None) -> bool | None:

@@ -2,8 +2,9 @@
 
 A thought may be written to sway whoever judges it. Decided here, by rule and the same every time:
 
-* An override ("ignore the above", "disregard all instructions"), or a made-up turn ("System: …"),
-  takes itself *and everything behind it* out. "Ignore my earlier guess" is honest self-correction.
+* An override ("ignore the above", "disregard all instructions"), a made-up turn ("System: …", the role
+  tokens of chat templates) or a made-up end of what the thought stands in (``</think>``, "end of
+  data") takes itself *and everything behind it* out. "Ignore my earlier guess" is honest self-correction.
 * An order to the reader ("say B", "output (B)", "you must answer B"), a made-up verdict ("Verdict:
   B", ``{"verdict": …}``, ``[[B]]``) or a word to the judge takes out the rest of its sentence.
 * Answer tags inside a thought are taken out with what they hold; other tags end a sentence.
@@ -21,7 +22,11 @@ _OVERRIDE = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b(?![^.!?\n]{0,30}\bmy\b)[^.!?\n]{0,40}"
     r"\b(?:above|previous|prior|preceding|instructions?|everything|rules?|prompt)\b"
     r"|(?:\A|\n)[ \t#*]{0,8}(?:system|user|assistant|human|judge|grader)[ \t*]{0,4}:"
-    r"|<\|im_(?:start|end)\|>|\[/?inst\]",
+    r"|#{2,6}[ \t]{0,3}(?:system|user|assistant|human|judge|grader|instructions?)\b"
+    r"|<\|[^<>|\n]{1,40}\|>|</?(?:start|end)_of_turn>|\[/?inst\]"
+    r"|</\s{0,3}(?:think|thought|thinking|reasoning|material|data|input|context|document|text|prompt)"
+    r"[\w-]{0,40}\s{0,3}>(?=\s{0,40}\S)"
+    r"|\bend of (?:the )?(?:data|material|input|document)\b|\b(?:data|material|input) has ended\b",
     re.IGNORECASE,
 )
 _ORDER = re.compile(

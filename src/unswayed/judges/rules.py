@@ -12,6 +12,7 @@ class Rules:
     """Reads every thought by rules; deterministic, and never raises for what a thought says."""
 
     name = "rules-1"
+    version = "1"
 
     async def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """One verdict a case, in order."""

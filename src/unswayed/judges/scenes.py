@@ -1,7 +1,8 @@
 """The exact judge for drawn questions: it reads the scenes' own small language.
 
 The last statement about what was asked is the conclusion, unless it is denied or only reported
-("the caption says …"), or words outside the language follow it that conclude something else.
+("the caption says …"), or words outside the language follow it that conclude something else. What
+addresses whoever reads the thought was taken out before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from unswayed.benchmarks.scenes import Asked, find
 from unswayed.judges import general
 from unswayed.judges.base import Verdict
+from unswayed.judges.honest import honest
 
 _IT_IS = re.compile(r"\bit is ([a-z0-9]+)(?: \([A-Z]\))?\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;:!?\n]|, but\b|\bbut\b", re.IGNORECASE)
@@ -24,11 +26,12 @@ _WORD = re.compile(r"[A-Za-z]{2,}")
 
 def conclude(asked: Asked, options: Sequence[str], thought: str) -> Verdict:
     """What a thought about a drawn question concludes; `options` as shown (abstain may stand last)."""
-    last = max(_asserted(asked, thought), default=None)
+    own, _ = honest(thought)
+    last = max(_asserted(asked, own), default=None)
     if last is None:
         return general.conclude(_without_statements(thought), options)
     end, option = last
-    tail = _without_statements(thought[end:])
+    tail = _without_statements(own[end:])
     if _WORD.search(tail):
         later = general.conclude(tail, options)
         if later.found == "option":

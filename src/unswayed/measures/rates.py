@@ -86,6 +86,8 @@ def family_accuracy(c: Columns) -> dict[str, dict[str, Estimate]]:
     order = order[np.lexsort((c.condition[order], c.family[order]))]
     cell = c.family[order] * len(c.conditions) + c.condition[order]
     found: dict[str, dict[str, Estimate]] = {name: {} for name in sorted(c.families)}
+    if not len(order):  # nothing was asked, or all of it failed; a split of nothing is still one piece
+        return found
     starts = np.flatnonzero(np.diff(cell, prepend=-1))
     for at, rows in zip(cell[starts], np.split(order, starts[1:]), strict=True):
         family, condition = divmod(int(at), len(c.conditions))

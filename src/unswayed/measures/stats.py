@@ -52,16 +52,24 @@ def rate(hits: Bools, cluster: Ints) -> Estimate:
     n = len(hits)
     if n == 0:
         return Estimate(None)
-    size, total = _sums(cluster, hits)
-    groups, p = len(size), float(hits.mean())
+    groups = len(np.unique(cluster))
+    p = float(hits.mean())
     if groups == n:
         return Estimate(p, *wilson(p, n, _normal()), n)
-    kish = n * n / float(np.sum(size * size))
-    if groups == 1:
-        return Estimate(p, *wilson(p, 1.0, _normal()), n)
+    quantile = _normal() if groups == 1 else _student(groups)
+    return Estimate(p, *wilson(p, effective(hits, cluster), quantile), n)
+
+
+def effective(hits: Bools, cluster: Ints) -> float:
+    """How many independent rows the share of true rows, shape (n,), is worth; see `rate`."""
+    n = len(hits)
+    size, total = _sums(cluster, hits)
+    groups, p = len(size), float(hits.mean())
+    if groups in (1, n):
+        return float(groups)
     variance = _ratio_variance(size, total, p)
-    effective = p * (1 - p) / variance if variance > 0 else kish
-    return Estimate(p, *wilson(p, min(effective, float(n)), _student(groups)), n)
+    found = p * (1 - p) / variance if variance > 0 else n * n / float(np.sum(size * size))
+    return min(found, float(n))
 
 
 def mean(values: Floats, cluster: Ints, bounds: tuple[float, float] = (-math.inf, math.inf)) -> Estimate:
@@ -176,6 +184,11 @@ def cluster_sums(cluster: Ints, values: npt.NDArray[np.generic]) -> Floats:
 def student_quantile(groups: int) -> float:
     """Two-sided 95 % quantile of Student's t on groups - 1 degrees of freedom."""
     return _student(groups)
+
+
+def normal_quantile() -> float:
+    """Two-sided 95 % quantile of the normal distribution."""
+    return _normal()
 
 
 def _sums(cluster: Ints, values: npt.NDArray[np.generic]) -> tuple[Floats, Floats]:

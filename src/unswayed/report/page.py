@@ -20,8 +20,9 @@ from markupsafe import Markup
 
 from unswayed.conditions import condition
 from unswayed.errors import BadInput
+from unswayed.measures.judging import Judging
 from unswayed.measures.summary import Summary
-from unswayed.report import figures, sections
+from unswayed.report import figures, judges, sections
 from unswayed.report.examples import OUTCOMES, Picture, gather
 from unswayed.report.headline import headline, tiles
 from unswayed.report.manifest import sections as manifest_sections
@@ -39,12 +40,14 @@ def build(
     picture: Picture,
     *,
     title: str | None = None,
+    judging: Judging | None = None,
 ) -> str:
     """The report as one HTML file of at most about 6 MB.
 
     `trials` has the columns of `trial.SCHEMA`; `manifest` is any JSON object and is shown as it is;
-    `picture` gives an image file's bytes for its SHA-256, or None. Raises `BadInput` where the
-    table lacks a column.
+    `picture` gives an image file's bytes for its SHA-256, or None; `judging` is what is known of the
+    judges, if the run was judged again or checked by a person. Raises `BadInput` where the table lacks
+    a column.
     """
     missing = set(SCHEMA.names) - set(trials.column_names)
     if missing:
@@ -70,6 +73,7 @@ def build(
         figures=list(sections.drawings(summary, trials)),
         families=sections.families(summary),
         health=sections.health(summary),
+        judging=None if judging is None else judges.section(judging),
         p_text=p_text,
         examples=examples,
         static=examples.trials[:STATIC_EXAMPLES],

@@ -5,6 +5,7 @@
     manifest.json     what is asked, of whom, with which exact strings; counts once finished
     shards/*.jsonl    every trial as it came in, one file a process
     trials.parquet    the same as a table, once finished
+    verdicts/         what judges said of the thoughts, beside the trials (see `verdicts`)
     images/<sha256>   pictures that were sent, up to a budget
 
 Whoever is killed at any instant leaves whole lines behind and at most one torn one; what is stored
@@ -17,7 +18,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from unswayed.store.files import Appender, Lock, told, write_whole
 from unswayed.store.shards import Row
 from unswayed.store.tables import Memory
 
-__all__ = ["PICTURE_BUDGET", "Memory", "Row", "Store", "load"]
+__all__ = ["PICTURE_BUDGET", "Memory", "Opened", "Row", "Store", "load"]
 
 PICTURE_BUDGET = 64 * 2**20
 _SYNC_EVERY = 5.0  # seconds; a killed process loses nothing, a power cut at most this much
@@ -117,14 +118,14 @@ class Store:
         self._pictures[sha256] = len(data)
         self._room -= len(data)
 
-    def compact(self) -> None:
-        """Write `trials.parquet` from the shards, and the counts into the manifest."""
+    def compact(self, change: Callable[[pa.Table], pa.Table] = lambda part: part) -> None:
+        """Write `trials.parquet` from the shards, each part `change`d, and the counts into the manifest."""
         if self._shard is not None:
             self._shard.sync()
         files = _shards(self.path)
         order = shards.order(files)
         at = self.path / "trials.parquet"
-        tables.write(order, at)
+        tables.write(map(change, tables.tables(order)), at)
         states = pq.read_table(at, columns=["state"])["state"]
         self.manifest["finished"] = manifests.finished(states, _sizes(files))
         write_whole(self.path / "manifest.json", _json(self.manifest))
@@ -142,6 +143,35 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Opened:
+    """A run folder held for changing what stands beside its trials; nobody can ask meanwhile."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        manifests.read(
+            self.path / "manifest.json"
+        )  # before a lock file is put into a folder that is no run's
+        self._lock = Lock(self.path)
+        try:
+            self.trials, self.manifest = load(self.path)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def settle(self, trials: pa.Table) -> None:
+        """Write the manifest, and `trials.parquet` anew with `trials` where the run has one."""
+        # The manifest first: whoever reads the run then makes the columns of what it says.
+        write_whole(self.path / "manifest.json", _json(self.manifest))
+        if "finished" in self.manifest:
+            tables.write([trials], self.path / "trials.parquet")
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
 
 
 def load(path: str | Path) -> tuple[pa.Table, dict[str, Any]]:

@@ -1,15 +1,14 @@
 """The form of a stored trial: one line of JSON with a checksum, in an append-only shard.
 
-A line is ``{"crc32":"…","at":[q,c,s],"id":"…","final":…,"key":"…","trial":{…}}``. The checksum is
-over all bytes behind it, so a torn or damaged line is seen and left out; its trial is asked
-again. Each process writes a shard of its own, so a torn end is never continued. What decides order
-and duplicates stands in front of the trial, so that a scan need not parse the trial.
+A line is ``{"crc32":"…","at":[q,c,s],"id":"…","final":…,"key":"…","trial":{…}}`` (see `lines`). A
+torn or damaged line is left out; its trial is asked again. Each process writes a shard of its own, so
+a torn end is never continued. What decides order and duplicates stands in front of the trial, so that a
+scan need not parse the trial.
 """
 
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unswayed import keys
+from unswayed.store import lines as sealed
 from unswayed.trial import Trial
 
-_CRC = b'{"crc32":"'
-_BODY = len(_CRC) + 8  # where the bytes begin that the checksum is over
 _TRIAL = b',"trial":'
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
@@ -43,8 +41,7 @@ def encode(row: Row) -> bytes:
         "final": t.state != "error",
         "key": t.key,
     }
-    body = f'",{_encode(head)[1:-1]},"trial":{_encode(vars(t))}}}'.encode("ascii")
-    return b"%s%08x%s\n" % (_CRC, zlib.crc32(body), body)
+    return sealed.seal(f'{_encode(head)[:-1]},"trial":{_encode(vars(t))}}}')
 
 
 def decode(line: bytes) -> dict[str, Any]:
@@ -74,10 +71,9 @@ def whole(lines: Iterable[bytes]) -> Iterator[Head]:
     """Heads of those among `lines` (with their newlines) that end and fit their checksum."""
     offset = 0
     for line in lines:
-        body = line[_BODY:-1]
-        sound = line.startswith(_CRC) and line.endswith(b"\n")
-        if sound and line[len(_CRC) : _BODY] == b"%08x" % zlib.crc32(body):
-            head = json.loads(b"{" + body[2 : body.index(_TRIAL)] + b"}")
+        body = sealed.body(line)
+        if body is not None:
+            head = json.loads(b"{" + body[: body.index(_TRIAL)] + b"}")
             yield Head(tuple(head["at"]), head["id"], head["final"], head["key"], offset, len(line))
         offset += len(line)
 

@@ -7,7 +7,7 @@ how often the run was interrupted.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,18 @@ def table(order: Order) -> pa.Table:
     return pa.concat_tables([SCHEMA.empty_table(), *tables(order)])
 
 
-def write(order: Order, path: Path) -> None:
-    """Write the trials to a Parquet file that appears whole. Holds one batch in memory."""
+def write(parts: Iterable[pa.Table], path: Path) -> None:
+    """Write trials to a Parquet file that appears whole. Holds one part in memory."""
+    write_tables(parts, SCHEMA, path)
+
+
+def write_tables(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """The same for any schema."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with told(path):
         try:
-            with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as out:
-                for part in tables(order):
+            with pq.ParquetWriter(temporary, schema, compression="zstd") as out:
+                for part in parts:
                     out.write_table(part)
             with open(temporary, "rb") as done:
                 os.fsync(done.fileno())

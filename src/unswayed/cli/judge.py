@@ -1,0 +1,162 @@
+"""``unswayed judge``: let other judges read the thoughts of a stored run, without asking the model again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from unswayed import judging
+from unswayed.audit import Run
+from unswayed.backends import open_backend
+from unswayed.backends.base import Backend
+from unswayed.cli import endpoint, show
+from unswayed.cli.report import write_report
+from unswayed.errors import BadInput
+from unswayed.judges import planted
+from unswayed.judges.base import Judge
+from unswayed.judges.llm import LLM
+from unswayed.judges.panel import PRESETS
+from unswayed.judges.rules import Rules
+from unswayed.measures.judging import Judging
+from unswayed.report.words import interval, number
+
+_SERVED = "llm:openai:"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="a run folder, e.g. runs/first")],
+    judge: Annotated[
+        list[str],
+        typer.Option("--judge", "-j", help="rules, llm:MODEL, planted:wrong=0.1, or the preset 'paper'"),
+    ],
+    base_url: Annotated[
+        list[str] | None,
+        typer.Option(help="address of a server for llm:openai: judges; one for all, or one each in order"),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="also judge what these judges judged before")
+    ] = False,
+    key_env: endpoint.KeyEnv = "OPENAI_API_KEY",
+    concurrency: endpoint.Concurrency = 64,
+    timeout: endpoint.Timeout = 600.0,
+    max_requests: endpoint.MaxRequests = None,
+    token_budget: endpoint.TokenBudget = None,
+) -> None:
+    """Let the judges named read the thoughts of RUN; their strict majority fills its columns.
+
+    What is judged is kept, so the same command goes on where it was stopped. Earlier judges' verdicts
+    stay in verdicts.parquet, and the report shows how all of them agree.
+
+    [bold]Examples[/]
+
+      unswayed judge runs/first --judge rules
+
+      unswayed judge runs/first --judge llm:openai:Qwen/Qwen3-32B --base-url http://localhost:8000/v1
+
+      unswayed judge runs/first --judge paper --base-url http://a/v1 --base-url http://b/v1 --base-url http://c/v1
+    """
+    specs = expand(judge)
+    urls = addresses(specs, base_url or [])
+    Run.load(run)  # whether it is one, before any model is loaded
+    options = {
+        spec: endpoint.options(at, key_env, concurrency, timeout, max_requests, token_budget)
+        for spec, at in urls.items()
+    }
+    done = _judge(run, specs, options, again)
+    opened = Run.load(run)
+    found = opened.judges()
+    assert found is not None
+    show.out.print(table(found))
+    votes = ", ".join(f"{count:,} {name}" for name, count in sorted(done.outcomes.items()))
+    show.out.print(f"{done.thoughts:,} thoughts: {votes or 'none'}", highlight=False)
+    for name, count in done.failed.items():
+        if count:
+            show.err.print(
+                f"{name}: could not be asked about {count:,}; run the same command again", markup=False
+            )
+    show.out.print(f"\nreport: {write_report(opened, opened.summary())}", highlight=False, soft_wrap=True)
+
+
+def expand(specs: list[str]) -> list[str]:
+    """The specs with presets written out. Raises `BadInput` for a judge named twice or of no kind."""
+    found = [one for spec in specs for one in PRESETS.get(spec, (spec,))]
+    for spec in found:
+        if found.count(spec) > 1:
+            raise BadInput(f"judge {spec!r} is named twice; name each once")
+        if spec != "rules" and spec.split(":")[0] not in ("planted", "llm"):
+            raise BadInput(
+                f"no judge called {spec!r}: give 'rules', llm:MODEL with a model from `unswayed models`, "
+                f"or a preset ({', '.join(PRESETS)})"
+            )
+    return found
+
+
+def addresses(specs: list[str], urls: list[str]) -> dict[str, list[str]]:
+    """Spec -> addresses of the servers that it is asked at.
+
+    One judge gets all (replicas); several share one, or get one each, in order.
+    """
+    served = [spec for spec in specs if spec.startswith(_SERVED)]
+    if urls and not served:
+        raise BadInput("--base-url is for llm:openai:MODEL judges, and none is named")
+    if len(served) > 1 and len(urls) not in (0, 1, len(served)):
+        raise BadInput(f"{len(urls)} addresses for {len(served)} judges; give one for all, or one each")
+    if len(served) <= 1 or len(urls) <= 1:
+        return dict.fromkeys(served, urls)
+    return {spec: [url] for spec, url in zip(served, urls, strict=True)}
+
+
+def _judge(run: Path, specs: list[str], options: dict[str, dict[str, Any]], again: bool) -> judging.Judged:
+    backends: list[Backend] = []
+
+    async def seat(spec: str) -> Judge:
+        if spec == "rules":
+            return Rules()
+        if spec.startswith("planted"):
+            return planted.make(spec)
+        backends.append(open_backend(spec.removeprefix("llm:"), **options.get(spec, {})))
+        await backends[-1].capabilities()  # an endpoint says only then which weights it has
+        return LLM(backends[-1])
+
+    async def go() -> judging.Judged:
+        try:
+            judges = [await seat(spec) for spec in specs]
+            with show.bar("judging") as progress:
+                return await judging.judge_run(run, judges, again=again, progress=progress)
+        finally:
+            for backend in backends:
+                endpoint.tell(backend)
+                await backend.close()
+
+    try:
+        return asyncio.run(go())
+    except KeyboardInterrupt:
+        show.err.print(
+            f"\ninterrupted; what was judged is kept in {run}. To go on, run the same command again.",
+            highlight=False,
+        )
+        raise typer.Exit(130) from None
+
+
+def table(found: Judging) -> Table:
+    """Judges, how much they decided, and how they compare with better ones."""
+    view = Table(box=None, pad_edge=False, header_style="bold")
+    view.add_column("judge")
+    for head in ("thoughts", "decided", *(f"agrees with {r.name}" for r in found.references)):
+        view.add_column(head, justify="right")
+    agrees = {(r.name, c.judge): c.agrees for r in found.references for c in r.confusions}
+    rows = [(j.name, f"{j.thoughts:,}", number(j.decided.value)) for j in found.judges]
+    known = {name for name, _, _ in rows}
+    rows += [(judge, "", "") for judge in dict.fromkeys(j for _, j in agrees) if judge not in known]
+    for name, thoughts, decided in rows:
+        cells = []
+        for reference in found.references:
+            e = agrees.get((reference.name, name))
+            cells.append("–" if e is None else f"{number(e.value)} [dim]{interval(e)}[/]")
+        view.add_row(escape(name), thoughts, decided, *cells)
+    return view
