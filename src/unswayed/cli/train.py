@@ -1,0 +1,97 @@
+"""``unswayed train``: finetune a model by reinforcement learning, and audit it on the way."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from unswayed.cli import show
+from unswayed.errors import BadInput
+
+EPILOG = """[bold]Examples[/]
+
+  unswayed train configs/pebble-smoke.toml
+
+  unswayed train configs/pebble-grpo.toml --set arm=grpo+aug --set seed=1 --out runs/aug-1
+"""
+
+
+def command(
+    config: Annotated[
+        Path, typer.Argument(help="a TOML file; see configs/ and the training page of the docs")
+    ],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", "-s", help="key=value, over the file; as often as needed")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="folder; resumed if it exists. Default: runs/train-ARM-SEED"),
+    ] = None,
+    until: Annotated[int | None, typer.Option(min=1, help="save and stop after that step")] = None,
+) -> None:
+    """Train as CONFIG says: one arm, one seed. Audits go to OUT/dynamics.parquet, the model to OUT/model.
+
+    Ctrl-C ends the step under way and saves it; the same command goes on from there.
+    """
+    from unswayed.training.config import load
+    from unswayed.training.run import train
+
+    settings = load(config, changes or [])
+    folder = out or Path("runs") / f"train-{slug(settings.arm)}-{settings.seed}"
+    with show.bar() as progress, gently() as asked:
+
+        def told(line: str) -> None:
+            show.out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+        done = train(settings, folder, until=until, stop=asked.is_set, progress=progress, told=told)
+    if done:
+        show.out.print(f"model: {folder / 'model'}", highlight=False, markup=False, soft_wrap=True)
+        return
+    show.err.print(
+        f"stopped; the last step is saved in {folder}. To go on, run the same command again.",
+        highlight=False,
+        markup=False,
+    )
+    if asked.is_set():
+        raise typer.Exit(130)
+
+
+@contextmanager
+def gently() -> Iterator[Event]:
+    """An event that the first Ctrl-C (or SIGTERM) sets; the second interrupts at once."""
+    asked = Event()
+
+    def once(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        show.err.print("ending this step, then saving; once more to stop at once", highlight=False)
+
+    try:
+        before = {number: signal.signal(number, once) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: nothing to catch here
+        yield asked
+        return
+    try:
+        yield asked
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def slug(arm: str) -> str:
+    """An arm's name as a piece of a folder's name. Raises `BadInput` where nothing is left of it."""
+    found = "".join(c if c.isalnum() or c in "+-_." else "-" for c in arm).strip("-.")
+    if not found:
+        raise BadInput(f"arm is {arm!r}; give it a name of letters and digits, or a folder with --out")
+    return found
+
+
+command.__doc__ = (command.__doc__ or "") + "\n\n" + EPILOG

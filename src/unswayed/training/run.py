@@ -1,0 +1,255 @@
+"""One training run in one folder: begin or go on, train, audit, keep the model.
+
+::
+
+    OUT/config.json        every setting; a folder begun with others is refused
+    OUT/manifest.json      versions, data, what fell to which condition
+    OUT/metrics.jsonl      a line a step: TRL's metrics, and the reward's parts by condition
+    OUT/dynamics.jsonl     a line a number: every measure of every audit (also dynamics.parquet)
+    OUT/audits/step-…      each audit's run folder, with every answer
+    OUT/checkpoints/       to go on from
+    OUT/model/             the model after the last step
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from unswayed.benchmarks import registry
+from unswayed.benchmarks.registry import Questions
+from unswayed.errors import BadInput, MissingExtra, RunChanged
+from unswayed.store.files import Lock, write_whole
+from unswayed.store.files import told as told_plainly
+from unswayed.training import augmentation
+from unswayed.training import config as configs
+from unswayed.training.settings import Config
+
+
+def need_train() -> None:
+    """Raise `MissingExtra` unless everything that training needs can be imported."""
+    missing = [
+        name for name in ("torch", "transformers", "trl", "datasets", "peft") if find_spec(name) is None
+    ]
+    if missing:
+        raise MissingExtra(
+            f"training needs {', '.join(missing)}: pip install 'unswayed[train]' "
+            "(install the torch build for your machine first)"
+        )
+
+
+def train(
+    config: Config,
+    out: str | Path,
+    *,
+    until: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int | None, str], None] | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> bool:
+    """Train as `config` says in the folder `out`, or go on there; True once the last step is done.
+
+    `until` saves and stops after that step; `stop` is asked after every step and does the same.
+    `progress` is told (step, of how many, note), `told` a line for every audit. Raises `BadInput`,
+    `RunChanged` for a folder of another config, `MissingExtra`, `Diverged` where the loss is no number.
+    """
+    need_train()
+    out = Path(out)
+    _check(out, config)
+    if (out / "model").exists():
+        return True
+    with warnings.catch_warnings():
+        # What TRL calls by names that transformers is about to drop is not the user's concern.
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        return _train(config, out, until, stop, progress, told)
+
+
+def _train(
+    config: Config,
+    out: Path,
+    until: int | None,
+    stop: Callable[[], bool],
+    progress: Callable[[int, int | None, str], None] | None,
+    told: Callable[[str], None],
+) -> bool:
+    import torch
+    import transformers
+
+    from unswayed.backends import processors
+    from unswayed.backends.local import TransformersBackend
+    from unswayed.training.dynamics import Auditor
+    from unswayed.training.grpo import Trainer
+    from unswayed.training.guards import Watch
+    from unswayed.training.reader import Reader
+
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(config.model.threads)
+    transformers.set_seed(config.seed)
+    questions, held_out = training_questions(config), audit_questions(config)
+    if len(questions) < config.grpo.prompts:
+        raise BadInput(
+            f"{questions.name} gives {len(questions)} questions, and a step takes grpo.prompts = "
+            f"{config.grpo.prompts}; lower that, or raise data.limit"
+        )
+    if held_out is not None:
+        _disjoint(questions, held_out)
+    path, m = model_path(config), config.model
+    cpu = m.device == "cpu" or not torch.cuda.is_available()
+    dtype = processors.pick_dtype(m.dtype, "cpu" if cpu else "cuda")
+    revision = m.revision or None
+    shape = processors.load_config(path, revision=revision)
+    processor = processors.load_processor(path, revision=revision)
+    model = processors.load_model(path, shape, dtype=dtype, revision=revision, trust_remote_code=False)
+    counts = augmentation.counted(questions, config.seed, config.augment)
+    augmentation.verify(counts, config.augment)
+    reader = None
+    if config.reward.judge == "reader" or (held_out is not None and config.audit.reader):
+        frozen = processors.load_model(path, shape, dtype=dtype, revision=revision, trust_remote_code=False)
+        frozen.requires_grad_(False).to("cpu" if cpu else "cuda")
+        reader = Reader(TransformersBackend.wrap(frozen, processor, name="reader"), seed=config.seed)
+    callbacks: list[Any] = []
+    if held_out is not None:
+        watching = reader if config.audit.reader else None
+        callbacks.append(Auditor(processor, held_out, config, out, told, watching))
+    callbacks.append(Watch(out / "metrics.jsonl", until=until, stop=stop, progress=progress))
+    more: dict[str, Any] = {"callbacks": callbacks, "reader": reader}
+    if config.grpo.peft_rank:
+        from peft import LoraConfig
+
+        more["peft_config"] = LoraConfig(r=config.grpo.peft_rank, target_modules="all-linear")
+    trainer = Trainer(model, processor, questions.items, config, out / "checkpoints", **more)
+    trainer.remove_callback(transformers.PrinterCallback)
+    lock = _claim(out, config)
+    _write(out / "manifest.json", _manifest(config, questions, held_out, counts))
+    last = last_checkpoint(out / "checkpoints")
+    try:
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    except Exception as problem:
+        from unswayed.backends.batches import is_out_of_memory
+
+        if is_out_of_memory(problem):
+            raise BadInput(
+                "out of memory; lower grpo.micro_batch first, then grpo.max_tokens, or set "
+                "grpo.gradient_checkpointing = true"
+            ) from problem
+        raise
+    finally:
+        lock.close()
+    if trainer.state.global_step < config.grpo.steps:
+        return False
+    half = out / ".model"
+    shutil.rmtree(half, ignore_errors=True)
+    if config.grpo.peft_rank:
+        trainer.model.merge_and_unload().save_pretrained(half)
+    else:
+        trainer.save_model(str(half))
+    processor.save_pretrained(half)
+    half.replace(out / "model")
+    return True
+
+
+def model_path(config: Config) -> str:
+    """Folder or Hub name of the weights that training begins with."""
+    if config.model.path != "pebble":
+        return config.model.path
+    from unswayed import pebble
+
+    return str(pebble.weights())
+
+
+def training_questions(config: Config) -> Questions:
+    """What is trained on."""
+    d = config.data
+    folder = Path(d.folder) if d.folder else None
+    return registry.load(d.benchmark, split=d.split or None, limit=d.limit or None, seed=d.seed, data=folder)
+
+
+def audit_questions(config: Config) -> Questions | None:
+    """What is asked in the audits; None where there are none."""
+    a, d = config.audit, config.data
+    if not a.every:
+        return None
+    folder = a.folder or d.folder
+    return registry.load(
+        a.benchmark or d.benchmark,
+        split=a.split or None,
+        limit=a.limit,
+        seed=a.seed,
+        data=Path(folder) if folder else None,
+    )
+
+
+def _disjoint(questions: Questions, held_out: Questions) -> None:
+    trained = {(q.benchmark, q.group) for q in questions}
+    both = sorted(q.uid for q in held_out if (q.benchmark, q.group) in trained)
+    if both:
+        raise BadInput(
+            f"{len(both)} of {len(held_out)} audit questions are trained on, or share a group with one that "
+            f"is (the first is {both[0]!r}); give audit.split or audit.benchmark another value"
+        )
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]), reverse=True)
+    for each in found:
+        try:
+            json.loads((each / "trainer_state.json").read_text("utf-8"))  # written last
+        except (OSError, ValueError):
+            continue
+        return each
+    return None
+
+
+def _check(out: Path, config: Config) -> None:
+    """Raise `RunChanged` where the folder was begun with other settings."""
+    file = out / "config.json"
+    if not file.exists():
+        return
+    changed = configs.difference(json.loads(file.read_text("utf-8")), configs.as_dict(config))
+    if changed:
+        raise RunChanged(f"{out} was begun with other settings ({'; '.join(changed)}); give another folder")
+
+
+def _claim(out: Path, config: Config) -> Lock:
+    """Make the folder this config's and this process's own, once it is known that it can be run."""
+    with told_plainly(out):
+        out.mkdir(parents=True, exist_ok=True)
+    lock = Lock(out)
+    _check(out, config)
+    _write(out / "config.json", configs.as_dict(config))
+    return lock
+
+
+def _manifest(
+    config: Config, questions: Questions, held_out: Questions | None, counts: dict[str, int]
+) -> dict[str, Any]:
+    packages = {}
+    for name in ("unswayed", "torch", "transformers", "trl", "datasets", "accelerate", "peft"):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = ""
+    return {
+        "arm": config.arm,
+        "seed": config.seed,
+        "python": sys.version.split()[0],
+        "packages": packages,
+        "questions": {"benchmark": questions.name, "version": questions.version, "n": len(questions)},
+        "asked": counts,
+        "audited": None
+        if held_out is None
+        else {"benchmark": held_out.name, "version": held_out.version, "n": len(held_out)},
+    }
+
+
+def _write(file: Path, value: dict[str, Any]) -> None:
+    write_whole(file, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())

@@ -1,0 +1,210 @@
+"""What one training run is told: every field of a config file, its meaning and its default.
+
+Frozen dataclasses, one a table of the file. `config` reads them; this page is their documentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from unswayed.errors import BadInput
+from unswayed.training.augmentation import Shares
+from unswayed.training.rewards import Recipe
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which weights training begins with."""
+
+    path: str = "pebble"
+    """`pebble` (the bundled model), a folder, or a name on the Hub."""
+    revision: str = ""
+    """Commit or tag of a Hub model; empty: its newest."""
+    dtype: str = "auto"
+    """`auto` (bfloat16 on a GPU, float32 on the CPU), `float32`, `bfloat16` or `float16`."""
+    device: str = "auto"
+    """`auto` (a GPU where there is one) or `cpu`."""
+    threads: int = 1
+    """CPU threads; the bundled model gains nothing from more."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is trained on."""
+
+    benchmark: str = "scenes"
+    """A name from `unswayed benchmarks`, or a .tsv file."""
+    split: str = "train"
+    """Which split; empty: all rows."""
+    limit: int = 4096
+    """How many questions; 0: all (drawn ones: 512)."""
+    seed: int = 0
+    """Draws the questions."""
+    folder: str = ""
+    """The benchmark's file, or the folder that holds it; empty for drawn ones."""
+
+
+@dataclass(frozen=True)
+class Grpo:
+    """Group Relative Policy Optimization (Shao et al. 2024, arXiv 2402.03300), on TRL."""
+
+    steps: int = 200
+    """Optimizer steps in all."""
+    prompts: int = 8
+    """Questions a step."""
+    num_generations: int = 8
+    """Rollouts a question (G)."""
+    micro_batch: int = 0
+    """Rollouts in one forward and backward pass on one device; 0: all of a step."""
+    lr: float = 1e-5
+    """Highest learning rate, of AdamW."""
+    warmup: int = 0
+    """Steps in which the learning rate rises."""
+    schedule: str = "constant"
+    """How the learning rate goes on: `constant`, `linear`, `cosine`."""
+    weight_decay: float = 0.0
+    """AdamW's."""
+    max_grad_norm: float = 1.0
+    """Gradients are cut to this norm."""
+    loss: str = "dapo"
+    """TRL's `loss_type`: dapo, grpo, bnpo, dr_grpo, cispo, sapo, luspo, vespo."""
+    scale_rewards: Literal["group", "batch", "none"] = "group"
+    """By which standard deviation advantages are divided."""
+    beta: float = 0.0
+    """Weight of the KL term to the start; 0: none, and no second copy of the model."""
+    epsilon: float = 0.2
+    """Clip range below (and above, where `epsilon_high` is 0)."""
+    epsilon_high: float = 0.0
+    """Clip range above; 0: as `epsilon`."""
+    iterations: int = 1
+    """Times that each batch of rollouts is used."""
+    importance: Literal["token", "sequence"] = "token"
+    """Level of the importance ratio; `sequence` with loss `grpo` is GSPO."""
+    entropy_coef: float = 0.0
+    """Weight of an entropy bonus."""
+    mask_truncated: bool = False
+    """Leave rollouts that ran out of tokens out of the loss."""
+    temperature: float = 1.0
+    """Of the rollouts."""
+    top_p: float = 1.0
+    """Of the rollouts."""
+    max_tokens: int = 96
+    """Of a rollout, its prefill not counted."""
+    gradient_checkpointing: bool = False
+    """Trade time for memory."""
+    vllm: bool = False
+    """Generate with vLLM in the same process (needs a GPU and trl's extra `vllm`)."""
+    vllm_memory: float = 0.3
+    """Share of the GPU's memory that vLLM may take."""
+    peft_rank: int = 0
+    """Rank of LoRA adapters on all linear layers; 0: all weights are trained. OUT/model has them merged."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audits of the model while it trains: fixed held-out questions, greedy."""
+
+    every: int = 50
+    """Steps between two audits; also one before the first step and one after the last. 0: none."""
+    benchmark: str = ""
+    """What is asked; empty: as `data`."""
+    split: str = "dev"
+    """Which split, of questions that are not trained on; empty: all rows."""
+    limit: int = 96
+    """How many questions."""
+    seed: int = 1000
+    """Draws the questions, the wrong options and the phrasings."""
+    folder: str = ""
+    """The benchmark's file or folder; empty: as `data`."""
+    conditions: tuple[str, ...] = ("base", "wrong-caption", "correct-caption", "wrong-think", "correct-think")
+    """Names from `unswayed conditions`."""
+    max_tokens: int = 96
+    """Of a generation."""
+    letters: bool = True
+    """Also measure letter probabilities."""
+    batch: int = 0
+    """Rows of a batch; 0: by the free memory."""
+    reader: bool = False
+    """Also ask the blind reader: a frozen second copy of the first weights. Worth it only where that
+    model can find an option from the words of a thought alone; its agreement at step 0 says so."""
+
+
+@dataclass(frozen=True)
+class Save:
+    """Checkpoints and trackers."""
+
+    every: int = 50
+    """Steps between two checkpoints; one more stands at the end."""
+    keep: int = 2
+    """How many checkpoints are kept."""
+    report_to: tuple[str, ...] = ()
+    """Trackers, by TRL's names: tensorboard, wandb, trackio."""
+    completions: bool = False
+    """Write all rollouts with their rewards, a Parquet file a step, under checkpoints/completions."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One arm, one seed."""
+
+    arm: str = "grpo"
+    """A label, by which runs are compared. The names in `ARMS` bring their settings, which the file
+    may override."""
+    seed: int = 0
+    """Of rollouts, of the order of questions, of augmentation and cues."""
+    model: Model = field(default_factory=Model)
+    data: Data = field(default_factory=Data)
+    augment: Shares = field(default_factory=Shares)
+    reward: Recipe = field(default_factory=Recipe)
+    grpo: Grpo = field(default_factory=Grpo)
+    audit: Audit = field(default_factory=Audit)
+    save: Save = field(default_factory=Save)
+
+    def __post_init__(self) -> None:
+        g = self.grpo
+        for name, value, least in (
+            ("grpo.steps", g.steps, 1),
+            ("grpo.prompts", g.prompts, 1),
+            ("grpo.num_generations", g.num_generations, 2),
+            ("grpo.max_tokens", g.max_tokens, 1),
+            ("grpo.iterations", g.iterations, 1),
+            ("audit.every", self.audit.every, 0),
+            ("audit.limit", self.audit.limit, 1),
+            ("save.every", self.save.every, 1),
+            ("save.keep", self.save.keep, 1),
+            ("data.limit", self.data.limit, 0),
+        ):
+            if value < least:
+                raise BadInput(f"{name} is {value}; the least is {least}")
+        if g.temperature <= 0:
+            raise BadInput(
+                f"grpo.temperature is {g.temperature:g}; rollouts must differ, so give more than 0"
+            )
+        if g.lr < 0:
+            raise BadInput(f"grpo.lr is {g.lr:g}; give 0 or more")
+        if self.augment.groups == "paired" and g.num_generations % 3:
+            raise BadInput(
+                f"grpo.num_generations is {g.num_generations}; with augment.groups = 'paired' "
+                "give a multiple of 3"
+            )
+        if self.augment.groups == "paired" and g.vllm:
+            raise BadInput("grpo.vllm asks all rollouts of a group alike; with it, augment.groups is 'same'")
+        if g.micro_batch and g.prompts * g.num_generations % g.micro_batch:
+            raise BadInput(
+                f"grpo.micro_batch is {g.micro_batch}; it must divide prompts x num_generations "
+                f"({g.prompts * g.num_generations})"
+            )
+
+
+_AUGMENTED = {
+    f"augment.{cue}": 0.1 for cue in ("wrong_caption", "correct_caption", "wrong_think", "correct_think")
+}
+_JUDGED = {"reward.combine": "multiplicative"}
+ARMS: dict[str, dict[str, object]] = {
+    "grpo": {},
+    "grpo+aug": dict(_AUGMENTED),
+    "grpo+faith": dict(_JUDGED),
+    "grpo+aug+faith": {**_AUGMENTED, **_JUDGED},
+}
+"""The paper's four arms, and the settings that each one is."""

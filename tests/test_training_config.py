@@ -1,0 +1,117 @@
+"""Config files: typed, documented, strict."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from unswayed.errors import BadInput
+from unswayed.training import augmentation, rewards, settings
+from unswayed.training.config import as_dict, difference, known, load, make, parse
+from unswayed.training.settings import ARMS, Config
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda p: p.stem)
+def test_shipped_configs_are_whole(file: Path) -> None:
+    config = load(file)
+    assert difference(as_dict(config), as_dict(load(file))) == []
+    assert make(as_dict(config)) == config, "what is stored is what is meant"
+
+
+def test_the_large_config_has_the_papers_settings() -> None:
+    config = load(CONFIGS / "qwen2.5-vl-7b.toml")
+    assert config.grpo.num_generations == 8
+    assert (config.reward.format, config.reward.correct) == (0.1, 1.0)
+    assert set(config.augment.by_condition().values()) == {0.1}
+    assert config.audit.every == 250
+
+
+def test_every_field_has_a_line_of_its_own() -> None:
+    """A string below each field, in the source; only the weights of the reward share one."""
+    for module in (settings, augmentation, rewards):
+        for node in ast.parse(inspect.getsource(module)).body:
+            if not isinstance(node, ast.ClassDef) or node.name not in {
+                "Model", "Data", "Grpo", "Audit", "Save",
+            }:  # fmt: skip
+                continue
+            for item, below in zip(node.body[1:], [*node.body[2:], None], strict=True):
+                if isinstance(item, ast.AnnAssign):
+                    said = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+                    assert said, f"{node.name}.{ast.unparse(item.target)}"
+
+
+def test_every_setting_can_be_set() -> None:
+    for name, hint in known().items():
+        tables, last = make({}), name.rsplit(".", 1)[-1]
+        holder = getattr(tables, name.split(".")[0]) if "." in name else tables
+        assert is_dataclass(holder)
+        assert last in {f.name for f in fields(holder)}
+        assert hint is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "match"),
+    [
+        ({"grpo": {"learning_rate": 1e-5}}, r"unknown setting 'grpo.learning_rate'"),
+        ({"grpo": {"num_generation": 8}}, r"did you mean 'grpo.num_generations'"),
+        ({"gpro": {"lr": 1.0}}, r"did you mean 'grpo.lr'"),
+        ({"temperature": 1.0}, r"did you mean 'grpo.temperature'"),
+        ({"grpo": {"steps": "many"}}, r"grpo.steps is 'many'; give a whole number"),
+        ({"grpo": {"steps": 1.5}}, r"whole number"),
+        ({"grpo": {"steps": True}}, r"whole number"),
+        ({"grpo": {"steps": 0}}, r"grpo.steps is 0"),
+        ({"grpo": {"scale_rewards": "all"}}, r"give one of group, batch, none"),
+        ({"audit": {"conditions": "base"}}, r"list of strings"),
+        ({"augment": {"wrong_caption": 0.1}}, r"differ"),
+        ({"augment": {"groups": "paired"}, "grpo": {"num_generations": 8}}, r"multiple of 3"),
+        ({"reward": {"combine": "sum"}}, r"additive, multiplicative, gated"),
+        ({"grpo": {"micro_batch": 7}}, r"divide"),
+        ({"grpo": 3}, r"unknown setting 'grpo'"),
+        ({"nonsense": {}}, r"unknown setting 'nonsense'"),
+    ],
+)
+def test_what_is_wrong_is_named(found: dict, match: str) -> None:
+    with pytest.raises(BadInput, match=match):
+        make(found, where="my.toml")
+
+
+def test_changes_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("[grpo]\nlr = 1e-3\nsteps = 5\n")
+    config = load(
+        file, ["grpo.lr=2e-5", "arm=grpo+aug", "model.path=some/folder", "audit.conditions=['base']"]
+    )
+    assert (config.grpo.lr, config.grpo.steps) == (2e-5, 5)
+    assert config.model.path == "some/folder"
+    assert config.audit.conditions == ("base",)
+    assert config.augment.wrong_think == 0.1, "the arm brings its settings"
+    assert load(file, ["grpo.lr=1"]).grpo.lr == 1.0
+    with pytest.raises(BadInput, match="key=value"):
+        load(file, ["grpo.lr"])
+    with pytest.raises(BadInput, match="did you mean"):
+        load(file, ["grpo.step=3"])
+    assert parse("a = b = c") == ("a", "b = c")
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("grpo = [")
+    with pytest.raises(BadInput, match="not TOML"):
+        load(tmp_path / "bad.toml")
+
+
+def test_arms_are_what_their_names_say() -> None:
+    made = {name: make({"arm": name}) for name in ARMS}
+    assert made["grpo"] == Config()
+    assert made["grpo+faith"].reward.combine == "multiplicative"
+    assert made["grpo+aug+faith"].augment == made["grpo+aug"].augment
+    assert made["grpo+aug+faith"].reward == made["grpo+faith"].reward
+    assert make({"arm": "grpo+faith", "reward": {"combine": "gated"}}).reward.combine == "gated"
+    assert make({"arm": "mine"}).arm == "mine"
