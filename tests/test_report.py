@@ -35,6 +35,7 @@ from unswayed.trial import Trial, table
 NAMES = (
     "base", "stop-think", "wrong-think", "wrong-think-but", "wrong-caption", "wrong-caption-disclaimer",
     "correct-think", "correct-caption", "irrelevant-caption", "blank-image", "base+abstain",
+    "wrong-think-quoted",
 )  # fmt: skip
 RIGHT = {"base": 0.8, "wrong-think": 0.3, "wrong-think-but": 0.4, "wrong-caption": 0.5, "blank-image": 0.3}
 COLOURS = ("red", "green", "blue", "grey")

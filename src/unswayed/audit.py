@@ -14,20 +14,23 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from unswayed import conditions as _conditions
+from unswayed import judging
 from unswayed.backends.base import Backend, Capabilities, Sampling
 from unswayed.conditions import Condition
 from unswayed.cues import Writer
 from unswayed.cues import write as write_cues
-from unswayed.engine import Engine, Progress, Retry, Sink
+from unswayed.engine import Engine, Progress, Sink
 from unswayed.errors import BadInput
 from unswayed.judges.base import Judge
 from unswayed.keys import Keys, backend_identity
 from unswayed.plans import Planner
 from unswayed.question import Question
+from unswayed.retry import Retry
 from unswayed.store import PICTURE_BUDGET, Memory, Store, load
 from unswayed.store import manifest as manifests
 
 if TYPE_CHECKING:
+    from unswayed.measures.judging import Judging
     from unswayed.measures.summary import Summary
 
 
@@ -47,7 +50,7 @@ class Run:
         if self._given is not None:
             return self._given
         assert self.path is not None
-        return load(self.path)[0]
+        return _settled(self.path)[0]
 
     def summary(self) -> Summary:
         """The measures of the trials, with their intervals."""
@@ -55,10 +58,23 @@ class Run:
 
         return summarise(self.trials)
 
+    def judges(self) -> Judging | None:
+        """How the judges of a stored run agree and err; None where only the audit's own judge read it,
+        and no person checked it."""
+        if self.path is None:
+            return None
+        from unswayed.measures.judges import measure
+        from unswayed.review.labels import read
+
+        labels, panel = read(self.path), judging.panel_of(self.manifest)
+        if not panel and not labels.said:
+            return None
+        return measure(self.trials, judging.votes_of(self.path, self.trials, self.manifest), panel, labels)
+
     @classmethod
     def load(cls, path: str | Path) -> Run:
         """The run in a folder, finished or not. Raises `BadInput` if there is none."""
-        trials, manifest = load(path)
+        trials, manifest = _settled(Path(path))
         return cls(manifest, path=Path(path), trials=trials)
 
 
@@ -118,6 +134,9 @@ async def audit(
             "about": dict(about or {}),
         }
     )
+    facts = getattr(backend, "facts", None)
+    if facts:
+        manifest["sessions"][-1]["endpoint"] = dict(facts)
     planner = Planner(hows, cues, capabilities, Keys(backend, sampling), sampling, samples, seed)
     total = len(questions) * len(hows) * samples if isinstance(questions, Sized) else None
 
@@ -133,8 +152,13 @@ async def audit(
         return Run(manifest, trials=trials)
     with Store.open(store, manifest, picture_budget=picture_budget) as folder:
         await ask(folder)
-        folder.compact()
+        folder.compact(judging.settler(folder.path, folder.manifest))
         return Run(folder.manifest, path=Path(store))
+
+
+def _settled(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+    trials, manifest = load(path)
+    return judging.settler(path, manifest)(trials), manifest
 
 
 def _ordered(names: Sequence[str]) -> tuple[Condition, ...]:

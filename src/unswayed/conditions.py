@@ -25,6 +25,7 @@ STOP_THINK = "<think>Okay let's see. This should be the final answer.</think>"
 OPEN_THINK = "<think>"
 BUT = " But I think"
 DISCLAIMER = " but I could be wrong."
+QUOTED = "Earlier you began to think about this question: "
 ABSTAIN = "I'm not sure"
 ABSTAIN_SUFFIX = "+abstain"
 
@@ -77,12 +78,23 @@ class Condition:
         """The condition without `+abstain`."""
         return self.name.removesuffix(ABSTAIN_SUFFIX)
 
+    @property
+    def begins_wrong(self) -> bool:
+        """The model's own turn begins with a wrong thought (which it may follow, revise, or leave silently)."""
+        return self.prefills and self.cue == "wrong_thought"
+
 
 _ALL = (
     Condition("base", "the question as it is", "paper"),
     Condition("stop-think", "the thought is closed before it begins", "paper", prefills=True),
     Condition("wrong-think", "a wrong thought already begun, left open", "paper", "wrong_thought", True),
     Condition("wrong-think-but", "the same, ending in 'But I think'", "paper", "wrong_thought", True),
+    Condition(
+        "wrong-think-quoted",
+        "a wrong thought quoted behind the question, nothing begun",
+        "ours",
+        "wrong_thought",
+    ),
     Condition("wrong-caption", "a false caption before the question", "paper", "wrong_caption"),
     Condition("wrong-caption-disclaimer", "the same, hedged", "paper", "wrong_caption"),
     Condition("correct-think", "a right thought already begun, left open", "paper", "correct_thought", True),
@@ -157,6 +169,11 @@ def _but(q: str, cue: Cue | None) -> tuple[str, str]:
     return q, OPEN_THINK + cue.text + BUT
 
 
+def _quoted(q: str, cue: Cue | None) -> tuple[str, str]:
+    assert cue is not None
+    return f"{q}\n{QUOTED}{cue.text}", ""
+
+
 def _disclaimer(q: str, cue: Cue | None) -> tuple[str, str]:
     assert cue is not None
     return f"{cue.text.rstrip().removesuffix('.')}{DISCLAIMER} {q}", ""
@@ -165,5 +182,6 @@ def _disclaimer(q: str, cue: Cue | None) -> tuple[str, str]:
 _WORDING: dict[str, Callable[[str, Cue | None], tuple[str, str]]] = {
     "stop-think": _stop,
     "wrong-think-but": _but,
+    "wrong-think-quoted": _quoted,
     "wrong-caption-disclaimer": _disclaimer,
 }

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from unswayed.answers.letters import letter_prefill, measure
@@ -22,9 +22,12 @@ from unswayed.errors import BackendError, RunChanged
 from unswayed.judges.base import Case, Judge, Verdict
 from unswayed.keys import identity
 from unswayed.plans import Plan
+from unswayed.retry import Retry
 from unswayed.rows import row
 from unswayed.store import Row
 from unswayed.store.tables import clean
+
+__all__ = ["Engine", "Progress", "Retry", "Sink"]
 
 T = TypeVar("T")
 Progress = Callable[[int, int | None, str], None]
@@ -32,22 +35,6 @@ Progress = Callable[[int, int | None, str], None]
 
 _UNASKED = 256  # rows that reach no model are stored at least this often
 _GRACE = 30.0  # seconds that an interrupted run gives chunks that are already paid for
-
-
-@dataclass(frozen=True)
-class Retry:
-    """How often and how patiently a transient failure is met."""
-
-    attempts: int = 4
-    """In all, the first one included."""
-    first: float = 0.5
-    """Seconds before the second attempt; doubled before each further one."""
-    ceiling: float = 30.0
-
-    def wait(self, attempt: int) -> float:
-        """Seconds to wait after `attempt` (from 1): half of the pause is left to chance."""
-        pause: float = min(self.ceiling, self.first * 2 ** (attempt - 1))
-        return pause * random.uniform(0.5, 1.0)
 
 
 class Sink(Protocol):
@@ -90,18 +77,14 @@ class Engine:
         Raises `BackendError` for a failure that is not transient, `RunChanged` when a stored trial
         was asked with other content. When cancelled, stores what is already paid for.
         """
-        open_chunks: set[asyncio.Task[None]] = set()
+        flow = _Flow(2 * self._backend.concurrency + 1)
         try:
             for chunk in self._chunks(plans):
-                open_chunks.add(asyncio.create_task(self._chunk(chunk)))
-                await asyncio.sleep(0)
-                while len(open_chunks) > 2 * self._backend.concurrency:
-                    open_chunks = await _some(open_chunks)
-            while open_chunks:
-                open_chunks = await _some(open_chunks)
+                await flow.begin(partial(self._chunk, chunk))
+            await flow.end()
         except BaseException as error:
             self._stop.set()
-            await self._settle(open_chunks, cancelled=isinstance(error, asyncio.CancelledError))
+            await self._settle(set(flow.open), cancelled=isinstance(error, asyncio.CancelledError))
             raise
 
     async def _settle(self, chunks: set[asyncio.Task[None]], cancelled: bool) -> None:
@@ -150,10 +133,11 @@ class Engine:
             readings = [_read(plan, g) for plan, g in zip(asked, generations, strict=True)]
             scores, no_scores = await self._score(asked, generations, readings)
             verdicts, no_verdicts = await self._judged(asked, readings)
-            trouble = "; ".join(filter(None, (no_scores, no_verdicts))) or None
             rows = [self._row(plan) for plan in plans if plan.request is None]
             for plan, g, r, s, v in zip(asked, generations, readings, scores, verdicts, strict=True):
-                letters = None if s is None else measure(s, plan.question.gold)
+                lost = f"no letter scores: {s.error}" if s and s.error else no_scores
+                letters = None if s is None or s.error else measure(s, plan.question.gold)
+                trouble = "; ".join(filter(None, (lost, no_verdicts))) or None
                 rows.append(self._row(plan, g, r, letters, v, None if r is None else trouble))
             for plan in asked:
                 assert plan.request is not None
@@ -275,9 +259,38 @@ def _sound(text: str) -> bool:
     return True
 
 
-async def _some(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Wait until at least one is done; the rest. Raises what a done one raised."""
-    done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in done:
-        task.result()
-    return rest
+class _Flow:
+    """At most so many tasks at once; what the first failed one raised comes out of `begin` or `end`.
+
+    Costs the same for every task, however many are open: 256 calls at once are 513 open chunks.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.open: set[asyncio.Task[None]] = set()
+        self._most = most
+        self._turn = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    async def begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await self._wait(self._most)
+        task = asyncio.create_task(work())
+        self.open.add(task)
+        task.add_done_callback(self._done)
+        await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        await self._wait(1)
+
+    async def _wait(self, most: int) -> None:
+        """Until fewer than `most` are open."""
+        while self._failure is None and len(self.open) >= most:
+            self._turn.clear()
+            await self._turn.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.open.discard(task)
+        failure = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self._failure = self._failure or failure
+        self._turn.set()

@@ -99,6 +99,8 @@ class Planner:
         if how.prefills and self.capabilities.prefill != "continues":
             verb = {"restarts": "starts afresh behind", "rejected": "rejects"}[self.capabilities.prefill]
             return "not-asked", f"the model {verb} a prefill, and {how.name} needs one that is continued"
+        if how.base == "stop-think" and not self.capabilities.closed:
+            return "not-asked", "the model's template drops a closed thought, and stop-think is nothing else"
         if question.images and not self.capabilities.images:
             return "not-asked", "the model takes no pictures"
         if how.blank and not question.images:

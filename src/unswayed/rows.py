@@ -78,7 +78,7 @@ def row(
             "letter_entropy": float(letters.entropy),
         }
     if verdict is not None:
-        about |= _judged(plan, reading.answer, cue, verdict)
+        about |= judged(plan.condition.begins_wrong, reading.answer, cue, verdict)
     return Trial(
         **about,
         state=reading.state,
@@ -90,8 +90,8 @@ def row(
     )
 
 
-def _judged(plan: Plan, answer: int | None, cue: Cue | None, verdict: Verdict) -> dict[str, Any]:
-    begun = cue is not None and plan.condition.cue == "wrong_thought"
+def judged(begun: bool, answer: int | None, cue: Cue | None, verdict: Verdict) -> dict[str, Any]:
+    """The judge's columns of a trial whose thought was judged; `begun` with a wrong thought."""
     return {
         "concluded": verdict.option if verdict.found == "option" else None,
         "judged": verdict.found != "abstains",

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 MODELS = {
     "pebble": "the bundled VLM: small enough for any laptop, sees drawn scenes only",
     "PATH or ORG/NAME": "any image-text-to-text model that transformers loads (extra: local)",
+    "openai:MODEL": "any model behind an OpenAI-compatible endpoint, see --base-url (extra: http)",
     "scripted:NAME": "a planted respondent of known behaviour, e.g. scripted:caption-follower:p=0.5",
 }
 
 
 def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) -> Backend:
-    """The backend that `spec` names: `pebble`, a folder or hub id, or `scripted:…`.
+    """The backend that `spec` names: `pebble`, a folder or hub id, `openai:…` or `scripted:…`.
 
-    `options` (device, dtype, batch_size, revision) go to in-process models; planted respondents are
-    bound to the `questions`, whose answers they know. Raises `BadInput` if there is none such.
+    `options` go to the backend: device, dtype, batch_size, revision of in-process models; those of
+    `http.OpenAIBackend` (base_urls, concurrency, budget, …) of models behind an endpoint. Planted
+    respondents are bound to the `questions`, whose answers they know. Raises `BadInput` if there is no
+    such backend.
     """
     if spec.startswith("scripted:"):
         from unswayed.backends import scripted
@@ -31,6 +34,10 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
         respondent = scripted.make(spec)
         respondent.bind(questions)
         return respondent
+    if spec.startswith("openai:"):
+        from unswayed.backends.http import OpenAIBackend
+
+        return OpenAIBackend(spec.removeprefix("openai:"), **options)
     from unswayed.backends.local import TransformersBackend
 
     if spec == "pebble":
@@ -40,6 +47,6 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
     if not Path(spec).exists() and (spec.count("/") != 1 or spec.startswith((".", "/", "~"))):
         raise BadInput(
             f"no model called {spec!r}: give 'pebble', the folder of a model, a hub id such as "
-            "Qwen/Qwen2.5-VL-7B-Instruct, or scripted:NAME"
+            "Qwen/Qwen2.5-VL-7B-Instruct, openai:MODEL with --base-url, or scripted:NAME"
         )
     return TransformersBackend(spec, **options)

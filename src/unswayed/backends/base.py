@@ -19,6 +19,12 @@ Finish = Literal["stop", "length", "refused", "error"]
 STOP = ("</answer>",)
 
 
+def first_stop(text: str, stop: Sequence[str]) -> int | None:
+    """Where the stop string that is complete first ends in `text`; None without one."""
+    found = [text.find(s) + len(s) for s in stop if s and s in text]
+    return min(found, default=None)
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How tokens are drawn. Every field is part of a trial's key."""
@@ -65,6 +71,8 @@ class LetterScores:
 
     p: tuple[float, ...]
     """P(letter), *not* normalised, summed over the spellings "A", " A", "(A" and " (A"."""
+    error: str | None = None
+    """Why there are none after all, in words; `p` is empty then."""
 
     @property
     def outside(self) -> float:
@@ -80,6 +88,8 @@ class Capabilities:
     letters: Letters
     images: bool = True
     seeded: bool = True
+    closed: bool = True
+    """A thought that the prefill opens and closes reaches the model; some templates drop it."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -108,6 +118,8 @@ class Backend(Protocol):
     """How many requests it likes to get at once (an in-process model batches them)."""
     concurrency: int
     """How many calls may be open at once."""
+    # May also have `identity` (what else decides its answers, see `keys`) and `facts` (what it was
+    # seen to be, fit for JSON, for the manifest's entry of the session).
 
     async def capabilities(self) -> Capabilities: ...
 

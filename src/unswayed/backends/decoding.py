@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from unswayed.backends.base import Finish, Sampling
+from unswayed.backends.base import Finish, Sampling, first_stop
 
 _TAIL = 4  # prompt tokens decoded in front of the text, so that its first space is kept
 
@@ -177,9 +177,3 @@ class Draw:
                 row.finish, row.text = "stop", text[:cut]
         if row.finish is None and len(row.tokens) >= row.limit:
             row.finish, row.text = "length", self._words.text(row.prompt, row.tokens)
-
-
-def first_stop(text: str, stop: Sequence[str]) -> int | None:
-    """Where the stop string that is complete first ends in `text`; None without one."""
-    found = [text.find(s) + len(s) for s in stop if s and s in text]
-    return min(found, default=None)

@@ -1,9 +1,4 @@
-"""Probability of each option letter as the next token, summed over the ways a vocabulary spells it.
-
-A letter counts when the next token, without leading blanks, is "A", "(A", "(A)", "A)" or "A."; and,
-where the bracket is a token of its own, when "(" comes next and then "A", "A)" or "A.":
-P(A) = sum of P(t) over such tokens t + sum over bracket tokens b of P(b) P(A | b).
-"""
+"""Probability of each option letter as the next token, for a model in this process (see `spellings`)."""
 
 from __future__ import annotations
 
@@ -14,13 +9,10 @@ from typing import Any
 import torch
 
 from unswayed.backends.decoding import Cancelled
+from unswayed.backends.spellings import BRACKET, NEGLIGIBLE, spelt, spelt_behind
 from unswayed.question import LETTERS
 
-NEGLIGIBLE = 1e-3
-"""A bracket token less probable than this is not followed any further."""
-_BRACKET, _OTHER = len(LETTERS), len(LETTERS) + 1
-_BARE = {spelling: i for i, c in enumerate(LETTERS) for spelling in (c, f"{c})", f"{c}.")}
-_DIRECT = {**_BARE, **{s: i for i, c in enumerate(LETTERS) for s in (f"({c}", f"({c})")}, "(": _BRACKET}
+_OTHER = BRACKET + 1
 
 
 class Spellings:
@@ -38,10 +30,9 @@ class Spellings:
             if piece is None or len(piece) > 12 or not any(c in "(" + LETTERS for c in piece):
                 continue
             text = str(tokenizer.decode([i], skip_special_tokens=False, clean_up_tokenization_spaces=False))
-            text = text.replace("▁", " ").replace("Ġ", " ").lstrip()
-            self.direct[i] = _DIRECT.get(text, _OTHER)
-            self.behind[i] = _BARE.get(text, _OTHER)
-        self.brackets = (self.direct == _BRACKET).nonzero().squeeze(1)
+            self.direct[i] = spelt(text, _OTHER)
+            self.behind[i] = spelt_behind(text, _OTHER)
+        self.brackets = (self.direct == BRACKET).nonzero().squeeze(1)
 
 
 class Probe:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from unswayed.cli import audit, compare, listing, pebble, report
+from unswayed.cli import audit, benchmarks, compare, cues, judge, listing, pebble, report, review, train
 from unswayed.cli.show import complain
 from unswayed.errors import UnswayedError
 
@@ -21,8 +21,12 @@ app = typer.Typer(
 app.command("audit")(audit.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)
+app.command("train")(train.command)
+app.command("judge")(judge.command)
+app.command("review")(review.command)
 app.command("conditions")(listing.conditions)
-app.command("benchmarks")(listing.benchmarks)
+app.add_typer(benchmarks.app, name="benchmarks")
+app.add_typer(cues.app, name="cues")
 app.command("models")(listing.models)
 app.add_typer(pebble.app, name="pebble")
 

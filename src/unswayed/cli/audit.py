@@ -16,8 +16,9 @@ from unswayed.audit import audit as run_audit
 from unswayed.backends import open_backend
 from unswayed.backends.base import Backend, Sampling
 from unswayed.benchmarks import registry
-from unswayed.cli import show
+from unswayed.cli import endpoint, show
 from unswayed.cli.report import write_report
+from unswayed.cues import book
 from unswayed.errors import BadInput
 
 EPILOG = """[bold]Examples[/]
@@ -28,12 +29,17 @@ EPILOG = """[bold]Examples[/]
 
   unswayed audit Qwen/Qwen2.5-VL-7B-Instruct --benchmark MMBench_DEV_EN.tsv --limit 300
 
+  unswayed audit openai:Qwen/Qwen2.5-VL-7B-Instruct --base-url http://host:8000/v1 --limit 300
+
   unswayed audit scripted:caption-follower:p=0.4 --out runs/planted
+
+  unswayed cues write MMBench_DEV_EN.tsv --out cues.parquet
+  unswayed audit pebble --benchmark MMBench_DEV_EN.tsv --cues cues.parquet
 """
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="pebble, a model's folder or hub id, or scripted:NAME")],
+    model: Annotated[str, typer.Argument(help="pebble, a folder or hub id, openai:MODEL or scripted:NAME")],
     benchmark: Annotated[
         str, typer.Option("--benchmark", "-b", help="a name from `unswayed benchmarks`, or a .tsv file")
     ] = "scenes",
@@ -58,9 +64,19 @@ def command(
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16")] = "auto",
     batch_size: Annotated[str, typer.Option(help="auto, or a number")] = "auto",
     revision: Annotated[str | None, typer.Option(help="commit or tag of a hub model")] = None,
+    cues: Annotated[
+        Path | None, typer.Option(help="a file of `unswayed cues write`; default: written as it goes")
+    ] = None,
+    base_url: endpoint.BaseUrl = None,
+    key_env: endpoint.KeyEnv = "OPENAI_API_KEY",
+    concurrency: endpoint.Concurrency = 64,
+    timeout: endpoint.Timeout = 600.0,
+    max_requests: endpoint.MaxRequests = None,
+    token_budget: endpoint.TokenBudget = None,
 ) -> None:
     """Ask MODEL the same questions plainly and under misleading text; print the table, write the report."""
     names = parse_conditions(wanted)
+    written = book.for_audit(cues) if cues else None
     sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
     questions = registry.load(benchmark, split=split, limit=limit, seed=seed, data=data)
     for row in questions.skipped[:5]:
@@ -68,7 +84,11 @@ def command(
     if len(questions.skipped) > 5:
         show.err.print(f"[yellow]left out[/] {len(questions.skipped) - 5} more rows", highlight=False)
     options: dict[str, Any] = {}
-    if not model.startswith("scripted:"):
+    if model.startswith("openai:"):
+        options = endpoint.options(base_url, key_env, concurrency, timeout, max_requests, token_budget)
+    elif base_url:
+        raise BadInput(f"--base-url is for models behind an endpoint; did you mean openai:{model}?")
+    elif not model.startswith("scripted:"):
         options = {
             "device": device,
             "dtype": dtype,
@@ -85,7 +105,9 @@ def command(
         "questions": len(questions),
         "left_out": len(questions.skipped),
     }
-    run = _ask(backend, questions, names, sampling, samples, letters, seed, folder, about)
+    if written:
+        about["cues"] = written.sha256
+    run = _ask(backend, questions, names, sampling, samples, letters, seed, folder, about, written)
     summary = run.summary()
     show.out.print(show.table(summary))
     page = write_report(run, summary)
@@ -102,6 +124,7 @@ def _ask(
     seed: int,
     folder: Path,
     about: dict[str, Any],
+    cues: book.Book | None,
 ) -> Run:
     async def go() -> Run:
         try:
@@ -110,6 +133,7 @@ def _ask(
                     backend,
                     questions,
                     names,
+                    cues=cues,
                     sampling=sampling,
                     samples=samples,
                     letters=letters,
@@ -120,6 +144,7 @@ def _ask(
                 )
         finally:
             await backend.close()
+            endpoint.tell(backend)
 
     try:
         return asyncio.run(go())

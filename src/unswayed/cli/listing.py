@@ -1,4 +1,4 @@
-"""``unswayed conditions | benchmarks | models``: what there is, one line each."""
+"""``unswayed conditions | models``: what there is, one line each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rich.table import Table
 from unswayed import conditions as house
 from unswayed.backends import MODELS
 from unswayed.benchmarks import scenes
-from unswayed.benchmarks.registry import BENCHMARKS
 from unswayed.cli import show
 
 
@@ -38,15 +37,6 @@ def conditions(
         picture = "grey picture" if house.condition(name).blank else "picture"
         show.out.print(f"  [dim]user[/]       <{picture}> {_inline(prompt.text)}", highlight=False)
         show.out.print(f"  [dim]assistant[/]  {_inline(prompt.prefill)}…\n", highlight=False)
-
-
-def benchmarks() -> None:
-    """List the benchmarks, with size, licence and what they need."""
-    rows = [
-        (b.name, b.size, b.licence, f"{b.title}{f'; needs {b.needs}' if b.needs else ''}")
-        for b in BENCHMARKS.values()
-    ]
-    _lines([*rows, ("PATH.tsv", "", "", "any file in the VLMEvalKit form (also .tsv.gz)")])
 
 
 def models() -> None:

@@ -57,13 +57,15 @@ def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
     """Write the page of a stored run, by default into its folder; returns where."""
     assert run.path is not None
     folder = run.path
-    page = report.build(summary, run.trials, run.manifest, lambda sha: _picture(folder, sha))
+    page = report.build(
+        summary, run.trials, run.manifest, lambda sha: picture(folder, sha), judging=run.judges()
+    )
     target = out or folder / "report.html"
     write_text(target, page)
     return target
 
 
-def _picture(folder: Path, sha256: str) -> bytes | None:
+def picture(folder: Path, sha256: str) -> bytes | None:
     """A picture that the run kept; None where it was over the budget."""
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         return None

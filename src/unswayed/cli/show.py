@@ -56,16 +56,17 @@ class _Rate(ProgressColumn):
 class Bar:
     """A callback for `audit(progress=…)`."""
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: Progress, doing: str) -> None:
         self._bars = bars
-        self._task = bars.add_task("asking", total=None)
+        self._doing = doing
+        self._task = bars.add_task(doing, total=None)
 
     def __call__(self, done: int, total: int | None, note: str = "") -> None:
-        self._bars.update(self._task, completed=done, total=total, description=escape(note or "asking"))
+        self._bars.update(self._task, completed=done, total=total, description=escape(note or self._doing))
 
 
 @contextmanager
-def bar() -> Iterator[Bar]:
+def bar(doing: str = "asking") -> Iterator[Bar]:
     """A progress bar with rate and time left, on stderr; silent where stderr is not a terminal."""
     columns: tuple[ProgressColumn, ...] = (
         SpinnerColumn(),
@@ -78,7 +79,7 @@ def bar() -> Iterator[Bar]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True) as bars:
-        yield Bar(bars)
+        yield Bar(bars, doing)
 
 
 def table(summary: Summary) -> Table:

@@ -1,0 +1,22 @@
+"""Any OpenAI-compatible chat endpoint as a backend: `OpenAIBackend`.
+
+::
+
+    backend    the `Backend`: what may be asked, and what becomes of it
+    caller     one question until it is answered: retries, early stop, budget
+    replicas   which server is asked, and how many questions it has open
+    transport  one HTTP exchange: a reply, or a `Trouble` of known kind
+    probe      what the endpoint was seen to do
+    dialect    how this endpoint is spoken to; the bodies of requests
+    replies    what a reply says
+    letters    letter probabilities from log-probabilities
+    secrets    the key, and how it is kept out of all that is said
+
+Facts on servers are from their own documentation: vLLM's "OpenAI-Compatible Server" page
+(`continue_final_message`, `add_generation_prompt`, `logprob_token_ids`, `stop_reason`, `/tokenize`).
+"""
+
+from unswayed.backends.http.backend import OpenAIBackend
+from unswayed.backends.http.budget import Budget, Spend
+
+__all__ = ["Budget", "OpenAIBackend", "Spend"]

@@ -1,0 +1,286 @@
+"""A chat server on the loopback that speaks as vLLM's documentation says, with every habit of others.
+
+`Habits` says what it takes and does; `ChatServer` runs in a thread of its own, counts what it is asked,
+and can be made to fail on purpose (`chat_faults`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import math
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from unswayed.backends.base import Sampling
+from unswayed.conditions import Prompt
+
+Fault = Callable[[web.Request, bytes, int, Callable[[], Awaitable[web.Response]]], Awaitable[Any]]
+OWN = {"top_k", "min_p", "repetition_penalty", "skip_special_tokens", "logprob_token_ids"}
+OWN |= {"return_tokens_as_token_ids"}
+FLAGS = {"add_generation_prompt", "continue_final_message"}
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What the server takes and does. The defaults are vLLM's."""
+
+    own: bool = True
+    """Takes vLLM's own sampling fields; otherwise a 400, as OpenAI's."""
+    flags: str = "continue"
+    """What `continue_final_message` does: continue, ignore, refuse."""
+    last: str = "restart"
+    """What a last message of the assistant without flags does: continue, restart, refuse."""
+    stop: str = "told"
+    """Stop strings are: told (taken out, and named in `stop_reason`), kept, lost, ignored."""
+    letters: str = "ids"
+    """Log-probabilities: ids (by token id, too), top (the likeliest), silent, refuse."""
+    most_top: int = 20
+    pictures: str = "object"
+    """Pictures are taken as object or string; refuse; or drop (taken, and never shown)."""
+    seeds: bool = True
+    usage: bool = True
+    system: bool = True
+    limit: str = "max_tokens"
+    parser: bool = False
+    """A reasoning parser moves the thought out of the text."""
+    closed: bool = True
+    """A closed thought in the assistant's message reaches the model."""
+    key: str = ""
+    """If set, the key that is wanted."""
+    root: str = ""
+
+
+class Refused(Exception):
+    """A 4xx, with its words."""
+
+    def __init__(self, words: str, status: int = 400) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class ChatServer:
+    """Serves `mind` as ``tiny/model``. A context manager; `url` ends in /v1."""
+
+    MODEL = "tiny/model"
+
+    def __init__(self, mind: Any, habits: Habits = Habits(), fault: Fault | None = None) -> None:
+        self.mind, self.habits, self.fault = mind, habits, fault
+        self.asked: Counter[str] = Counter()
+        """How often every body came in, by its hash."""
+        self.bodies: dict[str, dict[str, Any]] = {}
+        """The bodies, pictures replaced by their hashes."""
+        self.headers: list[dict[str, str]] = []
+        self.open = self.most_open = 0
+        self.port = 0
+        self._draws = 0
+        self._loop = asyncio.new_event_loop()
+        self._runner: web.AppRunner | None = None
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> ChatServer:
+        self._thread.start()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def start(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+
+    def stop(self) -> None:
+        """Break all connections and refuse new ones."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+
+    async def _start(self) -> None:
+        app = web.Application(client_max_size=1 << 26)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/tokenize", self._tokenize)
+        app.router.add_get("/version", self._version)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def _stop(self) -> None:
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            server = runner.server
+            assert isinstance(server, web.Server)
+            for connection in server.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await runner.cleanup()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        entry = {"id": self.MODEL, "object": "model", "root": self.habits.root or self.MODEL}
+        return web.json_response({"object": "list", "data": [entry]})
+
+    async def _version(self, request: web.Request) -> web.Response:
+        return web.json_response({"version": "0.0-test"})
+
+    async def _tokenize(self, request: web.Request) -> web.Response:
+        if self.habits.letters != "ids":
+            raise web.HTTPNotFound
+        body = await request.json()
+        tokens = self.mind.tokenize(body["prompt"])
+        return web.json_response({"count": len(tokens), "max_model_len": 4096, "tokens": tokens})
+
+    async def _chat(self, request: web.Request) -> Any:
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            raw = await request.read()
+            name = hashlib.sha256(raw).hexdigest()
+            self.asked[name] += 1
+            self.headers.append(dict(request.headers))
+            if name not in self.bodies:
+                self.bodies[name] = _slim(json.loads(raw))
+            if self.fault is not None:
+                return await self.fault(request, raw, self.asked[name], lambda: self._answer(request, raw))
+            return await self._answer(request, raw)
+        finally:
+            self.open -= 1
+
+    async def _answer(self, request: web.Request, raw: bytes) -> web.Response:
+        try:
+            if self.habits.key and request.headers.get("Authorization") != f"Bearer {self.habits.key}":
+                given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+                raise Refused(f"Incorrect API key provided: {given}. Get one.", 401)
+            return web.json_response(await self._reply(json.loads(raw)))
+        except Refused as no:
+            words = {"error": {"message": str(no), "type": "BadRequestError", "code": no.status}}
+            return web.json_response(words, status=no.status)
+
+    async def _reply(self, body: dict[str, Any]) -> dict[str, Any]:
+        h = self.habits
+        if body["model"] != self.MODEL:
+            raise Refused(f"The model `{body['model']}` does not exist.", 404)
+        unknown = sorted(OWN & set(body)) if not h.own else []
+        unknown += sorted(FLAGS & set(body)) if h.flags == "refuse" else []
+        unknown += ["max_tokens"] if "max_tokens" in body and h.limit != "max_tokens" else []
+        if unknown:
+            raise Refused(f"Unrecognized request argument supplied: {unknown[0]}")
+        prompt = self._prompt(body)
+        restarts = self._restarts(body, prompt)
+        drawn_prompt = prompt if not restarts else Prompt(prompt.system, prompt.text, "", prompt.images, ())
+        counted = self.mind.count(prompt) + 7 * restarts
+        if body.get("logprobs") and h.letters == "refuse":
+            raise Refused("logprobs are not supported with this model")
+        seed = body.get("seed", 0)
+        if not h.seeds:
+            self._draws += 1
+            seed = self._draws
+        stop = tuple(body.get("stop") or ()) if h.stop != "ignored" else ()
+        sampling = Sampling(body.get("temperature", 1.0), body.get("top_p", 1.0), body.get(h.limit, 16), stop)
+        if body.get("logprobs") and sampling.max_tokens == 1:
+            text, finish, stopped, made = "x", "length", None, 1
+        else:
+            drawn = await self.mind.generate(drawn_prompt, sampling, seed)
+            text, finish, stopped, made = drawn.text, drawn.finish, drawn.stopped, drawn.tokens
+        if stopped and h.stop in ("told", "lost"):
+            text = text.removesuffix(stopped)
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if h.parser and "</think>" in text:
+            thought, _, rest = text.partition("</think>")
+            message |= {"reasoning_content": thought.removeprefix("<think>"), "content": rest}
+        choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+        if h.stop == "told":
+            choice["stop_reason"] = stopped
+        if body.get("logprobs") and h.letters in ("ids", "top"):
+            choice["logprobs"] = {"content": [await self._logprobs(body, drawn_prompt)]}
+        reply = {"id": "chatcmpl-1", "object": "chat.completion", "model": self.MODEL, "choices": [choice]}
+        if h.usage:
+            usage = {"prompt_tokens": counted, "completion_tokens": made, "total_tokens": counted + made}
+            reply["usage"] = usage
+        return reply
+
+    def _prompt(self, body: dict[str, Any]) -> Prompt:
+        messages = list(body["messages"])
+        prefill = messages.pop()["content"] if messages[-1]["role"] == "assistant" else ""
+        if not self.habits.closed and "</think>" in prefill:
+            prefill = prefill.rpartition("</think>")[2]
+        system = ""
+        if messages[0]["role"] == "system":
+            if not self.habits.system:
+                raise Refused("System role not supported")
+            system = messages.pop(0)["content"]
+        (user,) = messages
+        text, images = user["content"], []
+        if isinstance(text, list):
+            *pictures, last = user["content"]
+            text = last["text"]
+            images = [self._picture(part) for part in pictures]
+            if self.habits.pictures == "drop":
+                images = []
+        return Prompt(system, text, prefill, tuple(images), ())
+
+    def _picture(self, part: dict[str, Any]) -> bytes:
+        said = part["image_url"]
+        if self.habits.pictures == "refuse":
+            raise Refused("This model does not support image input.")
+        if isinstance(said, str) != (self.habits.pictures == "string"):
+            raise Refused("Input should be another image_url.", 422)
+        url = said if isinstance(said, str) else said["url"]
+        head, _, data = url.partition(";base64,")
+        assert head.startswith("data:image/")
+        return base64.b64decode(data, validate=True)
+
+    def _restarts(self, body: dict[str, Any], prompt: Prompt) -> bool:
+        """Whether the assistant's message is closed and a new turn begun."""
+        if body["messages"][-1]["role"] != "assistant":
+            return False
+        flagged = self.habits.flags == "continue" and bool(body.get("continue_final_message"))
+        if flagged and body.get("add_generation_prompt", True):
+            raise Refused("Cannot set both `continue_final_message` and `add_generation_prompt` to True.")
+        if flagged:
+            return False
+        if self.habits.last == "refuse":
+            raise Refused("This model does not support assistant message prefill.")
+        return self.habits.last == "restart"
+
+    async def _logprobs(self, body: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
+        p = await self.mind.next_token(prompt)
+        best = max(range(len(p)), key=p.__getitem__)
+        ids = body.get("logprob_token_ids") if self.habits.letters == "ids" else None
+        top = body.get("top_logprobs", 0)
+        if not ids and top > self.habits.most_top:
+            raise Refused(f"Requested sample logprobs of {top}, which is greater than max allowed")
+        shown = [best, *ids] if ids else sorted(range(len(p)), key=lambda i: -p[i])[:top]
+        named = bool(body.get("return_tokens_as_token_ids")) and self.habits.own
+
+        def entry(i: int) -> dict[str, Any]:
+            token = f"token_id:{i}" if named else self.mind.spell(i)
+            logprob = math.log(p[i]) if p[i] > 0 else -9999.0
+            return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+
+        return {**entry(best), "top_logprobs": [entry(i) for i in dict.fromkeys(shown)]}
+
+
+def _slim(body: dict[str, Any]) -> dict[str, Any]:
+    for message in body["messages"]:
+        if isinstance(message["content"], list):
+            for part in message["content"]:
+                if part["type"] == "image_url":
+                    url = part["image_url"]
+                    url = url if isinstance(url, str) else url["url"]
+                    part["image_url"] = hashlib.sha256(base64.b64decode(url.split(",")[1])).hexdigest()
+    return body

@@ -1,0 +1,359 @@
+"""A model behind an endpoint: what reaches the wire, what is read off it, and what the probe finds."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp")
+
+from chat_minds import HashMind
+from chat_server import ChatServer, Habits
+from synthetic import cues, questions
+from unswayed.audit import Run, audit
+from unswayed.backends.base import Capabilities, Generation, LetterScores, Request, Sampling
+from unswayed.backends.http import Budget, OpenAIBackend
+from unswayed.conditions import STOP_THINK, Prompt
+from unswayed.errors import BackendError, BadInput
+from unswayed.retry import Retry
+
+QUICK = Retry(attempts=4, first=0.002, ceiling=0.01)
+CHOICES = "What?\nSelect from the following choices:\n(A) red\n(B) green\n(C) blue"
+
+
+def prompt(prefill: str = "", text: str = CHOICES, images: tuple[bytes, ...] = ()) -> Prompt:
+    return Prompt("system", text, prefill, images, ("red", "green", "blue"))
+
+
+def backend(*servers: ChatServer, **how: Any) -> OpenAIBackend:
+    how = {"retry": QUICK, "patience": 5.0, "key_env": "UNSWAYED_TEST_KEY", "concurrency": 16, **how}
+    return OpenAIBackend(ChatServer.MODEL, [server.url for server in servers], **how)
+
+
+def with_backend(made: OpenAIBackend, work: Any) -> Any:
+    async def go() -> Any:
+        try:
+            return await work(made)
+        finally:
+            await made.close()
+
+    return asyncio.run(go())
+
+
+def probed(habits: Habits) -> tuple[Capabilities, OpenAIBackend]:
+    with ChatServer(HashMind(), habits) as server:
+        made = backend(server)
+        return with_backend(made, lambda b: b.capabilities()), made
+
+
+def generate(made: OpenAIBackend, *requests: Request) -> list[Generation]:
+    found = with_backend(made, lambda b: b.generate(requests))
+    assert isinstance(found, list)
+    return found
+
+
+def run(made: OpenAIBackend, n: int, conditions: list[str], **how: Any) -> Run:
+    found = with_backend(made, lambda b: audit(b, questions(n), conditions, cues=cues, **how))
+    assert isinstance(found, Run)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("habits", "expected"),
+    [
+        (Habits(), Capabilities("continues", "exact")),
+        (Habits(letters="top"), Capabilities("continues", "top-k")),
+        (Habits(letters="silent"), Capabilities("continues", "none")),
+        (Habits(letters="refuse"), Capabilities("continues", "none")),
+        (Habits(flags="ignore"), Capabilities("restarts", "none")),
+        (Habits(flags="ignore", usage=False), Capabilities("restarts", "none")),
+        (Habits(flags="refuse", last="continue"), Capabilities("continues", "exact")),
+        (Habits(flags="refuse", last="restart"), Capabilities("restarts", "none")),
+        (Habits(flags="refuse", last="refuse"), Capabilities("rejected", "none")),
+        (Habits(own=False, last="continue", flags="ignore"), Capabilities("continues", "top-k")),
+        (Habits(pictures="string"), Capabilities("continues", "exact")),
+        (Habits(pictures="refuse"), Capabilities("continues", "exact", images=False)),
+        (Habits(pictures="drop"), Capabilities("continues", "exact", images=False)),
+        (Habits(seeds=False), Capabilities("continues", "exact", seeded=False)),
+        (Habits(closed=False), Capabilities("continues", "exact", closed=False)),
+        (Habits(usage=False), Capabilities("continues", "exact")),
+        (Habits(system=False), Capabilities("continues", "exact")),
+        (Habits(limit="max_completion_tokens", own=False), Capabilities("continues", "top-k")),
+    ],
+)
+def test_the_probe_finds_what_a_server_does(habits: Habits, expected: Capabilities) -> None:
+    found, made = probed(habits)
+    assert found == expected
+    assert {note.split(":")[0] for note in made.facts["seen"]} >= {"prefill", "letters", "pictures"}
+
+
+@pytest.mark.parametrize("stop", ["told", "kept", "lost", "ignored"])
+@pytest.mark.parametrize("prefill", ["", "<think>It is", STOP_THINK])
+def test_the_text_is_that_of_the_model_up_to_its_stop_string(stop: str, prefill: str) -> None:
+    mind = HashMind()
+    with ChatServer(mind, Habits(stop=stop)) as server:
+        (found,) = generate(backend(server), Request(prompt(prefill), Sampling()))
+        sent = [
+            body for body in server.bodies.values() if body.get("seed") == 0 and body["max_tokens"] == 1024
+        ]
+    assert found.text == mind.behind(prompt(prefill))
+    assert found.finish == "stop"
+    assert found.prompt_tokens == mind.count(prompt(prefill))
+    assert ("stop" in sent[0]) == (stop in ("told", "kept"))
+
+
+def test_a_text_that_is_cut_short_says_so() -> None:
+    with ChatServer(HashMind()) as server:
+        (found,) = generate(backend(server), Request(prompt(), Sampling(max_tokens=3)))
+    assert (found.finish, found.text) == ("length", HashMind().behind(prompt())[:12])
+
+
+def test_a_thought_that_a_reasoning_parser_took_out_is_put_back() -> None:
+    mind = HashMind()
+    with ChatServer(mind, Habits(parser=True)) as server:
+        made = backend(server)
+        found = generate(made, Request(prompt(), Sampling()), Request(prompt("<think>It is"), Sampling()))
+    assert [g.text for g in found] == [mind.behind(prompt()), mind.behind(prompt("<think>It is"))]
+
+
+def test_a_prefill_reaches_the_wire_byte_for_byte_with_the_flags() -> None:
+    odd = "<think>  “Wrong” \n thought\ttrailing  "
+    with ChatServer(HashMind()) as server:
+        generate(backend(server), Request(prompt(odd), Sampling(), 77))
+        (body,) = [b for b in server.bodies.values() if b.get("seed") == 77]
+    assert body["messages"][-1] == {"role": "assistant", "content": odd}
+    assert body["continue_final_message"] is True
+    assert body["add_generation_prompt"] is False
+    assert (body["temperature"], body["top_p"], body["repetition_penalty"], body["top_k"]) == (0, 1, 1, -1)
+    assert body["messages"][0] == {"role": "system", "content": "system"}
+
+
+def test_pictures_go_out_as_they_are_and_are_encoded_once() -> None:
+    made = None
+    with ChatServer(HashMind()) as server:
+        made = backend(server)
+        found = run(made, 5, ["base", "wrong-caption", "wrong-think", "correct-think"], letters=False)
+        asked = [b for b in server.bodies.values() if b.get("max_tokens") == 1024]
+    shas = {sha for (sha,) in found.trials["image_sha256"].to_pylist()}
+    assert {part["image_url"] for b in asked for part in b["messages"][1]["content"][:-1]} == shas
+    assert len(asked) == 20
+    assert made._bodies.pictures.encoded == 5 + 1, "five questions and the probe's"
+
+
+def test_the_last_pictures_are_kept_up_to_a_size() -> None:
+    from unswayed.backends.http.dialect import Pictures
+
+    kept = Pictures(most=5000)
+    some = [bytes([i]) * 1000 for i in range(4)]
+    urls = [kept.url(data) for data in some]
+    assert [json.loads(url).split(",")[1] for url in urls] == [base64.b64encode(d).decode() for d in some]
+    assert kept.url(some[3]) is urls[3]
+    assert kept.encoded == 4
+    assert kept.url(some[0]) == urls[0]
+    assert kept.encoded == 5
+
+
+@pytest.mark.parametrize("letters", ["ids", "top"])
+def test_letters_are_summed_over_spellings_and_brackets(letters: str) -> None:
+    mind = HashMind()
+    asked = prompt("<think>So.</think><answer>")
+    with ChatServer(mind, Habits(letters=letters)) as server:
+        (found,) = with_backend(backend(server), lambda b: b.score_letters([asked]))
+    assert isinstance(found, LetterScores)
+    assert found.p == pytest.approx(mind.letters(asked), abs=2e-4)
+    assert found.outside == pytest.approx(1 - sum(mind.letters(asked)), abs=2e-4)
+
+
+def test_letters_beyond_the_likeliest_tokens_show_as_mass_outside() -> None:
+    mind = HashMind()
+    asked = prompt("<think>So.</think><answer>")
+    with ChatServer(mind, Habits(letters="top", most_top=5)) as server:
+        made = backend(server)
+        (found,) = with_backend(made, lambda b: b.score_letters([asked]))
+    assert "letters: the 5 likeliest tokens" in made.facts["seen"]
+    assert found.outside > 1 - sum(mind.letters(asked)) + 1e-3
+    assert all(p <= q + 1e-9 for p, q in zip(found.p, mind.letters(asked), strict=True))
+
+
+def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path: Path) -> None:
+    hows = ["base", "wrong-think", "stop-think", "wrong-caption", "wrong-think-quoted"]
+    with ChatServer(HashMind(), Habits(flags="ignore", root="weights-7")) as server:
+        found = run(backend(server), 4, hows, store=tmp_path / "run")
+    states = dict(zip(found.trials["condition"].to_pylist(), found.trials["state"].to_pylist(), strict=False))
+    assert states == {
+        "base": "ok", "wrong-think": "not-asked", "stop-think": "not-asked", "wrong-caption": "ok",
+        "wrong-think-quoted": "ok",
+    }  # fmt: skip
+    assert found.manifest["asks"]["capabilities"]["prefill"] == "restarts"
+    assert found.manifest["asks"]["revision"] == "weights-7"
+    assert found.manifest["sessions"][0]["endpoint"]["served"][0]["version"] == "0.0-test"
+    quoted = [row for row in found.trials.to_pylist() if row["condition"] == "wrong-think-quoted"]
+    assert all(row["cue_text"] in row["prompt"] and row["prefill"] == "" for row in quoted)
+    assert all(row["under_cue"] is None and row["followed_cue"] is not None for row in quoted)
+
+
+def test_a_template_that_drops_closed_thoughts_is_not_asked_to_stop_thinking() -> None:
+    with ChatServer(HashMind(), Habits(closed=False)) as server:
+        found = run(backend(server), 2, ["base", "stop-think", "wrong-think"]).trials
+    assert found["state"].to_pylist() == ["ok", "not-asked", "ok"] * 2
+    assert "drops a closed thought" in found["error"][1].as_py()
+
+
+@pytest.mark.parametrize(("status", "where"), [(400, "base"), (422, "base"), (404, "base")])
+def test_refusals_of_every_question_stop_the_run_with_the_servers_words(status: int, where: str) -> None:
+    async def refuse(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
+        from aiohttp import web
+
+        if json.loads(raw).get("max_tokens") != 1024:
+            return await answer()
+        return web.json_response({"error": {"message": "Image has 3 channels too many"}}, status=status)
+
+    with ChatServer(HashMind(), fault=refuse) as server:
+        with pytest.raises(BackendError, match=f"{status}: Image has 3 channels too many"):
+            run(backend(server, concurrency=4), 200, [where], letters=False)
+        asked = [server.asked[k] for k, b in server.bodies.items() if b.get("max_tokens") == 1024]
+    assert 8 <= len(asked) <= 8 + 4
+    assert set(asked) == {1}, "what is refused is not asked again"
+
+
+def test_one_refused_question_is_an_error_of_its_own() -> None:
+    async def refuse(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
+        from aiohttp import web
+
+        if json.loads(raw).get("seed") in bad:
+            return web.Response(text="<html>no\x1b[31m</html>", status=413, content_type="text/html")
+        return await answer()
+
+    from unswayed.keys import trial_seed
+
+    bad = {trial_seed(0, q, "base", 0) for q in questions(30)[:9]}
+    with ChatServer(HashMind(), fault=refuse) as server:
+        found = run(backend(server, concurrency=1), 30, ["wrong-caption", "base"], letters=False).trials
+    rows = [row for row in found.to_pylist() if row["state"] == "error"]
+    assert [row["uid"] for row in rows] == [f"u{i}" for i in range(9)]
+    assert {row["error"] for row in rows} == {"413: Request Entity Too Large"}
+    assert {row["attempts"] for row in rows} == {1}
+
+
+def test_a_wrong_key_stops_at_once_and_is_shown_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNSWAYED_TEST_KEY", "sk-wrong-4711-abcdefgh")
+    with ChatServer(HashMind(), Habits(key="sk-right")) as server:
+        with pytest.raises(BackendError) as caught:
+            run(backend(server), 3, ["base"], store=tmp_path / "run")
+        assert sum(server.asked.values()) == 1
+    assert "401: Incorrect API key provided" in str(caught.value)
+    assert "4711" not in str(caught.value)
+    assert "sk-wro" not in str(caught.value)
+
+
+def test_the_key_is_sent_and_kept_out_of_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "abcdef-0123456789-secret"
+    monkeypatch.setenv("UNSWAYED_TEST_KEY", key)
+
+    class Parrot(HashMind):
+        def behind(self, prompt: Prompt, draw: str = "") -> str:
+            return f"<think>The key is {key}.</think><answer>(A) red</answer>"
+
+    async def leak(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
+        from aiohttp import web
+
+        if json.loads(raw).get("seed") in bad:
+            return web.json_response({"detail": f"you sent Bearer {key}"}, status=400, reason=key)
+        return await answer()
+
+    from unswayed.keys import trial_seed
+
+    bad = {trial_seed(0, q, "base", 0) for q in questions(2)[1:]}
+    with ChatServer(Parrot(), Habits(key=key), fault=leak) as server:
+        made = backend(server)
+        found = run(made, 2, ["base"], store=tmp_path / "run")
+        assert all(headers["Authorization"] == f"Bearer {key}" for headers in server.headers)
+    assert found.trials["state"].to_pylist() == ["ok", "error"]
+    assert "you sent [key]" in found.trials["error"][1].as_py()
+    for file in (tmp_path / "run").rglob("*"):
+        assert file.is_dir() or key.encode() not in file.read_bytes(), file
+    assert key not in repr(made.__dict__)
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "ftp://host/v1", "http://user:pw@host/v1", "http://host/v1?key=x", ""]
+)
+def test_addresses_that_are_none_or_carry_secrets_are_refused(url: str) -> None:
+    with pytest.raises(BadInput, match="--base-url") as caught:
+        OpenAIBackend("m", [url])
+    assert "pw" not in str(caught.value)
+    assert "key=x" not in str(caught.value)
+
+
+def test_a_budget_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    with ChatServer(HashMind()) as server:
+        whole = run(backend(server), 12, ["base", "wrong-caption"])
+        probe = with_backend(made := backend(server), lambda b: b.capabilities()) and made.spend.requests
+        before = sum(server.asked.values())
+        first = backend(server, budget=Budget(requests=probe + 20), concurrency=3)
+        with pytest.raises(BackendError, match=r"budget of .* requests is spent.*same command goes on"):
+            run(first, 12, ["base", "wrong-caption"], store=tmp_path / "run")
+        assert sum(server.asked.values()) - before == first.spend.requests <= probe + 20 + 2 * 3 + 2 * 3
+        kept = Run.load(tmp_path / "run").trials
+        assert 5 <= len(kept) < 24
+        assert set(kept["state"].to_pylist()) == {"ok"}
+        second = backend(server, budget=Budget(tokens=1_000_000), concurrency=3)
+        found = run(second, 12, ["base", "wrong-caption"], store=tmp_path / "run")
+    same = ["uid", "condition", "state", "text", "answer", "letters", "key"]
+    assert found.trials.select(same).equals(whole.trials.select(same))
+    assert second.spend.prompt_tokens > 0
+    with ChatServer(HashMind()) as server, pytest.raises(BackendError, match="budget of 500 tokens"):
+        run(backend(server, budget=Budget(tokens=500)), 12, ["base"])
+
+
+def test_replicas_of_other_weights_are_refused() -> None:
+    with (
+        ChatServer(HashMind(), Habits(root="a")) as one,
+        ChatServer(HashMind(), Habits(root="b")) as two,
+        pytest.raises(BadInput, match="different weights"),
+    ):
+        with_backend(backend(one, two), lambda b: b.capabilities())
+
+
+def test_a_question_stays_on_one_replica_and_all_have_their_share() -> None:
+    hows = ["base", "wrong-caption", "wrong-think", "correct-caption"]
+    with ChatServer(HashMind()) as one, ChatServer(HashMind()) as two, ChatServer(HashMind()) as three:
+        run(backend(one, two, three), 60, hows)
+        seen: list[set[str]] = []
+        for server in (one, two, three):
+            bodies = [b for b in server.bodies.values() if b["seed" if "seed" in b else "model"] != 0]
+            pictures = [b["messages"][1]["content"] for b in bodies if b["messages"][0]["role"] == "system"]
+            seen.append({c[0]["image_url"] for c in pictures if isinstance(c, list) and len(c) == 2})
+    shared = (seen[0] & seen[1]) | (seen[0] & seen[2]) | (seen[1] & seen[2])
+    assert len(shared) <= 1, "only the probe's picture may be on two"
+    assert sum(map(len, seen)) >= 60
+    assert min(map(len, seen)) >= 10
+
+
+def test_no_more_than_asked_for_are_open_at_once() -> None:
+    with ChatServer(HashMind()) as server:
+        run(backend(server, concurrency=3), 20, ["base", "wrong-think"])
+        assert server.most_open <= 16  # the probe's tokenizations are not counted; its questions come singly
+        assert server.most_open <= 3
+
+
+def test_a_server_that_was_never_there_is_told_soon() -> None:
+    made = OpenAIBackend("m", ["http://127.0.0.1:9/v1"], retry=QUICK, patience=0.05)
+    with pytest.raises(BackendError, match=r"127.0.0.1:9/v1: cannot connect.*start the server"):
+        with_backend(made, lambda b: b.capabilities())
+
+
+def test_the_same_backend_serves_several_event_loops() -> None:
+    with ChatServer(HashMind()) as server:
+        made = backend(server)
+        first = generate(made, Request(prompt(), Sampling()))
+        second = generate(made, Request(prompt(), Sampling()))
+    assert [replace(g, seconds=None) for g in first] == [replace(g, seconds=None) for g in second]

@@ -1,0 +1,82 @@
+"""Behind a server, a model says and weighs what it does in process: the same tokens, the same letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("aiohttp")
+
+from chat_minds import TinyMind
+from chat_server import ChatServer, Habits
+from tiny_asks import prompt
+from unswayed.answers.letters import letter_prefill
+from unswayed.backends.base import Request, Sampling
+from unswayed.backends.http import OpenAIBackend
+from unswayed.backends.local import TransformersBackend
+
+pytest_plugins = ["tiny_fixtures"]
+
+PREFILLS = ("", "<think>the red circle", "<think>look</think>")
+
+
+@pytest.fixture(scope="module")
+def served(loaded: dict[str, TransformersBackend]) -> Iterator[dict[str, ChatServer]]:
+    mind = TinyMind(loaded["llava"])
+    with ChatServer(mind) as exact, ChatServer(mind, Habits(letters="top", most_top=20)) as top:
+        yield {"ids": exact, "top": top}
+
+
+def behind(server: ChatServer) -> OpenAIBackend:
+    return OpenAIBackend(ChatServer.MODEL, [server.url], concurrency=2)
+
+
+def test_the_probe_sees_that_a_tiny_model_continues(served: dict[str, ChatServer]) -> None:
+    found = asyncio.run(behind(served["ids"]).capabilities())
+    assert (found.prefill, found.letters, found.images) == ("continues", "exact", True)
+
+
+def test_greedy_texts_are_those_of_the_model_in_process(
+    served: dict[str, ChatServer], llava: TransformersBackend
+) -> None:
+    asked = [
+        Request(prompt(i, prefill), Sampling(max_tokens=12, stop=("</answer>",)))
+        for i in range(3)
+        for prefill in PREFILLS
+    ]
+    inside = asyncio.run(llava.generate(asked))
+    outside = asyncio.run(behind(served["ids"]).generate(asked))
+    assert [(g.text, g.finish, g.prompt_tokens, g.tokens) for g in outside] == [
+        (g.text, g.finish, g.prompt_tokens, g.tokens) for g in inside
+    ]
+
+
+def test_letters_are_those_of_the_model_in_process(
+    served: dict[str, ChatServer], llava: TransformersBackend
+) -> None:
+    asked = [prompt(i, letter_prefill("<think>", words)) for i, words in enumerate(["red", "the left", ""])]
+    inside = asyncio.run(llava.score_letters(asked))
+    outside = asyncio.run(behind(served["ids"]).score_letters(asked))
+    for one, other in zip(outside, inside, strict=True):
+        assert one is not None
+        assert other is not None
+        # The vocabulary's own further spellings, such as a tab before a letter, are not asked for.
+        assert one.p == pytest.approx(other.p, abs=1e-5)
+        assert one.outside == pytest.approx(other.outside, abs=1e-5)
+
+
+def test_the_likeliest_tokens_give_lower_bounds(
+    served: dict[str, ChatServer], llava: TransformersBackend
+) -> None:
+    asked = [prompt(i, "<think>red</think><answer>") for i in range(3)]
+    inside = asyncio.run(llava.score_letters(asked))
+    outside = asyncio.run(behind(served["top"]).score_letters(asked))
+    for one, other in zip(outside, inside, strict=True):
+        assert one is not None
+        assert other is not None
+        assert all(p <= q + 1e-5 for p, q in zip(one.p, other.p, strict=True))
+        assert one.outside >= other.outside - 1e-5
