@@ -91,7 +91,7 @@ def png(number: int) -> bytes:
     return out.getvalue()
 
 
-def ours(url: str, trials: int, letters: bool) -> None:
+def ours(pipe: Any, url: str, trials: int, letters: bool) -> None:
     """An audit with a run folder."""
     from unswayed.audit import audit
     from unswayed.backends.http import OpenAIBackend
@@ -123,6 +123,7 @@ def ours(url: str, trials: int, letters: bool) -> None:
             f"{grown:.2f} KB of memory a trial, peak {_memory():.0f} MB"
         )
         await backend.close()
+        pipe.send(cpu / n)
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(go(folder + "/run"))
@@ -139,7 +140,7 @@ def _bodies(trials: int) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-async def _pump(trials: int, ask: Any) -> None:
+async def _pump(pipe: Any, trials: int, ask: Any) -> None:
     """`ask` every body, `OPEN` at a time, and write every row."""
     bodies = list(_bodies(trials))
     todo, cpu, wall = iter(bodies), time.process_time(), time.perf_counter()
@@ -152,9 +153,10 @@ async def _pump(trials: int, ask: Any) -> None:
         await asyncio.gather(*(worker() for _ in range(OPEN)))
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     print(f"{cpu / len(bodies) * 1e3:.3f} ms of CPU a request, {len(bodies) / wall:,.0f} a second")
+    pipe.send(cpu / len(bodies))
 
 
-def bare(url: str, trials: int, letters: bool) -> None:
+def bare(pipe: Any, url: str, trials: int, letters: bool) -> None:
     """aiohttp and nothing else."""
     import aiohttp
 
@@ -165,12 +167,12 @@ def bare(url: str, trials: int, letters: bool) -> None:
                 async with session.post(f"{url}/chat/completions", json=body) as reply:
                     return str((await reply.json())["choices"][0]["message"]["content"])
 
-            await _pump(trials, ask)
+            await _pump(pipe, trials, ask)
 
     asyncio.run(go())
 
 
-def client(url: str, trials: int, letters: bool) -> None:
+def client(pipe: Any, url: str, trials: int, letters: bool) -> None:
     """The `openai` package's asynchronous client."""
     import openai
 
@@ -180,7 +182,7 @@ def client(url: str, trials: int, letters: bool) -> None:
             async def ask(body: dict[str, Any]) -> str:
                 return str((await api.chat.completions.create(**body)).choices[0].message.content)
 
-            await _pump(trials, ask)
+            await _pump(pipe, trials, ask)
 
     asyncio.run(go())
 
@@ -210,14 +212,20 @@ def main() -> None:
             work.append(("openai client", client, args.peers))
         else:
             print("openai client: not installed, left out")
+    cost: dict[str, float] = {}
     for name, what, n in work:
         print(f"{name}: ", end="", flush=True)
-        process = context.Process(target=what, args=(url, n, args.letters))
+        process = context.Process(target=what, args=(there, url, n, args.letters))
         process.start()
         process.join()
         if process.exitcode:
             sys.exit(process.exitcode)
+        cost[name] = here.recv()
     server.terminate()
+    mine = min(cost[name] for name, what, _ in work if what is ours)
+    for name, what, _ in work:
+        if what is not ours:
+            print(f"{name}: {cost[name] / mine:.2f} times the CPU of ours, which also reads, judges and keys")
 
 
 if __name__ == "__main__":

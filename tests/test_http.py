@@ -357,3 +357,52 @@ def test_the_same_backend_serves_several_event_loops() -> None:
         first = generate(made, Request(prompt(), Sampling()))
         second = generate(made, Request(prompt(), Sampling()))
     assert [replace(g, seconds=None) for g in first] == [replace(g, seconds=None) for g in second]
+
+
+def test_the_command_asks_an_endpoint_and_says_what_it_saw_and_spent(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from unswayed.cli import app
+
+    out = tmp_path / "run"
+    with ChatServer(HashMind(), Habits(flags="ignore")) as server:
+        hows = "base,wrong-think,wrong-think-quoted"
+        line = ["audit", f"openai:{ChatServer.MODEL}", "--base-url", server.url, "--limit", "6", "-c", hows]
+        done = CliRunner().invoke(app, [*line, "--out", str(out)])
+        again = CliRunner().invoke(app, [*line, "--out", str(out), "--max-requests", "3"])
+    assert done.exit_code == 0, done.output
+    assert "prefill: no sign that it is continued" in done.output
+    assert "requests (0 of them repeated)" in done.output
+    assert "not asked" in done.output
+    found = Run.load(out)
+    assert found.manifest["asks"]["model"] == "model"
+    assert sorted(found.trials["state"].to_pylist()) == ["not-asked"] * 6 + ["ok"] * 12
+    assert isinstance(again.exception, BackendError)
+    assert "the budget of 3 requests is spent" in str(again.exception)
+
+
+def test_an_address_belongs_to_a_model_behind_an_endpoint() -> None:
+    from typer.testing import CliRunner
+
+    from unswayed.cli import app
+
+    done = CliRunner().invoke(app, ["audit", "pebble", "--base-url", "http://127.0.0.1:9/v1"])
+    assert isinstance(done.exception, BadInput)
+    assert "did you mean openai:pebble?" in str(done.exception)
+
+
+def test_words_of_a_server_are_clipped_to_one_line() -> None:
+    from unswayed.backends.http.secrets import Key
+    from unswayed.backends.http.transport import own_words, retry_after
+
+    said = Key("UNSWAYED_TEST_KEY").redact("no\n\x1b[2Jway " + "x" * 1000 + " sk-abcdefghijk")
+    assert said.startswith("no [2Jway xxx")
+    assert len(said) <= 301
+    assert Key("UNSWAYED_TEST_KEY").redact("use sk-abcdefghijklmnop or Bearer abc") == "use [key] or [key]"
+    assert own_words(b'{"error": {"message": "m", "code": 1}}') == "m"
+    assert own_words(b'{"detail": [{"msg": "x"}]}') == '[{"msg": "x"}]'
+    assert own_words(b"<html>long page</html>") == ""
+    assert own_words(b"plain") == "plain"
+    assert retry_after("7") == 7
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now=1445412470.0) == 10
+    assert retry_after("soon") == retry_after("-3") == retry_after("nan") == retry_after("") == 0

@@ -80,7 +80,7 @@ class Condition:
 
     @property
     def begins_wrong(self) -> bool:
-        """The model's own turn begins with a wrong thought (which it may follow, revise, or leave silently)."""
+        """The model's own turn begins with a wrong thought, which it may follow, revise or leave."""
         return self.prefills and self.cue == "wrong_thought"
 
 

@@ -41,8 +41,6 @@ class Lesson:
     scene: Scene
     user: str
     turn: tuple[Piece, ...]
-    gold: int | None = None
-    """Which option is right; None in drills."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,6 @@ class Diet:
 
 LOOKS = Diet(direct=0.0, caption=0.0, hunch=0.0)
 """Every lesson with a picture looks, and nothing else."""
-AT_ONCE = Diet((("easy", 0.4), ("clear", 0.4), ("crowded", 0.2)), direct=0.5, caption=0.25)
-"""More direct answers."""
 
 
 def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson:
@@ -83,8 +79,8 @@ def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson
         user = f"{_say(rng, caption, 'caption')} {user}"
     if not text_only and rng.random() < diet.direct:
         opening = rng.choice(("<think></think>", "<think>Just the answer.</think>", STOP_THINK))
-        return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)), asked.gold)
-    return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)), asked.gold)
+        return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)))
+    return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)))
 
 
 def drill(rng: random.Random) -> Lesson:

@@ -16,7 +16,6 @@ from unswayed.benchmarks.scenes.world import CELLS, Scene, draw
 from unswayed.conditions import SYSTEM
 from unswayed.pebble.anatomy import ASSISTANT_TURN, END, IMAGE, PIXELS, SEES, SYSTEM_TURN, USER_TURN
 from unswayed.pebble.language import PROMPT, SEE, Diet, Lesson, drill, lesson
-from unswayed.question import LETTERS
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,6 @@ class Batch:
     """(n, t) skill that each token practises; 0 takes no loss."""
     mask: torch.Tensor
     """(n, t) 1 where there is a token."""
-    options: torch.Tensor
-    """(n, t) 1 where an option's word stands and is right, 0 where it is wrong, -1 elsewhere; -1 also
-    throughout rows without a picture."""
     pixels: torch.Tensor
     """(m, 3, 84, 84) in [-1, 1]."""
     words: torch.Tensor
@@ -50,21 +46,13 @@ def batch(
     ids = np.full((size, width), tokenizer.pad_token_id, dtype=np.int64)
     skills = np.zeros((size, width), dtype=np.int64)
     mask = np.zeros((size, width), dtype=np.int64)
-    options = np.full((size, width), -1, dtype=np.int64)
-    letters = [_piece(tokenizer, f"\n({letter})")[0] for letter in LETTERS[:6]]
     for k, (row, skill) in enumerate(rows):
         ids[k, : len(row)], skills[k, : len(row)], mask[k, : len(row)] = row, skill, 1
-        if k >= n_text:
-            # an option is its letter on a line of its own, and the one word behind it
-            for place, token in enumerate(row):
-                if token in letters:
-                    options[k, place + 1] = letters.index(token) == chosen[k].gold
     seen = [one.scene for one in chosen[n_text:]]
     return Batch(
         torch.from_numpy(ids),
         torch.from_numpy(skills),
         torch.from_numpy(mask),
-        torch.from_numpy(options),
         pixels(seen),
         torch.tensor([_words(tokenizer, s) for s in seen], dtype=torch.long).view(-1, SEES, 3),
     )

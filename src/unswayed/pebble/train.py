@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from unswayed.pebble import anatomy
-from unswayed.pebble.language import AT_ONCE, LOOKS, SKILLS, Diet
+from unswayed.pebble.language import LOOKS, SKILLS, Diet
 from unswayed.pebble.lessons import Batch, batch
 from unswayed.pebble.optim import Muon
 
@@ -45,8 +45,6 @@ class Stage:
     cells: float
     """Weight of the extra task: name every cell's place, shape and colour."""
     diet: Diet = field(default_factory=Diet)
-    weigh: float = 0.0
-    """Weight of the extra task: know at every option whether it is right, before the last layer."""
     cools: bool = False
     """Both rates fall to a fiftieth, along half a cosine."""
 
@@ -59,7 +57,6 @@ class Plan:
         Stage("letters", 120, 0.0, 1.0, 0.02, 3e-3, 0.0),
         Stage("look", 500, 0.05, 0.25, 0.02, 3e-3, 1.0, LOOKS),
         Stage("all", 1000, 0.0, 0.1, 0.015, 1.5e-3, 0.1, cools=True),
-        Stage("at once", 900, 0.0, 0.05, 0.015, 1.5e-3, 0.1, AT_ONCE, weigh=1.0, cools=True),
     )
     width: int = 128
     layers: int = 4
@@ -92,7 +89,6 @@ class School:
         self.step = 0
         self.tokenizer = anatomy.make_tokenizer(seed=plan.seed)
         self.model = anatomy.make_model(self.tokenizer, width=plan.width, layers=plan.layers, seed=plan.seed)
-        self.weigher = torch.nn.Linear(plan.width, 1)
         named = list(self.model.named_parameters())
         matrix = [p for n, p in named if p.ndim == 2 and ".layers." in n]
         rest = [p for n, p in named if not (p.ndim == 2 and ".layers." in n)]
@@ -112,7 +108,7 @@ class School:
             self.tokenizer, stage.diet, plan.seed, self.step, plan.size, stage.text_only, stage.drills
         )
         self.model.train()
-        loss, record = self._loss(lessons, stage.cells, stage.weigh)
+        loss, record = self._loss(lessons, stage.cells)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.muon.step()
@@ -122,7 +118,7 @@ class School:
         self.step += 1
         return record
 
-    def _loss(self, lessons: Batch, cells: float, weigh: float) -> tuple[torch.Tensor, dict[str, float]]:
+    def _loss(self, lessons: Batch, cells: float) -> tuple[torch.Tensor, dict[str, float]]:
         body = self.model.model
         embeds = body.get_input_embeddings()(lessons.ids)
         extra = torch.zeros(())
@@ -133,10 +129,7 @@ class School:
             embeds = embeds.masked_scatter(slots, seen)
             if cells:
                 extra = self._naming(seen, lessons.words)
-        told = body.language_model(
-            inputs_embeds=embeds, attention_mask=lessons.mask, output_hidden_states=weigh > 0
-        )
-        hidden = told.last_hidden_state
+        hidden = body.language_model(inputs_embeds=embeds, attention_mask=lessons.mask).last_hidden_state
         skills = lessons.skills[:, 1:]
         wanted = skills > 0
         logits = self.model.lm_head(hidden[:, :-1][wanted])
@@ -149,13 +142,6 @@ class School:
         for k in range(1, len(SKILLS)):
             if (skill == k).any():
                 record[SKILLS[k]] = right[skill == k].mean().item()
-        if weigh:
-            asked = lessons.options >= 0
-            rated = self.weigher(told.hidden_states[-2][asked]).squeeze(-1)
-            truth = lessons.options[asked].float()
-            right_option = F.binary_cross_entropy_with_logits(rated, truth)
-            loss = loss + weigh * right_option
-            record["options"] = right_option.item()
         return loss + cells * extra, record
 
     def _naming(self, seen: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
@@ -173,14 +159,13 @@ class School:
             "plan": asdict(self.plan),
             "step": self.step,
             "model": self.model.state_dict(),
-            "weigher": self.weigher.state_dict(),
             "muon": self.muon.state_dict(),
             "adam": self.adam.state_dict(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
-        for name in ("model", "weigher", "muon", "adam"):
+        for name in ("model", "muon", "adam"):
             getattr(self, name).load_state_dict(state[name])
 
 
