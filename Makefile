@@ -36,7 +36,7 @@ $(VENV)/.local: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.local
-	$(BIN)/python -m pip install -q -e ".[local,dev]"
+	$(BIN)/python -m pip install -q -e ".[local,http,hub,train,dev]"
 	touch $@
 
 clean:
