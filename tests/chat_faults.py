@@ -24,7 +24,7 @@ HUGE = 200_000
 
 
 class Faults:
-    """Strikes at `rate`; `always` and `never_ok` choose requests (by their bodies) that never succeed."""
+    """Strikes at `rate`; `always` chooses requests (by their bodies) that never succeed."""
 
     def __init__(
         self,

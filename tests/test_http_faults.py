@@ -233,7 +233,6 @@ def test_one_of_three_replicas_is_killed_and_comes_back() -> None:
         found = run(backend(one, two, three), 300, progress=note, letters=False).trials
         assert set(found["state"].to_pylist()) == {"ok"}
         assert len(found) == 1200
-        assert at_return == at_death or at_return[0] <= at_death[0]
         assert sum(two.asked.values()) > at_return[0] + 50, "it was taken back"
         together = one.asked + two.asked + three.asked
         assert max(together.values()) <= 3

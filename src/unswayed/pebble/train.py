@@ -94,7 +94,6 @@ class School:
         rest = [p for n, p in named if not (p.ndim == 2 and ".layers." in n)]
         self.muon = Muon(matrix)
         self.adam = torch.optim.AdamW(
-            [*rest, *self.weigher.parameters()], betas=(0.9, 0.98), weight_decay=0.0
         )
 
     def learn(self) -> dict[str, float]:

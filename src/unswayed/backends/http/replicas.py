@@ -48,7 +48,7 @@ class Replica:
 
     @property
     def load(self) -> float:
-        """None while it is idle: then it is asked first, so that one that was left out is tried again."""
+        """0 while it is idle: then it is asked first, so that one that was left out is tried again."""
         return (self.open + len(self.waiting)) / self.limit
 
 
