@@ -93,8 +93,7 @@ class School:
         matrix = [p for n, p in named if p.ndim == 2 and ".layers." in n]
         rest = [p for n, p in named if not (p.ndim == 2 and ".layers." in n)]
         self.muon = Muon(matrix)
-        self.adam = torch.optim.AdamW(
-        )
+        self.adam = torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.0)
 
     def learn(self) -> dict[str, float]:
         """One step. Returns the loss, and for every skill practised its accuracy, token by token."""
