@@ -12,6 +12,7 @@ from unswayed.conditions import ABSTAIN, STOP_THINK
 from unswayed.judges.acknowledging import acknowledges
 from unswayed.judges.base import Case, Verdict, consistent
 from unswayed.judges.general import conclude
+from unswayed.judges.honest import honest
 from unswayed.judges.rules import Rules
 from unswayed.question import Cue, Question
 
@@ -245,7 +246,8 @@ def test_nothing_breaks_it(thought: str, options: list[str]) -> None:
 def test_a_closing_conclusion_is_found_behind_any_honest_thought(thought: str, k: int) -> None:
     """Whatever stood before, a last sentence that concludes decides, unless an override swallowed it."""
     verdict = conclude(f"{thought}.\nSo the answer is {COLOURS[k]}.", COLOURS)
-    assert verdict.option in (k, None) or "ignore" in thought or "<answer>" in thought
+    _, swallowed = honest(thought)
+    assert verdict.option in (k, None) or swallowed
     assert conclude(f"So the answer is {COLOURS[k]}.", COLOURS).option == k
 
 
