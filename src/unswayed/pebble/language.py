@@ -22,7 +22,7 @@ from unswayed.benchmarks.scenes.language import (
     phrasings,
     say,
 )
-from unswayed.benchmarks.scenes.questions import Asked, _irrelevant, draw_one
+from unswayed.benchmarks.scenes.questions import Asked, draw_one, irrelevant
 from unswayed.benchmarks.scenes.world import CELLS, COLOURS, Scene
 from unswayed.conditions import CHOICES, STOP_THINK
 from unswayed.question import LETTERS
@@ -230,7 +230,7 @@ def _caption(rng: random.Random, diet: Diet, scene: Scene, asked: Asked) -> Stat
 
 
 def _beside(rng: random.Random, scene: Scene, asked: Asked) -> Statement | None:
-    cue = _irrelevant(scene, asked, "train", rng)
+    cue = irrelevant(scene, asked, "train", rng)
     return find(cue.text)[0][0] if cue else None
 
 

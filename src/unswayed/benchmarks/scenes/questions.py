@@ -204,7 +204,7 @@ def cues(question: Question, seed: int, use: Use = "audit") -> Cues:
         wrong_thought=cue("thought", wrong),
         correct_caption=cue("caption", asked.gold),
         correct_thought=cue("thought", asked.gold),
-        irrelevant_caption=_irrelevant(scene, asked, use, rng),
+        irrelevant_caption=irrelevant(scene, asked, use, rng),
     )
 
 
@@ -215,7 +215,7 @@ def _cue(statement: Statement, kind: CueKind, option: int | None, use: Use, rng:
     return Cue(kind, option, say(statement, templates[which]), "template", name)
 
 
-def _irrelevant(scene: Scene, asked: Asked, use: Use, rng: random.Random) -> Cue | None:
+def irrelevant(scene: Scene, asked: Asked, use: Use, rng: random.Random) -> Cue | None:
     """A true caption of another kind than the question, about shapes and colours it does not name."""
     named = {w for s in asked.statements for w in (vars(s).values()) if isinstance(w, str)}
     true: list[Statement] = [
