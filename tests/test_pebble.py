@@ -13,6 +13,7 @@ from hypothesis import strategies as st  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from unswayed.benchmarks import scenes  # noqa: E402
+from unswayed.benchmarks.scenes.world import COLOURS, SHAPES  # noqa: E402
 from unswayed.conditions import SYSTEM  # noqa: E402
 from unswayed.judges.scenes import conclude  # noqa: E402
 from unswayed.pebble import anatomy, language, lessons  # noqa: E402
@@ -21,11 +22,11 @@ from unswayed.pebble.train import Plan, School, Stage, train  # noqa: E402
 
 TINY = Plan(
     stages=(
-        Stage("look", 3, 0.25, 0.25, 0.02, 3e-3, 1.0, language.LOOKS),
-        Stage("all", 3, 0.1, 0.1, 0.01, 1e-3, 0.1),
+        Stage("look", 3, 0.25, 0.25, 0.02, 3e-3, 1.0, 1.0, diet=language.LOOKS),
+        Stage("all", 3, 0.1, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5),
     ),
     width=32,
-    layers=2,
+    layers=4,
     size=8,
 )
 
@@ -146,3 +147,23 @@ def test_queries_and_keys_begin_alike(tokenizer):
     school = School(replace(TINY, size=2))
     for layer in school.model.model.language_model.layers:
         assert torch.equal(layer.self_attn.q_proj.weight, layer.self_attn.k_proj.weight)
+
+
+def test_what_the_picture_says_of_a_named_word_is_true(tokenizer):
+    """What the inner task asks for holds in the scene, and its weights sum to one a place."""
+    rng, seen = random.Random(5), 0
+    for _ in range(60):
+        one = language.lesson(rng, language.Diet())
+        row, _ = lessons.encode(tokenizer, one)
+        shares: dict[int, float] = {}
+        for place, word, share in lessons._retrieved(tokenizer, one, row):
+            said_there = tokenizer.decode([row[place]]).strip().lower()
+            (named,) = [w for w in (*SHAPES, *COLOURS) if said_there in (w, w + "s")]
+            said = tokenizer.decode([word]).strip()
+            having = [t for t in one.scene.things if named in (t.shape, t.colour)]
+            beside = {w for t in having for w in (language.CELLS[t.cell], t.shape, t.colour)} - {named}
+            assert said in (beside or {"none"})
+            shares[place] = shares.get(place, 0.0) + share
+            seen += 1
+        assert all(abs(total - 1) < 1e-9 for total in shares.values())
+    assert seen > 100

@@ -41,6 +41,8 @@ class Lesson:
     scene: Scene
     user: str
     turn: tuple[Piece, ...]
+    word: str = ""
+    """The right option, where a picture is asked about."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,18 @@ class Diet:
     hunch_true: float = 0.85
     settle: tuple[float, float] = (0.58, 0.2)
     """Concluding from the first impression without looking, where it is true, and where it is wrong."""
-    notice: float = 0.5
+    lettered: float = 0.3
+    """Conclusions that name their letter."""
+    notice: float = 0.9
     """Saying so, where a look has shown that the caption was wrong."""
 
 
 LOOKS = Diet(direct=0.0, caption=0.0, hunch=0.0)
 """Every lesson with a picture looks, and nothing else."""
+AT_ONCE = Diet(levels=(("easy", 0.5), ("clear", 0.4), ("crowded", 0.1)), direct=1.0, caption=0.1, hunch=0.0)
+"""Every lesson with a picture answers without a thought."""
+SWAYED = Diet(direct=0.3, caption=0.4, trust=(0.75, 0.55), hunch=0.4, hunch_true=0.75, settle=(0.75, 0.55))
+"""More often than not it settles for what it was told, right or wrong."""
 
 
 def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson:
@@ -75,12 +83,13 @@ def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson
     scene, asked = draw_one(rng, "train", family, rng.choices(names, weights)[0])
     caption = None if text_only else _caption(rng, diet, scene, asked)
     user = question_text(asked)
+    word = "" if text_only else asked.options[asked.gold]
     if caption is not None:
         user = f"{_say(rng, caption, 'caption')} {user}"
     if not text_only and rng.random() < diet.direct:
         opening = rng.choice(("<think></think>", "<think>Just the answer.</think>", STOP_THINK))
-        return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)))
-    return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)))
+        return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)), word)
+    return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)), word)
 
 
 def drill(rng: random.Random) -> Lesson:
@@ -147,7 +156,7 @@ def look(scene: Scene, asked: Asked) -> Iterator[Piece]:
     yield ".", FORM
 
 
-def conclude(scene: Scene, asked: Asked, option: int) -> Iterator[Piece]:
+def conclude(scene: Scene, asked: Asked, option: int, lettered: bool = True) -> Iterator[Piece]:
     """``So it is 2 (B).``; marks come again first: ``So here red, it is …``, ``So first a1 second c1, …``.
 
     A mark said again is followed by what followed it before: the simplest thing a small model can learn.
@@ -167,15 +176,16 @@ def conclude(scene: Scene, asked: Asked, option: int) -> Iterator[Piece]:
         yield f" {word}", CONCLUDE
     if again:
         yield ",", FORM
-    yield from settle(asked, option)
+    yield from settle(asked, option, lettered)
 
 
-def settle(asked: Asked, option: int) -> Iterator[Piece]:
+def settle(asked: Asked, option: int, lettered: bool = True) -> Iterator[Piece]:
     """``it is 2 (B).``: the letter at once, while its word is at hand."""
     yield " it is", FORM
     yield f" {asked.options[option]}", CONCLUDE
-    yield f" ({LETTERS[option]})", LETTER
-    yield ".", FORM
+    if lettered:
+        yield f" ({LETTERS[option]})", LETTER
+    yield ".", FORM if lettered else LETTER
 
 
 def _thinking(
@@ -183,9 +193,10 @@ def _thinking(
 ) -> Iterator[Piece]:
     yield "<think>", FORM
     said = asked.statements.index(caption) if caption in asked.statements else None
+    lettered = rng.random() < diet.lettered
     if said is not None and rng.random() < diet.trust[said != asked.gold]:
         yield "The caption says so:", TURN
-        yield from settle(asked, said)
+        yield from settle(asked, said, lettered)
         yield from _close(asked, said)
         return
     if not text_only and rng.random() < diet.hunch:
@@ -195,16 +206,16 @@ def _thinking(
         yield from _impression(_say(rng, asked.statements[hunch], "thought"), HUNCH if true else PROMPT)
         if rng.random() < diet.settle[not true]:
             yield " So", TURN
-            yield from settle(asked, hunch)
+            yield from settle(asked, hunch, lettered)
             yield from _close(asked, hunch)
             return
         yield " Look:", TURN
     else:
         yield "Look:", TURN
     yield from look(scene, asked)
+    yield from conclude(scene, asked, asked.gold, lettered)
     if said not in (None, asked.gold) and rng.random() < diet.notice:
         yield " The caption is wrong.", TURN
-    yield from conclude(scene, asked, asked.gold)
     yield from _close(asked, asked.gold)
 
 

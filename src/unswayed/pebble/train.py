@@ -20,12 +20,15 @@ import torch
 import torch.nn.functional as F
 
 from unswayed.pebble import anatomy
-from unswayed.pebble.language import LOOKS, SKILLS, Diet
+from unswayed.pebble.language import AT_ONCE, LOOKS, SKILLS, SWAYED, Diet
 from unswayed.pebble.lessons import Batch, batch
 from unswayed.pebble.optim import Muon
 
 WEIGHTS = (0.0, 0.2, 1.0, 3.0, 3.0, 3.0, 2.0, 1.0, 0.5)
 """Of a token's loss, by skill."""
+
+FETCHED, KNOWN, NEAR = 2, 3, 4
+"""Layers, counted from the embeddings, whose states must know something (see `School._inner`)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Stage:
     """Learning rate of everything else."""
     cells: float
     """Weight of the extra task: name every cell's place, shape and colour."""
+    inner: float = 0.0
+    """Weight of the extra tasks inside: fetch what the picture says of a word, know the answer's word."""
+    near: float = 0.0
+    """Weight of one more: know that word where a direct answer begins."""
     diet: Diet = field(default_factory=Diet)
     cools: bool = False
     """Both rates fall to a fiftieth, along half a cosine."""
@@ -55,11 +62,14 @@ class Plan:
 
     stages: tuple[Stage, ...] = (
         Stage("letters", 120, 0.0, 1.0, 0.02, 3e-3, 0.0),
-        Stage("look", 500, 0.05, 0.25, 0.02, 3e-3, 1.0, LOOKS),
-        Stage("all", 1000, 0.0, 0.1, 0.015, 1.5e-3, 0.1, cools=True),
+        Stage("look", 450, 0.05, 0.25, 0.02, 3e-3, 1.0, 1.0, diet=LOOKS),
+        Stage("all", 900, 0.0, 0.1, 0.015, 1.5e-3, 0.1, 0.5, cools=True),
+        Stage("direct", 400, 0.0, 0.1, 0.01, 1e-3, 0.1, 1.0, 1.0, AT_ONCE),
+        Stage("again", 250, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, cools=True),
+        Stage("swayed", 220, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, SWAYED, cools=True),
     )
     width: int = 128
-    layers: int = 4
+    layers: int = 5
     size: int = 64
     seed: int = 0
 
@@ -106,7 +116,7 @@ class School:
             self.tokenizer, stage.diet, plan.seed, self.step, plan.size, stage.text_only, stage.drills
         )
         self.model.train()
-        loss, record = self._loss(lessons, stage.cells)
+        loss, record = self._loss(lessons, stage)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.muon.step()
@@ -116,7 +126,7 @@ class School:
         self.step += 1
         return record
 
-    def _loss(self, lessons: Batch, cells: float) -> tuple[torch.Tensor, dict[str, float]]:
+    def _loss(self, lessons: Batch, stage: Stage) -> tuple[torch.Tensor, dict[str, float]]:
         body = self.model.model
         embeds = body.get_input_embeddings()(lessons.ids)
         extra = torch.zeros(())
@@ -125,9 +135,12 @@ class School:
             seen = torch.cat(list(seen)).view(-1, self.plan.width)
             slots = (lessons.ids == self.model.config.image_token_id).unsqueeze(-1)
             embeds = embeds.masked_scatter(slots, seen)
-            if cells:
+            if stage.cells:
                 extra = self._naming(seen, lessons.words)
-        hidden = body.language_model(inputs_embeds=embeds, attention_mask=lessons.mask).last_hidden_state
+        told = body.language_model(
+            inputs_embeds=embeds, attention_mask=lessons.mask, output_hidden_states=bool(stage.inner)
+        )
+        hidden = told.last_hidden_state
         skills = lessons.skills[:, 1:]
         wanted = skills > 0
         logits = self.model.lm_head(hidden[:, :-1][wanted])
@@ -137,10 +150,44 @@ class School:
         loss = (losses * weight).sum() / weight.sum()
         right = (logits.argmax(-1) == target).float()
         record = {"loss": loss.item(), "cells": extra.item()}
+        if stage.inner and len(lessons.asked):
+            deeper, within = self._inner(told.hidden_states, lessons, stage)
+            loss = loss + deeper
+            record |= within
         for k in range(1, len(SKILLS)):
             if (skill == k).any():
                 record[SKILLS[k]] = right[skill == k].mean().item()
-        return loss + cells * extra, record
+        return loss + stage.cells * extra, record
+
+    def _inner(
+        self, hidden: tuple[torch.Tensor, ...], lessons: Batch, stage: Stage
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """What a direct answer needs on its way up: what the picture has of a word that the user names,
+        after `FETCHED` layers; the answer's own word where the question ends, after `KNOWN`; the same word
+        where the direct answer begins, after `NEAR`.
+
+        `hidden` are the decoder's layers, each (n, t, width), the embeddings first.
+        """
+
+        def read(layer: int, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+            normed = self.model.model.language_model.norm(hidden[layer][rows, places])
+            return F.log_softmax(self.model.lm_head(normed), dim=-1)
+
+        named, share = lessons.named, lessons.share
+        chances = read(FETCHED, named[:, 0], named[:, 1]).gather(1, named[:, 2:])[:, 0]
+        fetch = -(chances * share).sum() / share.sum()
+        first = len(lessons.ids) - len(lessons.asked)
+        known = read(KNOWN, torch.arange(first, len(lessons.ids)), lessons.asked[:, 0])
+        within = F.nll_loss(known, lessons.asked[:, 1])
+        right = (known.argmax(-1) == lessons.asked[:, 1]).float().mean().item()
+        record = {"fetch": fetch.item(), "inner": right}
+        loss = stage.inner * (fetch + within)
+        begun = lessons.begun
+        if stage.near and len(begun):
+            chosen = read(NEAR, begun[:, 0], begun[:, 1])
+            loss = loss + stage.near * F.nll_loss(chosen, begun[:, 2])
+            record["near"] = (chosen.argmax(-1) == begun[:, 2]).float().mean().item()
+        return loss, record
 
     def _naming(self, seen: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
         """Every visual token should read, in the words' own space, as its place, shape and colour.
