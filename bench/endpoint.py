@@ -1,11 +1,13 @@
 """What asking an endpoint costs: CPU of our process per generation, and peers on the same work.
 
-    python bench/endpoint.py [--trials 1000 10000] [--peers 2000] [--letters]
+    python bench/endpoint.py [--trials 1000 10000] [--peers 2000] [--letters] [--inspect-python PATH]
 
 A server in a process of its own answers at once. 256 questions are open at a time, every request holds a
 64 × 64 PNG (four conditions to a picture), every record is stored. Each figure is taken in a fresh
 process. Targets: 1.5 ms of CPU a generation, flat in the number of trials; under 1 KB of memory a
-trial. Peers that are not installed are left out (`pip install openai`).
+trial. Peers that are not installed are left out (`pip install openai`). inspect_ai's pins replace packages of
+other extras, so it is run by an interpreter of its own, one whose environment has inspect_ai, openai, numpy
+and pillow.
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import functools
 import importlib.util
 import io
 import json
 import multiprocessing
+import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +33,7 @@ import numpy as np
 from PIL import Image as PILImage
 
 OPEN = 256
+INSPECT = "--as-inspect"
 CONDITIONS = ["base", "wrong-caption", "correct-caption", "wrong-think"]
 REPLY = (
     "<think>I look at the image and go through what there is to be seen in it, one thing after the "
@@ -187,6 +193,67 @@ def client(pipe: Any, url: str, trials: int, letters: bool) -> None:
     asyncio.run(go())
 
 
+def inspect_eval(pipe: Any, url: str, trials: int, letters: bool, python: str = "") -> None:
+    """An evaluation of inspect_ai: its dataset, `generate`, a scorer, its log; run by another interpreter."""
+    if not python:
+        print("left out, no --inspect-python")
+        return
+    command = [python, __file__, INSPECT, url, str(trials)]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"left out, {error}")
+        return
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(
+        f"{found['cpu'] * 1e3:.3f} ms of CPU a sample, {found['rate']:,.0f} a second, "
+        f"peak {found['memory']:.0f} MB, log {found['log']:.1f} KB a sample (inspect_ai {found['version']})"
+    )
+    pipe.send(found["cpu"])
+
+
+def inspect_peer(url: str, trials: int) -> None:
+    """The other side of `inspect_eval`: prints one line of JSON. Everything at inspect_ai's defaults."""
+    import inspect_ai
+    from inspect_ai.dataset import MemoryDataset, Sample
+    from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig, get_model
+    from inspect_ai.scorer import accuracy, pattern
+    from inspect_ai.solver import generate
+
+    def samples(n: int) -> MemoryDataset:
+        found = []
+        for body in _bodies(n):
+            picture, text = body["messages"][0]["content"]
+            parts = [ContentImage(image=picture["image_url"]["url"]), ContentText(text=text["text"])]
+            found.append(Sample(input=[ChatMessageUser(content=parts)], target="A"))
+        return MemoryDataset(found)
+
+    model = get_model(
+        "openai-api/bench/m",
+        base_url=url,
+        api_key="none",
+        config=GenerateConfig(temperature=0, max_tokens=1024, max_connections=OPEN),
+    )
+    scorer = pattern(r"<answer>\(([A-D])\)")
+    with tempfile.TemporaryDirectory() as folder:
+
+        def run(n: int) -> Any:
+            task = inspect_ai.Task(dataset=samples(n), solver=generate(), scorer=scorer, metrics=[accuracy()])
+            (log,) = inspect_ai.eval(task, model=model, log_dir=folder, max_samples=OPEN, display="none")
+            assert log.status == "success", log.error
+            return log
+
+        run(2 * len(CONDITIONS))  # imports and first connections
+        cpu, wall = time.process_time(), time.perf_counter()
+        log = run(trials)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        n = log.results.completed_samples
+        size = os.path.getsize(log.location.removeprefix("file://"))
+    assert log.results.scores[0].metrics["accuracy"].value == 1.0
+    told = {"cpu": cpu / n, "rate": n / wall, "memory": _memory(), "log": size / n / 1024}
+    print(json.dumps({**told, "version": inspect_ai.__version__}))
+
+
 def _memory() -> float:
     """Peak resident memory in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -199,6 +266,7 @@ def main() -> None:
     known.add_argument(
         "--letters", action="store_true", help="letter probabilities, too: two requests a trial"
     )
+    known.add_argument("--inspect-python", default="", help="an interpreter that has inspect_ai and openai")
     args = known.parse_args()
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -212,6 +280,7 @@ def main() -> None:
             work.append(("openai client", client, args.peers))
         else:
             print("openai client: not installed, left out")
+        work.append(("inspect_ai", functools.partial(inspect_eval, python=args.inspect_python), args.peers))
     cost: dict[str, float] = {}
     for name, what, n in work:
         print(f"{name}: ", end="", flush=True)
@@ -220,13 +289,17 @@ def main() -> None:
         process.join()
         if process.exitcode:
             sys.exit(process.exitcode)
-        cost[name] = here.recv()
+        if here.poll():
+            cost[name] = here.recv()
     server.terminate()
     mine = min(cost[name] for name, what, _ in work if what is ours)
     for name, what, _ in work:
-        if what is not ours:
+        if what is not ours and name in cost:
             print(f"{name}: {cost[name] / mine:.2f} times the CPU of ours, which also reads, judges and keys")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == [INSPECT]:
+        inspect_peer(sys.argv[2], int(sys.argv[3]))
+    else:
+        main()

@@ -38,6 +38,8 @@ class Faults:
         """`spare`: the probe, whose requests have no seed above 100, meets no faults."""
         self.rate, self.seed, self.always, self.kinds, self.spare = rate, seed, always, kinds, spare
         self.struck: Counter[str] = Counter()
+        self.named: dict[str, str] = {}
+        """X-Request-Id -> the fault that this request met."""
 
     async def __call__(
         self, request: web.Request, raw: bytes, nth: int, answer: Callable[[], Awaitable[web.Response]]
@@ -51,6 +53,7 @@ class Faults:
         if kind is None:
             return await answer()
         self.struck[kind] += 1
+        self.named[request.headers.get("X-Request-Id", "")] = kind
         return await strike(kind, request, answer)
 
 
@@ -64,11 +67,12 @@ async def strike(kind: str, request: web.Request, answer: Callable[[], Awaitable
         await asyncio.sleep(3600)
     if kind == "break":
         return _abort(request)
-    whole = (await answer()).body
+    answered = await answer()
+    whole = answered.body
     assert isinstance(whole, bytes)
     if kind in ("cut", "drip", "huge"):
         size = HUGE if kind == "huge" else len(whole)
-        reply = web.StreamResponse(headers={"Content-Type": "application/json"})
+        reply = web.StreamResponse(headers={"Content-Type": answered.content_type})
         if kind == "cut":
             reply.content_length = size
         reply.enable_chunked_encoding() if kind == "huge" else None
@@ -95,7 +99,7 @@ async def strike(kind: str, request: web.Request, answer: Callable[[], Awaitable
     texts = {
         "not-json": b"Service is starting",
         "half-json": whole[: len(whole) // 2],
-        "no-choices": json.dumps({**json.loads(whole), "choices": []}).encode(),
+        "no-choices": b'{"id": "chatcmpl-1", "object": "chat.completion", "choices": []}',
         "no-message": json.dumps({"choices": [{"index": 0, "finish_reason": "stop"}]}).encode(),
         "list": b"[]",
     }

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -22,9 +23,10 @@ from aiohttp import web
 from unswayed.backends.base import Sampling
 from unswayed.conditions import Prompt
 
+_STREAMED = re.compile(rb', "stream": true(, "stream_options": \{[^}]*\})?')
 Fault = Callable[[web.Request, bytes, int, Callable[[], Awaitable[web.Response]]], Awaitable[Any]]
 OWN = {"top_k", "min_p", "repetition_penalty", "skip_special_tokens", "logprob_token_ids"}
-OWN |= {"return_tokens_as_token_ids"}
+OWN |= {"return_tokens_as_token_ids", "structured_outputs", "guided_json"}
 FLAGS = {"add_generation_prompt", "continue_final_message"}
 
 
@@ -56,6 +58,12 @@ class Habits:
     key: str = ""
     """If set, the key that is wanted."""
     root: str = ""
+    stream: str = "counted"
+    """Asked to stream, it does: counted (tells tokens if asked to), plain (refuses to), ignore, refuse."""
+    pace: float = 0.0
+    """Seconds between the events of a stream."""
+    schema: str = "response_format"
+    """The field by which it holds replies to a JSON schema; ignore: it takes all and heeds none; refuse."""
 
 
 class Refused(Exception):
@@ -78,6 +86,8 @@ class ChatServer:
         self.bodies: dict[str, dict[str, Any]] = {}
         """The bodies, pictures replaced by their hashes."""
         self.headers: list[dict[str, str]] = []
+        self.came: list[tuple[str, str]] = []
+        """(X-Request-Id, hash of the body) of every request to the chat endpoint, in order."""
         self.open = self.most_open = 0
         self.port = 0
         self._draws = 0
@@ -149,7 +159,9 @@ class ChatServer:
         self.most_open = max(self.most_open, self.open)
         try:
             raw = await request.read()
-            name = hashlib.sha256(raw).hexdigest()
+            # One question is one, streamed or not.
+            name = hashlib.sha256(_STREAMED.sub(b"", raw)).hexdigest()
+            self.came.append((request.headers.get("X-Request-Id", ""), name))
             self.asked[name] += 1
             self.headers.append(dict(request.headers))
             if name not in self.bodies:
@@ -165,7 +177,11 @@ class ChatServer:
             if self.habits.key and request.headers.get("Authorization") != f"Bearer {self.habits.key}":
                 given = request.headers.get("Authorization", "").removeprefix("Bearer ")
                 raise Refused(f"Incorrect API key provided: {given}. Get one.", 401)
-            return web.json_response(await self._reply(json.loads(raw)))
+            body = json.loads(raw)
+            reply = await self._reply(body)
+            if not body.get("stream") or self.habits.stream == "ignore":
+                return web.json_response(reply)
+            return await self._events(request, reply, "stream_options" in body)
         except Refused as no:
             words = {"error": {"message": str(no), "type": "BadRequestError", "code": no.status}}
             return web.json_response(words, status=no.status)
@@ -176,6 +192,9 @@ class ChatServer:
             raise Refused(f"The model `{body['model']}` does not exist.", 404)
         unknown = sorted(OWN & set(body)) if not h.own else []
         unknown += sorted(FLAGS & set(body)) if h.flags == "refuse" else []
+        unknown += ["stream"] if "stream" in body and h.stream == "refuse" else []
+        unknown += ["stream_options"] if "stream_options" in body and h.stream == "plain" else []
+        unknown += ["response_format"] if "response_format" in body and h.schema == "refuse" else []
         unknown += ["max_tokens"] if "max_tokens" in body and h.limit != "max_tokens" else []
         if unknown:
             raise Refused(f"Unrecognized request argument supplied: {unknown[0]}")
@@ -196,6 +215,8 @@ class ChatServer:
         else:
             drawn = await self.mind.generate(drawn_prompt, sampling, seed)
             text, finish, stopped, made = drawn.text, drawn.finish, drawn.stopped, drawn.tokens
+        if (schema := self._schema(body)) is not None:
+            text, stopped = _held(text, schema), None
         if stopped and h.stop in ("told", "lost"):
             text = text.removesuffix(stopped)
         message: dict[str, Any] = {"role": "assistant", "content": text}
@@ -212,6 +233,38 @@ class ChatServer:
             usage = {"prompt_tokens": counted, "completion_tokens": made, "total_tokens": counted + made}
             reply["usage"] = usage
         return reply
+
+    async def _events(self, request: web.Request, reply: dict[str, Any], counted: bool) -> Any:
+        """The reply in server-sent events, a few characters each."""
+        (choice,) = reply["choices"]
+        message = choice.pop("message")
+        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+        for name in ("reasoning_content", "content"):
+            text = message.get(name) or ""
+            deltas += [{name: text[i : i + 7]} for i in range(0, len(text), 7)]
+        chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+        chunks.append({"choices": [{**choice, "delta": {}}]})
+        if counted and "usage" in reply:
+            chunks.append({"choices": [], "usage": reply["usage"]})
+        events = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks] + [b"data: [DONE]\n\n"]
+        if not self.habits.pace:
+            return web.Response(body=b": hello\n\n" + b"".join(events), content_type="text/event-stream")
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        await stream.prepare(request)
+        for event in events:
+            await asyncio.sleep(self.habits.pace)
+            await stream.write(event)
+        return stream
+
+    def _schema(self, body: dict[str, Any]) -> Any:
+        """The schema to which the reply is held."""
+        asked = body.get(self.habits.schema)
+        if asked is None or self.habits.schema == "guided_json":
+            return asked
+        if self.habits.schema == "structured_outputs":
+            return asked["json"]
+        assert (asked["type"], asked["json_schema"]["strict"]) == ("json_schema", True)
+        return asked["json_schema"]["schema"]
 
     def _prompt(self, body: dict[str, Any]) -> Prompt:
         messages = list(body["messages"])
@@ -273,6 +326,22 @@ class ChatServer:
             return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
         return {**entry(best), "top_logprobs": [entry(i) for i in dict.fromkeys(shown)]}
+
+
+def _held(text: str, schema: dict[str, Any]) -> str:
+    """The object in the text, if the schema admits it, else the first one that it admits; thought kept."""
+    thought, closed, rest = text.rpartition("</think>")
+    fields = schema["properties"]
+    try:
+        found = json.loads(rest)
+        fits = set(found) == set(fields) and all(
+            found[name] in (field.get("enum") or (True, False)) for name, field in fields.items()
+        )
+    except (ValueError, TypeError):
+        fits = False
+    if not fits:
+        found = {name: (field.get("enum") or [False])[0] for name, field in fields.items()}
+    return thought + closed + json.dumps(found)
 
 
 def _slim(body: dict[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,25 @@ def test_the_same_sentence_about_another_picture_is_not_asked_twice(tmp_path: Pa
     assert "asked twice  0" in said
 
 
+def test_a_part_of_a_benchmark_is_called_a_part(tmp_path: Path) -> None:
+    rows = [[k, f"dog {k} on the left", f"dog {k} on the right"] for k in range(291)]
+    for k in range(291):
+        write_png(tmp_path / "vg_images" / f"{k}.jpg", k)
+    for n, said in ((12, True), (291, False)):
+        write_json(tmp_path / "vg_qa_two_obj.json", rows[:n])
+        text = run("benchmarks", "check", "whatsup-vg-two", "--data", tmp_path)
+        assert ("12 of the 291 rows of whatsup-vg-two are here" in text) == said
+
+
+def test_one_data_set_in_two_forms_is_told_apart_with_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        run("benchmarks", "check", "sat", "--data", published("sat"))
+    said = str(caught.value)
+    for form in ("hub_schema/SAT_static.parquet (image_bytes", "static-00000-of-00001.parquet (images"):
+        assert form in said
+    assert "give one of them, or its folder, with --data" in said
+
+
 def test_check_reads_a_file_by_path() -> None:
     assert "13 in 11 groups" in run("benchmarks", "check", SAMPLE)
 

@@ -138,3 +138,23 @@ def test_a_book_to_train_with_is_not_audited_with(tmp_path: Path) -> None:
     book.bind([(question, write(question, 0, "train"))], seed=0, use="train").save(tmp_path / "t.parquet")
     with pytest.raises(BadInput, match="phrasings to train with"):
         book.for_audit(tmp_path / "t.parquet")
+
+
+def test_a_file_from_before_cues_were_read_by_models_is_still_read(tmp_path: Path) -> None:
+    made = bound()
+    made.save(tmp_path / "new.parquet")
+    table = pq.read_table(tmp_path / "new.parquet")
+    pq.write_table(table.drop_columns(["check"]), tmp_path / "old.parquet")
+    assert book.read(tmp_path / "old.parquet").sha256 == made.sha256
+
+
+def test_what_a_model_read_is_kept_and_is_part_of_the_hash(tmp_path: Path) -> None:
+    pairs = [(q, write(q, 0)) for q in questions()]
+    checks = [{"wrong_caption": "agrees", "correct_thought": "other"} for _ in pairs]
+    made = book.bind(pairs, seed=0, checks=checks)
+    made.save(tmp_path / "cues.parquet")
+    found = book.read(tmp_path / "cues.parquet")
+    assert found.rows == made.rows
+    assert found.sha256 != book.bind(pairs, seed=0).sha256
+    assert found.sheet["checks"]["other"] == len(pairs)
+    assert "* checks: " in (tmp_path / "cues.md").read_text()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import gc
 import json
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,7 @@ from unswayed.audit import Run, audit
 from unswayed.backends.base import Capabilities, Generation, LetterScores, Request, Sampling
 from unswayed.backends.http import Budget, OpenAIBackend
 from unswayed.conditions import STOP_THINK, Prompt
-from unswayed.errors import BackendError, BadInput
+from unswayed.errors import BackendError, BadInput, RunChanged
 from unswayed.retry import Retry
 
 QUICK = Retry(attempts=4, first=0.002, ceiling=0.01)
@@ -349,6 +353,87 @@ def test_a_server_that_was_never_there_is_told_soon() -> None:
     made = OpenAIBackend("m", ["http://127.0.0.1:9/v1"], retry=QUICK, patience=0.05)
     with pytest.raises(BackendError, match=r"127.0.0.1:9/v1: cannot connect.*start the server"):
         with_backend(made, lambda b: b.capabilities())
+
+
+def test_a_server_whose_seeds_waver_does_not_block_its_own_resume(tmp_path: Path) -> None:
+    folder, hows = tmp_path / "run", ["base", "wrong-think"]
+    with ChatServer(HashMind(), Habits(seeds=False)) as server:
+        run(backend(server), 3, hows, store=folder)
+    with ChatServer(HashMind()) as server:
+        with pytest.warns(UserWarning, match="seeds were not honoured when it was begun, and are now"):
+            found = run(backend(server), 5, hows, store=folder)
+        asked = [b for b in server.bodies.values() if b.get("max_tokens") == 1024]
+    assert found.trials["state"].to_pylist() == ["ok"] * 10
+    assert len(asked) == 4, "what was stored is not asked again"
+    # What decides a question still blocks; stop strings decide none, for the text is cut at one place.
+    with ChatServer(HashMind(), Habits(stop="lost", seeds=False)) as server:
+        assert len(run(backend(server), 5, hows, store=folder).trials) == 10
+    with (
+        ChatServer(HashMind(), Habits(pictures="refuse")) as server,
+        pytest.raises(RunChanged, match=r"capabilities.images: true then, false now"),
+    ):
+        run(backend(server), 5, hows, store=folder)
+
+
+def left_open(work: Callable[[], Any]) -> list[str]:
+    """What aiohttp complains of as never closed after `work`, whatever becomes of it."""
+    gc.collect()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with contextlib.suppress(BackendError, BadInput, RunChanged, asyncio.CancelledError):
+            work()
+        gc.collect()
+    return [str(w.message) for w in said if "Unclosed" in str(w.message)]
+
+
+def test_no_session_is_left_open_however_a_command_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from unswayed.cli import app
+
+    def audits(*more: str) -> Callable[[], Any]:
+        line = ["audit", f"openai:{ChatServer.MODEL}", "--base-url", server.url, "--limit", "6", "-c", "base"]
+
+        def work() -> None:
+            done = CliRunner().invoke(app, [*line, "--out", str(tmp_path / "run"), *more])
+            if done.exception is not None:
+                raise done.exception
+
+        return work
+
+    with ChatServer(HashMind(), Habits(key="sk-right")) as server:
+        assert left_open(audits()) == [], "a wrong key"
+    with ChatServer(HashMind()) as server:
+        assert left_open(audits("--max-requests", "25")) == [], "a budget that is spent"
+        assert left_open(audits()) == [], "all went well"
+        assert left_open(audits("--seed", "5")) == [], "another run stands in the folder"
+        made = backend(server)
+        twice = [
+            lambda: asyncio.run(made.capabilities()),
+            lambda: with_backend(made, lambda b: b.generate([])),
+        ]
+        assert left_open(lambda: [work() for work in twice]) == [], "a loop that ended without closing"
+
+        async def interrupted() -> None:
+            work = asyncio.create_task(audit(cancelled, questions(40), ["base"], cues=cues))
+            try:
+                await asyncio.sleep(0.2)
+                work.cancel()
+                await work
+            finally:
+                await cancelled.close()
+
+        cancelled = backend(server)
+        assert left_open(lambda: asyncio.run(interrupted())) == []
+
+
+def test_a_question_keeps_its_encoded_picture_for_its_letters() -> None:
+    with ChatServer(HashMind()) as server:
+        made = backend(server, concurrency=128)
+        run(made, 300, ["base"])
+    assert made._bodies.pictures.encoded == 300 + 1, "three hundred questions and the probe's"
 
 
 def test_the_same_backend_serves_several_event_loops() -> None:

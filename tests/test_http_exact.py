@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -31,12 +32,21 @@ def served(loaded: dict[str, TransformersBackend]) -> Iterator[dict[str, ChatSer
         yield {"ids": exact, "top": top}
 
 
-def behind(server: ChatServer) -> OpenAIBackend:
-    return OpenAIBackend(ChatServer.MODEL, [server.url], concurrency=2)
+def behind(server: ChatServer, work: Any) -> Any:
+    """What `work` makes of the model behind a server."""
+    made = OpenAIBackend(ChatServer.MODEL, [server.url], concurrency=2)
+
+    async def go() -> Any:
+        try:
+            return await work(made)
+        finally:
+            await made.close()
+
+    return asyncio.run(go())
 
 
 def test_the_probe_sees_that_a_tiny_model_continues(served: dict[str, ChatServer]) -> None:
-    found = asyncio.run(behind(served["ids"]).capabilities())
+    found = behind(served["ids"], lambda b: b.capabilities())
     assert (found.prefill, found.letters, found.images) == ("continues", "exact", True)
 
 
@@ -49,7 +59,7 @@ def test_greedy_texts_are_those_of_the_model_in_process(
         for prefill in PREFILLS
     ]
     inside = asyncio.run(llava.generate(asked))
-    outside = asyncio.run(behind(served["ids"]).generate(asked))
+    outside = behind(served["ids"], lambda b: b.generate(asked))
     assert [(g.text, g.finish, g.prompt_tokens, g.tokens) for g in outside] == [
         (g.text, g.finish, g.prompt_tokens, g.tokens) for g in inside
     ]
@@ -60,7 +70,7 @@ def test_letters_are_those_of_the_model_in_process(
 ) -> None:
     asked = [prompt(i, letter_prefill("<think>", words)) for i, words in enumerate(["red", "the left", ""])]
     inside = asyncio.run(llava.score_letters(asked))
-    outside = asyncio.run(behind(served["ids"]).score_letters(asked))
+    outside = behind(served["ids"], lambda b: b.score_letters(asked))
     for one, other in zip(outside, inside, strict=True):
         assert one is not None
         assert other is not None
@@ -74,7 +84,7 @@ def test_the_likeliest_tokens_give_lower_bounds(
 ) -> None:
     asked = [prompt(i, "<think>red</think><answer>") for i in range(3)]
     inside = asyncio.run(llava.score_letters(asked))
-    outside = asyncio.run(behind(served["top"]).score_letters(asked))
+    outside = behind(served["top"], lambda b: b.score_letters(asked))
     for one, other in zip(outside, inside, strict=True):
         assert one is not None
         assert other is not None

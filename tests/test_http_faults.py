@@ -22,9 +22,11 @@ from chat_faults import HUGE, KINDS, Faults, strike
 from chat_minds import HashMind
 from chat_server import ChatServer
 from synthetic import cues, question, questions, stream
+from test_http import with_backend
 from unswayed import keys
 from unswayed.audit import Run, audit
 from unswayed.backends.http import OpenAIBackend
+from unswayed.backends.http.transport import Transport, Trouble
 from unswayed.errors import BackendError
 from unswayed.retry import Retry
 
@@ -67,7 +69,9 @@ def undisturbed() -> Any:
         return run(backend(server), N).trials
 
 
-def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(undisturbed: Any) -> None:
+def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(
+    undisturbed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     n, seed = N, 41
     print(f"seed {seed}")
     hopeless, refused = seeds(range(0, n, 50), "base"), seeds(range(7, n, 100), "wrong-caption")
@@ -76,11 +80,19 @@ def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(und
         sent = body.get("seed")
         return "500" if sent in hopeless else "422" if sent in refused else None
 
+    outcomes: dict[str, Any] = {}
+    post = Transport.post
+
+    async def noted(self: Transport, url: str, body: bytes, name: str = "") -> Any:
+        outcomes[name] = await post(self, url, body, name)
+        return outcomes[name]
+
+    monkeypatch.setattr(Transport, "post", noted)
     faults = Faults(0.2, seed, always=always)
     with ChatServer(HashMind(bracket=0), fault=faults) as server:
         made = backend(server)
         found = run(made, n).trials.to_pylist()
-        asked, bodies = server.asked, server.bodies
+        asked, bodies, came = server.asked, server.bodies, server.came
     whole = undisturbed.to_pylist()
     assert set(faults.struck) >= set(KINDS), "every kind of fault was met"
     assert len(found) == len(whole) == 4 * n
@@ -101,19 +113,33 @@ def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(und
             assert got["error"] is None
     assert wrong == len(hopeless) + len(refused)
     assert max(asked.values()) <= RETRY.attempts
-    by_seed: Counter[int] = Counter()
-    for name, body in bodies.items():
-        if body.get("max_tokens") == 1024:
-            by_seed[body["seed"]] += asked[name]
-    told = {keys.trial_seed(0, question(int(r["uid"][1:])), r["condition"], 0): r["attempts"] for r in found}
-    # What was sent into a connection that just broke counts as sent, though the server never saw it.
-    lost = made.spend.requests - sum(asked.values())
-    assert 0 <= lost <= 20
-    assert all(by_seed[s] <= attempts for s, attempts in told.items())
-    assert sum(told.values()) - sum(by_seed.values()) <= lost
-    ended = len(hopeless) + len(refused)
-    # On a busy machine a few sound replies may time out as well, and are asked again too.
-    assert made.spend.repeated >= sum(faults.struck.values()) - ended + lost
+    # Every request had a name of its own: which question, and which attempt. So the books must balance.
+    seen: dict[str, list[int]] = {}
+    by_seed: dict[int, str] = {}
+    for sent_as, body in came:
+        q, _, attempt = sent_as.rpartition("-")
+        seen.setdefault(q, []).append(int(attempt))
+        if bodies[body].get("max_tokens") == 1024:
+            assert by_seed.setdefault(bodies[body]["seed"], q) == q, "one trial is one question"
+    assert all(len(set(numbers)) == len(numbers) for numbers in seen.values()), "no attempt is sent twice"
+    for r in found:
+        sent = keys.trial_seed(0, question(int(r["uid"][1:])), r["condition"], 0)
+        assert max(seen[by_seed[sent]]) == r["attempts"], "the last attempt is the one that counts"
+    ended = {by_seed[sent] for sent in hopeless | refused}
+    # What was sent into a connection that just broke counts as an attempt, though the server never saw it.
+    attempts = sum(map(max, seen.values()))
+    assert made.spend.requests == attempts
+    assert made.spend.repeated == attempts - len(seen)
+    # Only what failed was repeated: it met a fault, was never seen, or came too late, by our own clock.
+    for q, numbers in seen.items():
+        last = max(numbers)
+        assert (f"{q}-{last}" in faults.named) == (q in ended), (
+            "a fault is the end of what cannot be answered"
+        )
+        for number in set(numbers) - {last}:
+            name = f"{q}-{number}"
+            trouble = outcomes[name]
+            assert name in faults.named or (isinstance(trouble, Trouble) and trouble.kind == "slow")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -135,7 +161,7 @@ def test_the_probe_comes_through_faults_too() -> None:
     kinds = tuple(k for k in KINDS if k not in ("stall", "drip"))
     with ChatServer(HashMind(), fault=Faults(0.3, seed, kinds=kinds, spare=False)) as server:
         made = backend(server)
-        found = asyncio.run(made.capabilities())
+        found = with_backend(made, lambda b: b.capabilities())
     assert (found.prefill, found.letters, found.images, found.seeded) == ("continues", "exact", True, True)
 
 
@@ -215,6 +241,23 @@ def test_a_server_that_goes_away_for_a_while_costs_time_and_no_trial() -> None:
 
         with pytest.raises(BackendError, match=r"cannot connect.*start the server"):
             run(made, 80, progress=end, letters=False)
+
+
+@pytest.mark.slow
+def test_a_server_that_refuses_connections_for_ten_seconds_costs_no_trial() -> None:
+    with ChatServer(HashMind()) as server:
+
+        def note(done: int, total: int | None, words: str) -> None:
+            if done >= 40 and not gone:
+                gone.append(True)
+                server.stop()
+                threading.Timer(10.0, server.start).start()
+
+        gone: list[bool] = []
+        found = run(backend(server), 40, progress=note, letters=False).trials
+        assert gone
+        assert found["state"].to_pylist() == ["ok"] * 160
+        assert max(server.asked.values()) <= 2
 
 
 def test_one_of_three_replicas_is_killed_and_comes_back() -> None:

@@ -50,7 +50,7 @@ def test_a_stored_run_is_judged_and_its_report_rebuilt(tmp_path: Path) -> None:
     done = run("judge", out, "-j", "rules", "-j", "planted:wrong=0.3", "-j", "llm:scripted:guesser")
     assert done.returncode == 0, done.stderr
     for said in (
-        "rules-1",
+        "rules-2",
         "planted:wrong=0.3",
         "llm:scripted:guesser",
         "agrees with exact rules",

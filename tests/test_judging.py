@@ -17,12 +17,12 @@ from unswayed.audit import Run, audit
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
 from unswayed.cases import case_of
-from unswayed.errors import BackendError, BadInput
+from unswayed.errors import BackendError, BadInput, RunChanged
 from unswayed.judges import planted
 from unswayed.judges.base import Case, Verdict
 from unswayed.judges.panel import majority
 from unswayed.judges.rules import Rules
-from unswayed.judging import judge_run
+from unswayed.judging import judge_run, superseded, unread
 from unswayed.measures.judging import EXACT
 from unswayed.report import build
 from unswayed.retry import Retry
@@ -85,8 +85,8 @@ def test_judging_by_the_same_rules_changes_nothing(run: Path) -> None:
     assert Run.load(run).trials.equals(before)
     assert pq.read_table(run / "trials.parquet").equals(before)
     assert done.outcomes == {"unanimous": done.thoughts}
-    assert done.asked == {"rules-1": 0}  # the audit's own verdicts are those of this judge
-    assert judge(run, Rules(), again=True).asked == {"rules-1": done.thoughts}
+    assert done.asked == {"rules-2": 0}  # the audit's own verdicts are those of this judge
+    assert judge(run, Rules(), again=True).asked == {"rules-2": done.thoughts}
     assert Run.load(run).trials.equals(before)
 
 
@@ -97,7 +97,7 @@ def test_the_majority_fills_the_columns_and_the_votes_stay(run: Path) -> None:
     after = Run.load(run)
     assert after.trials.drop_columns(list(COLUMNS)).equals(audited.drop_columns(list(COLUMNS)))
     votes = verdicts.read(run)
-    assert set(votes) == {"rules-1", *(j.name for j in judges)}
+    assert set(votes) == {"rules-2", *(j.name for j in judges)}
     changed = 0
     for row, own in zip(after.trials.to_pylist(), audited.to_pylist(), strict=True):
         wanted = majority([Verdict(v.found, v.option) for j in judges for v in [votes[j.name][row["key"]]]])
@@ -167,6 +167,83 @@ def test_an_interrupted_judge_goes_on_where_it_stopped(run: Path) -> None:
     judge(run, third)
     assert len(third.seen) == done.thoughts
     assert {v.version for v in verdicts.read(run)["counting"].values()} == {"2"}
+
+
+class Slow(Counting):
+    """Waits; notes how many judges wait at once."""
+
+    chunk, concurrency = 64, 1
+    open = most = 0
+
+    def __init__(self, name: str, **how: float) -> None:
+        super().__init__(**how)  # type: ignore[arg-type]
+        self.name = name
+
+    async def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        Slow.open += 1
+        Slow.most = max(Slow.most, Slow.open)
+        try:
+            await asyncio.sleep(0.005)
+            return await super().judge(cases)
+        finally:
+            Slow.open -= 1
+
+
+def test_judges_read_side_by_side_and_not_too_many_at_once(run: Path) -> None:
+    Slow.most = 0
+    judge(run, *(Slow(f"slow-{i}") for i in range(3)))
+    assert Slow.most == 3
+    judge(run, *(Slow(f"slow-{i}") for i in range(7)), again=True)
+    assert Slow.most == 4
+
+
+def test_a_judge_that_stops_does_not_stop_the_others(run: Path) -> None:
+    before = Run.load(run).trials
+    stops, goes = Slow("stops", stop_after=64), Slow("goes")
+    with pytest.raises(BackendError, match="gone"):
+        judge(run, stops, goes, Rules())
+    assert Run.load(run).trials.equals(before), "the columns change only once every vote is there"
+    found = verdicts.read(run)
+    assert (len(found["stops"]), len(found["goes"])) == (64, len(goes.seen))
+    assert len(goes.seen) == len(found["rules-2"])
+    again = Slow("stops")
+    done = judge(run, again, Slow("goes"), Rules())
+    assert done.asked == {"stops": done.thoughts - 64, "goes": 0, "rules-2": 0}
+
+
+def as_of(folder: Path, name: str) -> None:
+    """Make it a run whose thoughts another version of the rules read."""
+    file = folder / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["asks"]["judge"] = name
+    file.write_text(json.dumps(manifest))
+
+
+def test_a_run_read_by_older_rules_is_not_continued_before_one_judge_read_all(run: Path) -> None:
+    whole = Run.load(run).trials
+    as_of(run, "rules-1")
+    assert superseded(Run.load(run).manifest) == "rules-1"
+    with pytest.raises(
+        RunChanged, match=r"by the judge rules-1, .* rules-2.*unswayed judge .* --judge rules"
+    ):
+        asked(run)
+    done = judge(run, Rules())
+    assert done.asked == {"rules-2": done.thoughts}, (
+        "the old verdicts are not taken for those of the new rules"
+    )
+    assert set(verdicts.read(run)) == {"rules-1", "rules-2"}
+    found = asked(run)
+    assert found.trials.equals(whole)
+    assert superseded(found.manifest) is None
+    assert unread(run, found.trials, found.manifest) == 0
+
+
+def test_thoughts_that_a_panel_has_not_read_are_counted(run: Path) -> None:
+    judge(run, Counting())
+    (shard,) = [s for s in (run / "verdicts").glob("*.jsonl") if b"counting" in s.read_bytes()]
+    shard.write_bytes(b"".join(shard.read_bytes().splitlines(keepends=True)[:-7]))
+    opened = Run.load(run)
+    assert unread(run, opened.trials, opened.manifest) == 7
 
 
 def test_what_could_not_be_asked_is_an_abstention_and_asked_again(run: Path) -> None:
@@ -255,4 +332,4 @@ def test_the_page_tells_of_judges_only_where_there_were_several(run: Path) -> No
         assert said in html
     assert "<script>alert" not in html
     assert "⟨U+202E⟩" in html
-    assert json.loads((run / "manifest.json").read_text())["judging"]["panel"][0]["judge"] == "rules-1"
+    assert json.loads((run / "manifest.json").read_text())["judging"]["panel"][0]["judge"] == "rules-2"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unswayed.answers.choice import chosen
 from unswayed.answers.reading import GRAMMAR, Reading, read
 from unswayed.conditions import ABSTAIN, STOP_THINK
 
@@ -314,3 +315,10 @@ def test_a_megabyte_of_thought() -> None:
     thought = "the boat is not red but maybe white. " * 27_000
     reading = read(f"<think>{thought}</think><answer>B</answer>", BOATS)
     assert (reading.answer, reading.thought) == (1, thought.strip())
+
+
+@pytest.mark.parametrize("text", ["(A) purple", "A. purple", "(a) purple"])
+def test_a_bracketed_a_is_a_letter_and_no_article(text):
+    """The letter and the word name two options: that chooses none."""
+    assert len(chosen(text, ["red", "purple"])) == 2
+    assert chosen("a purple", ["red", "purple"]) == {1}

@@ -79,11 +79,11 @@ def dom(address: str, profile: Path) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
-def looked_at(page: str, folder: Path, wide: int = 360) -> dict[str, Any]:
-    """What `CHECKS` finds with the page in a frame `wide` pixels wide."""
+def looked_at(page: str, folder: Path, wide: int = 360, checks: str = CHECKS) -> dict[str, Any]:
+    """What `checks` finds with the page in a frame `wide` pixels wide."""
     outer = folder / "outer.html"
     frame = f'<iframe style="width:{wide}px;height:800px;border:0" srcdoc="{html.escape(page)}"></iframe>'
-    outer.write_text(f"<!doctype html><meta charset=utf-8><body>{frame}<script>{CHECKS}</script>", "utf-8")
+    outer.write_text(f"<!doctype html><meta charset=utf-8><body>{frame}<script>{checks}</script>", "utf-8")
     found = re.search(r'<body data-out="([^"]*)"', dom(outer.as_uri(), folder / "profile"))
     assert found, "the page did not load in the frame"
     result = json.loads(html.unescape(found[1]))

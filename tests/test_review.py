@@ -229,7 +229,7 @@ def test_the_command_serves_until_ctrl_c_and_goes_on_where_it_was_left(run: Path
     said = serve(1)
     assert f"3 of {total} labelled" in said
     assert "agrees with a person" in said
-    assert "rules-1" in said
+    assert "rules-2" in said
     assert "a person" in (run / "report.html").read_text("utf-8")
 
 

@@ -84,8 +84,18 @@ def test_paired_groups_hold_as_many_true_as_false_cues() -> None:
             kind = group[1].removeprefix("wrong-")
             assert sorted(group) == sorted(["base", f"wrong-{kind}", f"correct-{kind}"] * 2)
     assert len(seen) == 3
-    with pytest.raises(BadInput, match="multiple of 3"):
-        members(next(q for q in plain(300) if wanted(q, 0, PAIRED) != "base"), 0, PAIRED, 8)
+
+
+def test_any_group_of_three_or_more_has_as_many_true_cues_as_false_ones() -> None:
+    question = next(q for q in plain(300) if wanted(q, 0, PAIRED) != "base")
+    for size in range(3, 20):
+        group = members(question, 0, PAIRED, size)
+        assert len(group) == size
+        counts = [sum(name.startswith(kind) for name in group) for kind in ("base", "wrong", "correct")]
+        assert counts[1] == counts[2] >= 1
+        assert abs(counts[0] - counts[1]) <= 1
+    with pytest.raises(BadInput, match="3 or more"):
+        members(question, 0, PAIRED, 2)
 
 
 def test_one_group_is_one_question_and_reads_its_picture_once() -> None:

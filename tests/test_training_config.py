@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from unswayed.errors import BadInput
-from unswayed.training import augmentation, rewards, settings
+from unswayed.training import augmentation, duals, recipe, settings
 from unswayed.training.config import as_dict, difference, known, load, make, parse
 from unswayed.training.settings import ARMS, Config
 
@@ -33,11 +33,11 @@ def test_the_large_config_has_the_papers_settings() -> None:
 
 
 def test_every_field_has_a_line_of_its_own() -> None:
-    """A string below each field, in the source; only the weights of the reward share one."""
-    for module in (settings, augmentation, rewards):
+    """A string below each field, in the source."""
+    for module in (settings, augmentation, duals, recipe):
         for node in ast.parse(inspect.getsource(module)).body:
             if not isinstance(node, ast.ClassDef) or node.name not in {
-                "Model", "Data", "Grpo", "Audit", "Save",
+                "Model", "Data", "Grpo", "Audit", "Save", "Recipe", "Floors",
             }:  # fmt: skip
                 continue
             for item, below in zip(node.body[1:], [*node.body[2:], None], strict=True):
@@ -69,7 +69,12 @@ def test_every_setting_can_be_set() -> None:
         ({"grpo": {"scale_rewards": "all"}}, r"give one of group, batch, none"),
         ({"audit": {"conditions": "base"}}, r"list of strings"),
         ({"augment": {"wrong_caption": 0.1}}, r"differ"),
-        ({"augment": {"groups": "paired"}, "grpo": {"num_generations": 8}}, r"multiple of 3"),
+        ({"augment": {"groups": "paired"}, "grpo": {"num_generations": 2}}, r"3 or more"),
+        ({"reward": {"cross": 0.5}}, r"augment.groups = 'paired'"),
+        ({"reward": {"judge": "llm"}}, r"judge_model"),
+        ({"reward": {"finish_only": 1.5}}, r"from 0 to 1"),
+        ({"floors": {"agree": 2.0}}, r"floors agree is 2; give from 0 to 1"),
+        ({"floors": {"agree": 0.5}, "reward": {"segments": True}}, r"use one of them"),
         ({"reward": {"combine": "sum"}}, r"additive, multiplicative, gated"),
         ({"grpo": {"micro_batch": 7}}, r"divide"),
         ({"grpo": 3}, r"unknown setting 'grpo'"),

@@ -124,12 +124,13 @@ def test_estimates() -> None:
 def test_as_a_reward_it_takes_the_judges_place(tmp_path: Path) -> None:
     """What the reader finds decides `consistent`, and an answer before the thought still earns none."""
     from unswayed.judges.base import Verdict
-    from unswayed.training.rewards import Recipe, score
+    from unswayed.training.recipe import Recipe
+    from unswayed.training.rewards import Evidence, score
 
     recipe = Recipe("multiplicative", judge="reader")
     text = "<think>Hm, the sky.</think><answer>(B)</answer>"
     for option, paid in ((1, 1.1), (0, 0.0)):
-        found = score(text, ASK, ASK.options, "stop", recipe, verdict=Verdict("option", option))
+        found = score(text, ASK, ASK.options, "stop", recipe, evidence=Evidence(Verdict("option", option)))
         assert found.total == pytest.approx(paid)
     late = "<answer>(B)</answer><think>Hm, the sky.</think>"
-    assert score(late, ASK, ASK.options, "stop", recipe, verdict=Verdict("option", 1)).total == 0
+    assert score(late, ASK, ASK.options, "stop", recipe, evidence=Evidence(Verdict("option", 1))).total == 0

@@ -29,6 +29,7 @@ from unswayed.benchmarks import registry
 from unswayed.cli import app, main
 from unswayed.errors import BadInput, RunChanged
 from unswayed.measures import MEASURES
+from unswayed.measures.catalogue import IN_TRAINING
 from unswayed.store.files import Lock
 from unswayed.training import dynamics
 from unswayed.training.config import load
@@ -89,11 +90,23 @@ def test_records_checkpoint_and_audits_are_there(whole: Path, folder: Path) -> N
     assert {row["step"] for row in rows} == {0, 2, 4}
     assert {row["condition"] for row in rows} >= {"base", "wrong-caption", "wrong-think"}
     names = {row["measure"] for row in rows}
-    assert {n for n in names if not n.startswith(("state_", "health_"))} <= set(MEASURES)
+    assert {n for n in names if not n.startswith(("state_", "health_"))} <= {*MEASURES, *IN_TRAINING}
     assert {"accuracy", "cue_following", "p_correct", "state_ok"} <= names
     assert {(row["arm"], row["seed"]) for row in rows} == {("grpo+aug", 0)}
     manifest = json.loads((whole / "manifest.json").read_text())
     assert sum(manifest["asked"].values()) == manifest["questions"]["n"] == 64
+
+
+def test_the_distance_to_the_start_grows_from_nothing(whole: Path) -> None:
+    told = {(r["step"], r["condition"], r["measure"]): r["value"] for r in Ledger(whole).read()}
+    for condition in ("base", "wrong-caption", "wrong-think"):
+        assert told[0, condition, "kl_start"] == pytest.approx(0, abs=1e-9), "the first weights"
+        assert told[4, condition, "kl_start"] > 1e-6
+        assert told[4, condition, "thought_entropy" if "think" in condition else "answer_entropy"] > 0
+    for line in metrics(whole):
+        apart = [line[f"{part}_entropy"] for part in ("thought", "answer")]
+        known = [value for value in apart if value is not None]
+        assert min(known) - 1e-6 <= line["entropy"] <= max(known) + 1e-6
 
 
 def test_the_table_says_what_the_kept_audits_say(whole: Path) -> None:
@@ -301,6 +314,9 @@ def test_a_run_with_adapters_and_a_reader_for_a_judge(folder: Path, tmp_path: Pa
     assert not train(settings(folder, "grpo.peft_rank=2", *more), out, until=1)
     assert train(settings(folder, "grpo.peft_rank=2", *more), out)
     assert [line["step"] for line in metrics(out)] == [1, 2]
+    told = {(r["step"], r["condition"], r["measure"]): r["value"] for r in Ledger(out).read()}
+    assert told[0, "base", "kl_start"] == pytest.approx(0, abs=1e-9), "adapters are off for the start"
+    assert told[2, "base", "kl_start"] > 1e-9
     trained = weights(out)
     assert trained.keys() == load_file(folder / "model.safetensors").keys()
     assert not same(trained, load_file(folder / "model.safetensors"))

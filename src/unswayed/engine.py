@@ -22,7 +22,7 @@ from unswayed.errors import BackendError, RunChanged
 from unswayed.judges.base import Case, Judge, Verdict
 from unswayed.keys import identity
 from unswayed.plans import Plan
-from unswayed.retry import Retry
+from unswayed.retry import Lost, Retry, insist
 from unswayed.rows import row
 from unswayed.store import Row
 from unswayed.store.tables import clean
@@ -160,8 +160,8 @@ class Engine:
         found, attempts = await self._call(
             lambda: self._backend.generate(requests), len(requests), self._calls
         )
-        if isinstance(found, str):
-            return [Generation("", "error", attempts=attempts, error=found) for _ in requests]
+        if isinstance(found, Lost):
+            return [Generation("", "error", attempts=attempts, error=found.words) for _ in requests]
         more = attempts - 1
         # No table can hold lone surrogates; they become U+FFFD at the door, so that reading, judge
         # and table see one text.
@@ -185,8 +185,8 @@ class Engine:
         if not prompts:
             return scores, None
         found, _ = await self._call(lambda: self._backend.score_letters(prompts), len(prompts), self._calls)
-        if isinstance(found, str):
-            return scores, f"no letter scores: {found}"
+        if isinstance(found, Lost):
+            return scores, f"no letter scores: {found.words}"
         for i, score in zip(places, found, strict=True):
             scores[i] = score
         return scores, None
@@ -204,8 +204,8 @@ class Engine:
         if not cases:
             return verdicts, None
         found, _ = await self._call(lambda: self._judge.judge(cases), len(cases), contextlib.nullcontext())
-        if isinstance(found, str):
-            words, found = f"no judge: {found}", [Verdict("abstains") for _ in cases]
+        if isinstance(found, Lost):
+            words, found = f"no judge: {found.words}", [Verdict("abstains") for _ in cases]
         else:
             words = None
         for i, verdict in zip(places, found, strict=True):
@@ -217,27 +217,20 @@ class Engine:
         ask: Callable[[], Awaitable[list[T]]],
         n: int,
         gate: contextlib.AbstractAsyncContextManager[Any],
-    ) -> tuple[list[T] | str, int]:
-        """The `n` answers, or the words of the last failure; and how many attempts that took."""
-        for attempt in range(1, self._retry.attempts + 1):
-            try:
-                async with gate:
-                    if self._stop.is_set() and asyncio.current_task() not in self._paid:
-                        raise asyncio.CancelledError
-                    found = await ask()
-                if len(found) != n:
-                    raise BackendError(f"{self._backend.name} gave {len(found)} results for {n} requests")
-                return found, attempt
-            except BackendError as error:
-                # A run that stops keeps what is paid for; it waits for nothing else.
-                if not error.transient or self._stop.is_set():
-                    raise
-                words = str(error)
-            if attempt < self._retry.attempts:
-                self._report(f"attempt {attempt} of {self._retry.attempts} failed: {words}")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), self._retry.wait(attempt))
-        return words, self._retry.attempts
+    ) -> tuple[list[T] | Lost, int]:
+        """The `n` answers, or how the last attempt failed; and how many attempts that took."""
+
+        async def once() -> list[T]:
+            async with gate:
+                # A run that stops keeps what is paid for; it asks for nothing else.
+                if self._stop.is_set() and asyncio.current_task() not in self._paid:
+                    raise asyncio.CancelledError
+                found = await ask()
+            if len(found) != n:
+                raise BackendError(f"{self._backend.name} gave {len(found)} results for {n} requests")
+            return found
+
+        return await insist(once, self._retry, self._report, self._stop)
 
     def _report(self, note: str) -> None:
         if self._progress is not None:

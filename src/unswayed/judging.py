@@ -8,12 +8,13 @@ goes on where it stopped, and the columns change only once every vote is there.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -23,13 +24,15 @@ from unswayed.errors import BackendError, BadInput
 from unswayed.judges.base import Case, Judge, Verdict, version_of
 from unswayed.judges.panel import majority, outcome
 from unswayed.judges.rules import Rules
-from unswayed.retry import Retry
+from unswayed.retry import Lost, Retry, insist
 from unswayed.rows import judged
 from unswayed.store import Opened, verdicts
 from unswayed.store.verdicts import Vote, Votes
 
+T = TypeVar("T")
 _COLUMNS = ("concluded", "judged", "consistent", "under_cue", "acknowledges")
 _CHUNK = 256
+_AT_ONCE = 4  # judges that read at the same time; each has its own limit of calls
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ async def judge_run(
     """Let `judges` read the thoughts of the run in the folder `path`; their majority fills its columns.
 
     A judge is asked only for what it has not judged in its present version, or for all with `again`.
-    Judges are asked one after the other. Raises `BadInput` when the folder holds no run or is being
-    written, `BackendError` when a judge cannot be asked at all; what was judged by then is kept.
+    Judges are asked side by side. Raises `BadInput` when the folder holds no run or is being written,
+    `BackendError` when a judge cannot be asked at all, after the others came to their end; what was
+    judged by then is kept.
     """
     names = [judge.name for judge in judges]
     if not names or len(set(names)) < len(names):
@@ -72,8 +76,7 @@ async def judge_run(
                 judge.name: _todo(run.trials, judge, found.get(judge.name, {}), again) for judge in judges
             }
             meter = _Meter(progress, sum(map(len, todo.values())))
-            for judge in judges:
-                await _ask(judge, run.trials, todo[judge.name], votes, retry, meter)
+            await _all(judges, run.trials, todo, votes, retry, meter)
         finally:
             votes.close()
         found = verdicts.read(run.path)
@@ -111,6 +114,20 @@ def settler(path: Path, manifest: Mapping[str, Any]) -> Callable[[pa.Table], pa.
 def panel_of(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the judges whose majority fills the columns; empty: the audit's own judge."""
     return tuple(seat["judge"] for seat in manifest.get("judging", {}).get("panel", ()))
+
+
+def unread(path: Path, trials: pa.Table, manifest: Mapping[str, Any]) -> int:
+    """Thoughts that a judge of the run's panel has not read yet; 0 where there is no panel."""
+    found = verdicts.read(path) if (names := panel_of(manifest)) else {}
+    read = [found.get(name, {}) for name in names]
+    return sum(any(row["key"] not in by for by in read) for row in stored(trials) if has_thought(row))
+
+
+def superseded(manifest: Mapping[str, Any]) -> str | None:
+    """The judge whose verdicts stand in the columns, where it is the rules in an older version."""
+    names = panel_of(manifest) or (str(manifest["asks"].get("judge", "")),)
+    old = (name for name in names if re.fullmatch(r"rules-\d+", name) and name != Rules.name)
+    return next(old, None)
 
 
 def votes_of(path: Path, trials: pa.Table, manifest: Mapping[str, Any]) -> dict[str, dict[str, Vote]]:
@@ -192,6 +209,30 @@ class _Meter:
             self._progress(self._done, self._total, note)
 
 
+async def _all(
+    judges: Sequence[Judge],
+    trials: pa.Table,
+    todo: Mapping[str, frozenset[str]],
+    votes: Votes,
+    retry: Retry,
+    meter: Callable[[int, str], None],
+) -> None:
+    """Let every judge read what it has still to read. One that fails does not stop the others."""
+    seats = asyncio.Semaphore(_AT_ONCE)
+
+    async def sit(judge: Judge) -> BackendError | None:
+        async with seats:
+            try:
+                await _ask(judge, trials, todo[judge.name], votes, retry, meter)
+            except BackendError as error:
+                meter(0, f"{judge.name} stopped: {error}")
+                return error
+        return None
+
+    for error in filter(None, await _together(sit(judge) for judge in judges)):
+        raise error
+
+
 async def _ask(
     judge: Judge,
     trials: pa.Table,
@@ -214,29 +255,27 @@ async def _ask(
                 for row, v in zip(part, told, strict=True)
             )
             meter(len(part), judge.name)
+            await asyncio.sleep(0)  # rules never wait, and other judges' replies come in meanwhile
 
-    workers = [asyncio.create_task(work()) for _ in range(getattr(judge, "concurrency", 1))]
+    await _together(work() for _ in range(getattr(judge, "concurrency", 1)))
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results. When one raises, the others are stopped before it is heard of."""
+    tasks = [asyncio.create_task(one) for one in work]
     try:
-        await asyncio.gather(*workers)
+        return await asyncio.gather(*tasks)
     finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _patiently(
     judge: Judge, cases: list[Case], retry: Retry, meter: Callable[[int, str], None]
 ) -> list[Verdict]:
     """The verdicts; where every attempt fails for a passing reason, abstentions that say so."""
-    words = ""
-    for attempt in range(1, retry.attempts + 1):
-        try:
-            return await judge.judge(cases)
-        except BackendError as error:
-            if not error.transient:
-                raise
-            words = str(error)
-        if attempt < retry.attempts:
-            meter(0, f"attempt {attempt} of {retry.attempts} failed: {words}")
-            await asyncio.sleep(retry.wait(attempt))
-    return [Verdict("abstains", error=words) for _ in cases]
+    found, _ = await insist(lambda: judge.judge(cases), retry, lambda note: meter(0, note))
+    if isinstance(found, Lost):
+        return [Verdict("abstains", error=found.words) for _ in cases]
+    return found

@@ -105,6 +105,12 @@ class Planner:
             return "not-asked", "the model takes no pictures"
         if how.blank and not question.images:
             return "not-asked", "the question has no picture to blank"
+        if how.abstain and "escape" in question.meta:
+            way = question.options[question.meta["escape"]]
+            return (
+                "not-asked",
+                f"one of its options is a way out already ({way}); {conditions.ABSTAIN!r} is another",
+            )
         if isinstance(images, str):
             return "error", images
         try:

@@ -67,9 +67,11 @@ def chosen(text: str, options: Sequence[str]) -> frozenset[int]:
         k = index(lone.group(1), n)
         named = look.named(plain) if k == OUTSIDE else None
         return frozenset({k if named is None else named})
-    if (option := look.named(plain)) is not None:
+    lead = _LEAD.match(plain)
+    # "(A) red" begins with a letter, not with an article.
+    if not (lead and lead.group(1) in "Aa") and (option := look.named(plain)) is not None:
         return frozenset({option})
-    if lead := _LEAD.match(plain):
+    if lead:
         return _with_rest(index(lead.group(1), n), plain[lead.end() :], look)
     if (upper := _UPPER_LEAD.match(plain)) and (k := index(upper.group(1), n)) != OUTSIDE:
         rest = plain[upper.end() :].strip()

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 MODELS = {
     "pebble": "the bundled VLM: small enough for any laptop, sees drawn scenes only",
     "PATH or ORG/NAME": "any image-text-to-text model that transformers loads (extra: local)",
+    "vllm:MODEL": "the same in vLLM, e.g. vllm:ORG/NAME:tensor_parallel_size=2 (extra: vllm)",
     "openai:MODEL": "any model behind an OpenAI-compatible endpoint, see --base-url (extra: http)",
+    "inspect:PROVIDER/MODEL": "any model that inspect_ai reaches (extra: inspect)",
     "scripted:NAME": "a planted respondent of known behaviour, e.g. scripted:caption-follower:p=0.5",
 }
 
 
 def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) -> Backend:
-    """The backend that `spec` names: `pebble`, a folder or hub id, `openai:…` or `scripted:…`.
+    """The backend that `spec` names: `pebble`, a folder or hub id, `vllm:…`, `openai:…` or `scripted:…`.
 
     `options` go to the backend: device, dtype, batch_size, revision of in-process models; those of
     `http.OpenAIBackend` (base_urls, concurrency, budget, …) of models behind an endpoint. Planted
@@ -38,6 +40,17 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
         from unswayed.backends.http import OpenAIBackend
 
         return OpenAIBackend(spec.removeprefix("openai:"), **options)
+    if spec.startswith("vllm:"):
+        from unswayed.backends.vllm import VllmBackend
+
+        return VllmBackend(spec.removeprefix("vllm:"), **options)
+    if spec.startswith("inspect:"):
+        from unswayed.backends.inspect.package import load
+
+        load(f"{spec} needs")  # before what it is built on, whose extra it brings
+        from unswayed.backends.inspect.backend import InspectBackend
+
+        return InspectBackend(spec.removeprefix("inspect:"), **options)
     from unswayed.backends.local import TransformersBackend
 
     if spec == "pebble":

@@ -6,8 +6,8 @@ does not parse, judge, retry or store. What it can do is probed and told, never 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from unswayed.conditions import Prompt
@@ -48,6 +48,8 @@ class Request:
     sampling: Sampling
     seed: int = 0
     """Seeds the draw of this one generation, independently of what else is in the batch."""
+    schema: Mapping[str, Any] | None = field(default=None, hash=False)
+    """A JSON schema that the text should obey. Backends that cannot hold a text to one pass over it."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Generation:
     attempts: int = 1
     error: str | None = None
     """In words, where `finish` is `error`."""
+    ids: tuple[int, ...] = ()
+    """The tokens that were drawn, an end token included, where the backend knows them; no row has them."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,9 @@ class Backend(Protocol):
     """How many requests it likes to get at once (an in-process model batches them)."""
     concurrency: int
     """How many calls may be open at once."""
-    # May also have `identity` (what else decides its answers, see `keys`) and `facts` (what it was
-    # seen to be, fit for JSON, for the manifest's entry of the session).
+    # May also have `identity` (what else decides its answers, see `keys`), `facts` (what it was seen to
+    # be, fit for JSON, for the manifest's entry of the session) and `constrains` (whether it holds texts
+    # to a request's schema).
 
     async def capabilities(self) -> Capabilities: ...
 

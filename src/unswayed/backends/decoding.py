@@ -14,6 +14,7 @@ one); only the end token that ended the text is left out. It is cut right behind
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
@@ -74,6 +75,10 @@ class Words:
         tail = list(prompt[-_TAIL:])
         before, whole = self.decode(tail), self.decode([*tail, *tokens])
         return whole[len(before) :] if whole.startswith(before) else self.decode(tokens)
+
+    def first_from(self, prompt: Sequence[int], tokens: Sequence[int], place: int) -> int:
+        """How many of the first `tokens` it takes to write their text up to a place, in characters."""
+        return bisect_left(range(len(tokens)), place, key=lambda n: len(self.text(prompt, tokens[:n])))
 
     def may_stop(self, token: int, stop: tuple[str, ...]) -> bool:
         """Whether a stop string can end in this token; looked up, for it is asked at every token."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from unswayed.backends import processors
 from unswayed.backends.base import Capabilities, Generation, LetterScores, Request
@@ -84,7 +84,7 @@ class TransformersBackend:
         name: str = "",
         revision: str = "",
         batch_size: int | Literal["auto"] = "auto",
-    ) -> TransformersBackend:
+    ) -> Self:
         """A live model, say one in training: left as it was found after every call.
 
         `revision` should name the weights, e.g. ``step-200``; they are not hashed. The tokenizer gets
@@ -286,7 +286,12 @@ def _generation(item: Item, row: Any) -> Generation:
     if item.error is not None:
         return Generation("", "error", len(row.prompt) or None, error=item.error)
     return Generation(
-        item.rendered.given + row.text, row.finish, len(row.prompt), len(row.tokens), item.seconds
+        item.rendered.given + row.text,
+        row.finish,
+        len(row.prompt),
+        len(row.tokens),
+        item.seconds,
+        ids=tuple(row.tokens),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -41,8 +42,12 @@ class Published:
     """None: the hub does not have it."""
     split: str = "test"
     """Which split is meant where none is named."""
-    split_of: str = ""
-    """What the hub's files call that split, if something else."""
+
+    @property
+    def rows(self) -> int | None:
+        """How many there are, where `size` says it."""
+        found = re.match(r"([\d,]+) rows\b", self.size)
+        return int(found[1].replace(",", "")) if found else None
 
 
 _MMBENCH = "Apache-2.0; rights in the pictures not stated"
@@ -159,6 +164,7 @@ PUBLISHED = (
             "yifanzhang114/MME-RealWorld-lite-lmms-eval",
             ("*.parquet",),
             "f6b0dc81ba4d3c39bd9b4e544578198d365ac084",
+            streams=True,
         ),
         "train",
     ),
@@ -170,7 +176,7 @@ PUBLISHED = (
         "https://github.com/arijitray1993/SAT",
         "SAT_static.parquet, SAT_train.parquet, …",
         sat.read,
-        Hub("array/SAT", ("SAT_{split}.parquet",), "bda5dde942d7f7b41bff7935f086ed9a9e348ae3"),
+        Hub("array/SAT", ("SAT_{split}.parquet",), "bda5dde942d7f7b41bff7935f086ed9a9e348ae3", streams=True),
     ),
     Published(
         "sat2-32k",

@@ -6,6 +6,7 @@ options checked and its group, and what cannot be asked is left out and listed.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,19 @@ Tell = Callable[[Skipped], object]
 
 
 @dataclass(frozen=True)
+class Draw:
+    """So many questions of a benchmark: those whose seeded hash is smallest."""
+
+    benchmark: str
+    limit: int
+    seed: int
+
+    def rank(self, uid: str) -> bytes:
+        """What the questions are ordered by; the same in every process."""
+        return hashlib.sha256(f"{self.seed}/{self.benchmark}/{uid}".encode()).digest()
+
+
+@dataclass(frozen=True)
 class Asked:
     """What a reader is asked for."""
 
@@ -53,6 +67,8 @@ class Asked:
     tell: Tell
     named: bool = False
     """Whether the user named the split; if not, a place with one split only has the right one."""
+    draw: Draw | None = None
+    """Only these rows are to be read; None: all of them. For readers that pass it on to `each`."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +93,20 @@ def each(
     uid: Callable[[int, Mapping[str, Any]], str],
     where: str,
     unit: str = "row",
+    draw: Draw | None = None,
 ) -> Iterator[Draft | Skipped]:
     """`make` of every row (number from 0, row); a row for which it raises `LeftOut` is `Skipped`.
 
-    A row without a field that it needs, or with one of another kind, raises `BadInput` that names it.
+    With `draw` only of the rows drawn, and of as many more as turn out to be no questions: those
+    that the draw would take from all. A row without a field that it needs, or with one of another kind,
+    raises `BadInput` that names it.
     """
-    for number, row in enumerate(rows):
+
+    def made(number: int, row: Mapping[str, Any]) -> Draft | Skipped:
         try:
-            yield make(number, row)
+            return make(number, row)
         except LeftOut as why:
-            yield Skipped(uid(number, row), number + 1, str(why), unit)
+            return Skipped(uid(number, row), number + 1, str(why), unit)
         except KeyError as missing:
             have = ", ".join(str(key)[:40] for key in list(row)[:20])
             raise BadInput(f"{where} {unit} {number + 1}: no field {missing}; it has: {have}") from missing
@@ -94,6 +114,20 @@ def each(
             if isinstance(problem, BadInput):
                 raise
             raise BadInput(f"{where} {unit} {number + 1} cannot be understood: {problem}") from problem
+
+    if draw is None:
+        yield from (made(number, row) for number, row in enumerate(rows))
+        return
+    given = list(rows)
+    ranked = sorted(range(len(given)), key=lambda number: draw.rank(uid(number, given[number])))
+    found: dict[int, Draft | Skipped] = {}
+    missing = draw.limit
+    while missing and ranked:
+        part, ranked = sorted(ranked[:missing]), ranked[missing:]  # in the file's order: it is read forward
+        found |= {number: made(number, given[number]) for number in part}
+        usable = [one for one in found.values() if isinstance(one, Draft) and not _unfit(one)]
+        missing = draw.limit - len(usable)
+    yield from (found[number] for number in sorted(found))
 
 
 def finish(name: str, drafts: Iterable[Draft | Skipped], tell: Tell) -> Iterator[Question]:

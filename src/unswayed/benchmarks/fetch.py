@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from unswayed.benchmarks import pictures
+from unswayed.benchmarks.hub import offline
 from unswayed.errors import BadImage
 from unswayed.question import Image
 
@@ -43,7 +44,7 @@ def fetched(url: str, sha256: str = "", seconds: float = SECONDS, max_bytes: int
         raise BadImage(f"picture {url!r} is no longer the one that the benchmark was made with (other hash)")
     if not kept.exists():
         pictures.check(data, url)
-        _keep(data, kept)
+        keep(data, kept)
     return data
 
 
@@ -56,7 +57,7 @@ def cache() -> Path:
 def _download(url: str, seconds: float, max_bytes: int) -> bytes:
     if urlsplit(url).scheme not in ("http", "https"):
         raise BadImage(f"picture {url!r}: only http and https addresses are fetched")
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if offline():
         raise BadImage(f"picture {url!r} is not in the cache {cache()}, and HF_HUB_OFFLINE is set")
     end = time.monotonic() + seconds
     request = urllib.request.Request(url, headers={"User-Agent": "unswayed"})
@@ -80,7 +81,7 @@ def _download(url: str, seconds: float, max_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
-def _keep(data: bytes, path: Path) -> None:
+def keep(data: bytes, path: Path) -> None:
     """Write whole or not at all, so that no one reads half a picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:

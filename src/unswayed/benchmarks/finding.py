@@ -55,7 +55,7 @@ def loose(entry: Entry) -> Path:
 
 def parquet(entries: list[Entry]) -> Parquet | None:
     """The table in these files; None for no files. Raises `BadInput` as `loose`."""
-    return Parquet([loose(entry) for entry in entries]) if entries else None
+    return Parquet([entry.far or loose(entry) for entry in entries]) if entries else None
 
 
 _SPLITS = ("train", "static", "validation", "val", "test", "dev", "testmini")

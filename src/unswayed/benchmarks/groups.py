@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Original:
+    """The row that circular and flipped copies are copies of: wrong cues of all are drawn for it."""
+
+    uid: str
+    options: tuple[str, ...]
+    """In its own order."""
+    gold: int
+    """0-based."""
 
 
 def joined(shared: Sequence[Iterable[Hashable]]) -> list[int]:

@@ -24,6 +24,8 @@ class Hub:
     """Patterns; ``{split}`` stands for the split."""
     revision: str | None = None
     """Commit; None: the newest."""
+    streams: bool = False
+    """Whether its reader can do with the rows drawn, so that large files are read where they lie."""
 
     def patterns(self, split: str) -> list[str]:
         """What to fetch for a split."""
@@ -43,21 +45,37 @@ def snapshot(source: Hub, split: str, name: str) -> Path:
             "or give its files with --data"
         ) from problem
     patterns = source.patterns(split)
-    offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     why = "HF_HUB_OFFLINE is set"
-    if not offline:
+    if not offline():
         try:
             return Path(_fetch(huggingface_hub, source, patterns, source.revision, False))
         except Exception as problem:  # the hub's client raises its own, requests', httpx' and OS errors
-            why = f"the hub cannot be reached or refuses ({_line(problem)})"
+            why = f"the hub cannot be reached or refuses ({line(problem)})"
     for revision in dict.fromkeys((source.revision, None)):
-        try:
-            folder = Path(_fetch(huggingface_hub, source, patterns, revision, True))
-        except Exception:
-            continue  # this revision is not in the cache: the next, or the sentence below
-        if any(path.is_file() for pattern in patterns for path in _globbed(folder, pattern)):
+        folder = cached(source, patterns, revision)
+        if folder and any(path.is_file() for pattern in patterns for path in _globbed(folder, pattern)):
             return folder
     raise BadInput(_remedy(source, patterns, name, why))
+
+
+def cached(source: Hub, patterns: list[str], revision: str | None) -> Path | None:
+    """The folder of a revision in the cache, whole or in part; None: it is not there."""
+    import huggingface_hub
+
+    try:
+        return Path(_fetch(huggingface_hub, source, patterns, revision, True))
+    except Exception:  # whatever the client says of a cache without it
+        return None
+
+
+def offline() -> bool:
+    """Whether nothing may be fetched (the hub's client looks only when it is imported)."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+def endpoint() -> str | None:
+    """Another hub than the public one, as the environment says now."""
+    return os.environ.get("HF_ENDPOINT") or None
 
 
 def _fetch(hub: Any, source: Hub, patterns: list[str], revision: str | None, local: bool) -> str:
@@ -68,6 +86,7 @@ def _fetch(hub: Any, source: Hub, patterns: list[str], revision: str | None, loc
             revision=revision,
             allow_patterns=patterns,
             cache_dir=_cache(),
+            endpoint=endpoint(),
             local_files_only=local,
         )
     )
@@ -98,5 +117,6 @@ def _remedy(source: Hub, patterns: list[str], name: str, why: str) -> str:
     )
 
 
-def _line(problem: Exception) -> str:
+def line(problem: Exception) -> str:
+    """An error of the client's on one line."""
     return f"{type(problem).__name__}: {' '.join(str(problem).split())[:160]}"

@@ -36,7 +36,9 @@ def read(asked: Asked) -> Iterator[Question]:
         def packed(number: int, row: Mapping[str, Any]) -> Draft:
             return _draft(number, str(row["index"]), row, shown.of(number), shown.keys(number))
 
-        drafts = each(table.rows, packed, lambda n, row: str(row.get("index", n)), str(table.path))
+        drafts = each(
+            table.rows, packed, lambda n, row: str(row.get("index", n)), str(table.path), draw=asked.draw
+        )
     elif (file := one(asked, "mme_realworld_lite.tsv", "*.tsv", "*.tsv.gz")) and file.path:
         drafts = _from_tsv(Table(file.path))
     elif entry := one(asked, "MME-RealWorld-Lite.json", "*.json"):

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from unswayed.benchmarks.far import Far
 from unswayed.errors import BadInput
 
 BATCH = 4 << 20
@@ -32,14 +33,22 @@ class Parquet:
     Raises `BadInput` if a file cannot be read or the files have different columns.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path | Far]) -> None:
         self.path = paths[0]
         self.paths = tuple(paths)
+        self.far = not isinstance(paths[0], Path)
+        """Whether it lies elsewhere: then only the cells that are asked for are read, and they are kept."""
         self._files = [_opened(path) for path in paths]
         schemas = [file.schema_arrow for file in self._files]
+        forms: dict[tuple[str, ...], Path | Far] = {}
         for path, schema in zip(paths, schemas, strict=True):
-            if schema.names != schemas[0].names:
-                raise BadInput(f"{path} has other columns than {self.path}; give one data set at a time")
+            forms.setdefault(tuple(schema.names), path)
+        if len(forms) > 1:
+            listed = "; ".join(f"{path} ({', '.join(names)[:120]})" for names, path in forms.items())
+            raise BadInput(
+                "these files have different columns: they are two data sets, or one in two forms; "
+                f"give one of them, or its folder, with --data: {listed}"
+            )
         self.columns: tuple[str, ...] = tuple(schemas[0].names)
         self.heavy = tuple(field.name for field in schemas[0] if field.name in HEAVY or _binary(field.type))
         self._ends = list(accumulate(file.metadata.num_rows for file in self._files))
@@ -50,7 +59,9 @@ class Parquet:
             try:
                 self.rows += file.read(columns=light).to_pylist() if light else [{}] * file.metadata.num_rows
             except (pa.ArrowException, OSError) as problem:
-                raise BadInput(f"{path} is damaged ({problem}); fetch it again") from problem
+                raise BadInput(
+                    f"{path} is damaged, or cannot be reached ({problem}); fetch it again"
+                ) from problem
         self._cursors: dict[str, _Cursor] = {}
         self._lock = threading.Lock()
 
@@ -85,14 +96,20 @@ class Parquet:
         """
         if column not in self.heavy:
             return self.rows[row].get(column)
+        file = bisect_right(self._ends, row)
+        far, name = self.paths[file], f"{column}/{row - (self._ends[file - 1] if file else 0)}"
         with self._lock:
+            if isinstance(far, Far) and (kept := far.kept(name)) is not None:
+                return kept[0]
             cursor = self._cursors.setdefault(column, _Cursor(self._files, self._ends, column))
             try:
-                return cursor.at(row)
+                found = cursor.at(row)
             except (pa.ArrowException, OSError) as problem:
-                raise BadInput(
-                    f"{self.where(row)} cannot be read ({problem}); fetch the file again"
-                ) from problem
+                remedy = "try again, or give the file with --data" if self.far else "fetch the file again"
+                raise BadInput(f"{self.where(row)} cannot be read ({problem}); {remedy}") from problem
+            if isinstance(far, Far):
+                far.keep(name, found)
+        return found
 
     def cells(self, column: str) -> Iterator[Any]:
         """All cells of a column, in one pass."""
@@ -142,10 +159,12 @@ class _Cursor:
         self._start = self._ends[group] - self._sizes[group]
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path | Far) -> Any:
     try:
         # Buffered and not ahead: else a whole column of a row group is read to get its first page.
-        return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
+        if isinstance(path, Path):
+            return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
+        return pq.ParquetFile(path.open(), buffer_size=4 << 20, pre_buffer=False)  # every read is a request
     except (pa.ArrowException, OSError) as problem:
         raise BadInput(f"cannot read {path} as parquet: {problem}; fetch it again") from problem
 

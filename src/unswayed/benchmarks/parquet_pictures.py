@@ -22,7 +22,8 @@ Key = tuple[str, str]
 class ParquetPictures:
     """The pictures of one column. `rows` gives a row's number by its index, where rows may name rows.
 
-    Making one reads the column once, in bounded memory.
+    Making one reads the column once, in bounded memory; of a table that lies elsewhere (`Parquet.far`)
+    only the rows that are asked for are read.
     """
 
     def __init__(
@@ -32,13 +33,14 @@ class ParquetPictures:
         self._column = column
         self._place = place
         self._rows = rows or {}
-        self._keys = [tuple(map(_key, _pieces(cell))) for cell in table.cells(column)]
+        cells = () if table.far else table.cells(column)
+        self._known = {row: tuple(map(_key, _pieces(cell))) for row, cell in enumerate(cells)}
 
     def missing(self, row: int) -> str | None:
         """Why the row has no picture, or None if it has."""
-        if not self._keys[row]:
+        if not self._at(row):
             return "it has no picture"
-        for kind, said in self._keys[row]:
+        for kind, said in self._at(row):
             if kind == "named" and self._owner(said) is None and self._place.picture(said) is None:
                 return f"its picture {said[:60]!r} is neither a row nor a file that is there"
         return None
@@ -50,15 +52,15 @@ class ParquetPictures:
     def keys(self, row: int) -> tuple[Key, ...]:
         """One for each picture of the row, equal for equal pictures."""
         found: list[Key] = []
-        for key in self._keys[row]:
+        for key in self._at(row):
             owner = self._owner(key[1]) if key[0] == "named" else None
-            found += self._keys[owner] if owner is not None else (key,)
+            found += self._at(owner) if owner is not None else (key,)
         return tuple(found)
 
     def of(self, row: int) -> tuple[Image, ...]:
         """The row's pictures, unread. Their `read` raises `BadImage`."""
         found: list[Image] = []
-        for number, (kind, said) in enumerate(self._keys[row]):
+        for number, (kind, said) in enumerate(self._at(row)):
             owner = self._owner(said) if kind == "named" else None
             if owner is not None:
                 found += self.of(owner)
@@ -68,10 +70,15 @@ class ParquetPictures:
                 found.append(self._embedded(row, number))
         return tuple(found)
 
+    def _at(self, row: int) -> tuple[Key, ...]:
+        if row not in self._known:
+            self._known[row] = tuple(map(_key, _pieces(self._table.cell(row, self._column))))
+        return self._known[row]
+
     def _owner(self, said: str) -> int | None:
         owner = self._rows.get(said)
         # A row that names a row that names a row is no picture.
-        return owner if owner is not None and all(k == "embedded" for k, _ in self._keys[owner]) else None
+        return owner if owner is not None and all(k == "embedded" for k, _ in self._at(owner)) else None
 
     def _embedded(self, row: int, number: int) -> Image:
         name = self._table.where(row)

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from unswayed.benchmarks import archives
 from unswayed.benchmarks.drafts import LeftOut
+from unswayed.benchmarks.far import Far
 from unswayed.errors import BadImage, BadInput
 from unswayed.question import Image
 
@@ -30,7 +31,9 @@ class Entry:
     """Path within the folder or archive, with slashes."""
     read: Callable[[], bytes]
     path: Path | None = None
-    """None: it is a member of an archive."""
+    """None: it is a member of an archive, or far."""
+    far: Far | None = None
+    """Where it lies, if not on this machine."""
 
     @property
     def where(self) -> str:

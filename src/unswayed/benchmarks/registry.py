@@ -19,9 +19,10 @@ from typing import overload
 from unswayed.benchmarks import tsv
 from unswayed.benchmarks.catalogue import PUBLISHED, Published
 from unswayed.benchmarks.cells import Table
-from unswayed.benchmarks.drafts import Asked, Skipped
+from unswayed.benchmarks.drafts import Asked, Draw, Skipped
 from unswayed.benchmarks.hub import snapshot
 from unswayed.benchmarks.places import Place
+from unswayed.benchmarks.streams import Remote, streamed
 from unswayed.errors import BadInput
 from unswayed.question import Question
 
@@ -39,6 +40,8 @@ class Questions(Sequence[Question]):
     items: tuple[Question, ...]
     skipped: tuple[Skipped, ...] = ()
     """Rows of the source that are no usable questions, with reasons."""
+    there: int = 0
+    """Questions that the source has, where all of it was looked at; `items` may be drawn from them."""
 
     def __post_init__(self) -> None:
         if not self.items:
@@ -84,6 +87,11 @@ class Benchmark:
             return "drawn"
         return f"hub {self.published.hub.repo}" if self.published.hub else self.home
 
+    @property
+    def streams(self) -> bool:
+        """Whether only drawn rows may be read of it, where it lies on the hub."""
+        return bool(self.published and self.published.hub and self.published.hub.streams)
+
     def load(self, *, split: str | None, limit: int | None, seed: int, data: Path | None) -> Questions:
         """See `load` of this module; `data` is the file, or the folder that holds it."""
         if self.published is None:
@@ -95,11 +103,21 @@ class Benchmark:
                     f"{self.name} is not on the hub: it is read from {self.needs}, which its "
                     f"authors offer at {self.home}; fetch it and give its path with --data"
                 )
+            if limit is not None and (far := streamed(self.published.hub, wanted)):
+                return self._streamed(far, Draw(self.name, limit, seed), wanted, split is not None)
             data = snapshot(self.published.hub, wanted, self.name)
         skipped: list[Skipped] = []
         asked = Asked(self.name, Place(data), wanted, skipped.append, named=split is not None)
         items = tuple(self.published.read(asked))
-        return Questions(self.name, _version(items), _sample(items, limit, seed), tuple(skipped))
+        return Questions(self.name, _version(items), _sample(items, limit, seed), tuple(skipped), len(items))
+
+    def _streamed(self, far: Remote, draw: Draw, split: str, named: bool) -> Questions:
+        """The rows drawn. What the others show is not read, so groups are those within the draw, and the
+        version is that of the files."""
+        assert self.published is not None
+        skipped: list[Skipped] = []
+        asked = Asked(self.name, far, split, skipped.append, named, draw)
+        return Questions(self.name, far.version, tuple(self.published.read(asked)), tuple(skipped))
 
 
 _DRAWN = (
@@ -126,7 +144,8 @@ def load(
     (or the only one that is there). `limit` takes so many questions, drawn with `seed` and kept in the
     file's order; a larger limit with the same seed adds to the draw and drops nothing. Questions are
     drawn singly: of a group, some may be in and some not. `limit` None takes all (of `scenes`, `DRAWN`).
-    `data` is the benchmark's file, or the folder with it; without it the benchmark is got from the hub.
+    `data` is the benchmark's file, or the folder with it; without it the benchmark is got from the hub;
+    of large files there only the rows that `limit` draws are read (see `streams`).
     Raises `BadInput` for a name or file that is not there, or a file with a row that cannot be right;
     `MissingExtra` where the hub is needed and its client is not installed.
     """
@@ -145,6 +164,22 @@ def load(
     )
 
 
+def part(questions: Questions) -> str | None:
+    """A warning, in words, where the source holds fewer rows than the benchmark has; None: not known to.
+
+    Hard rows and other samples go about under a benchmark's name, and no score on them is its score.
+    """
+    named = BENCHMARKS.get(questions.name)
+    whole = named.published.rows if named and named.published else None
+    have = questions.there + len(questions.skipped)
+    if whole is None or not questions.there or have >= whole:
+        return None
+    return (
+        f"{have:,} of the {whole:,} rows of {questions.name} are here; unless the rest are circular or "
+        "flipped copies, a score on these is no result on the benchmark"
+    )
+
+
 def _read(path: Path, name: str, split: str | None, limit: int | None, seed: int) -> Questions:
     table = Table(path)
     skipped: list[Skipped] = []
@@ -156,11 +191,8 @@ def _sample(questions: tuple[Question, ...], limit: int | None, seed: int) -> tu
     """`limit` questions, those whose seeded hash is smallest, in their first order."""
     if limit is None or limit >= len(questions):
         return questions
-
-    def draw(question: Question) -> bytes:
-        return hashlib.sha256(f"{seed}/{question.benchmark}/{question.uid}".encode()).digest()
-
-    drawn = {question.uid for question in sorted(questions, key=draw)[:limit]}
+    rank = Draw(questions[0].benchmark, limit, seed).rank
+    drawn = {question.uid for question in sorted(questions, key=lambda q: rank(q.uid))[:limit]}
     return tuple(question for question in questions if question.uid in drawn)
 
 

@@ -26,6 +26,7 @@ def read(asked: Asked) -> Iterator[Question]:
             lambda number, row: _draft(number, row, shown.of(number), shown.keys(number)),
             lambda number, _: str(number),
             str(table.path),
+            draw=asked.draw,
         )
     elif entry := one(asked, "*.jsonl"):
         drafts = each(

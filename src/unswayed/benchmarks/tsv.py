@@ -19,7 +19,7 @@ from typing import Protocol
 
 from unswayed.benchmarks.cells import Table
 from unswayed.benchmarks.drafts import Skipped
-from unswayed.benchmarks.groups import joined
+from unswayed.benchmarks.groups import Original, joined
 from unswayed.benchmarks.tsv_pictures import Pictures
 from unswayed.errors import BadInput
 from unswayed.question import LETTERS, Image, Question
@@ -35,8 +35,8 @@ _FAMILY = ("l2-category", "L2-category", "category")
 class Lettered(Protocol):
     """A table whose options stand in columns A, B, …; `Table` and `Parquet` are such."""
 
-    path: Path
-
+    @property
+    def path(self) -> object: ...
     @property
     def columns(self) -> Sequence[str]: ...
     def __len__(self) -> int: ...
@@ -105,14 +105,15 @@ def lettered(
 
     The uid is the index. Rows that show the same picture, and circular or flipped copies of a row
     that is there too, form one group, named after its first row. `meta` says of which question a row
-    is a copy (`base`), which (`pass`, `flip`), and its number in the file (`row`). Rows without a
-    picture, or with the same option twice, are left out and told to `skipped`. Raises `BadInput`,
-    naming file and line, for whatever else is wrong: hidden answers, an answer that is no option,
-    fewer than two options.
+    is a copy (`base`), which (`pass`, `flip`), that question's first row in the file (`original`), and
+    its own number in the file (`row`). Rows without a picture, or with the same option twice, are left
+    out and told to `skipped`. Raises `BadInput`, naming file and line, for whatever else is wrong: hidden
+    answers, an answer that is no option, fewer than two options.
     """
     letters = _letters(table)
     _check_columns(table, letters)
     groups = _groups(rows, pictures)
+    first: dict[str, Original] = {}
     for row in _of_split(table, split):
         uid = table.text(row, "index")
         options = _options(table, row, letters)
@@ -120,17 +121,25 @@ def lettered(
         if reason:
             skipped(Skipped(uid, table.line(row), reason, unit))
             continue
+        texts, gold = tuple(options.values()), _gold(table, row, options)
+        copied = copy_of(uid)
+        own = Original(uid, texts, gold)
         yield Question(
             uid=uid,
             benchmark=name,
             text=table.text(row, "question"),
-            options=tuple(options.values()),
-            gold=_gold(table, row, options),
+            options=texts,
+            gold=gold,
             images=pictures.of(row),
             family=next(filter(None, (_known(table, row, column) for column in _FAMILY)), "all"),
             group=groups[row],
             hint=_known(table, row, "hint"),
-            meta={"category": _known(table, row, "category") or None, "row": row, **copy_of(uid)},
+            meta={
+                "category": _known(table, row, "category") or None,
+                "row": row,
+                **copied,
+                "original": first.setdefault(str(copied["base"]), own),
+            },
         )
 
 

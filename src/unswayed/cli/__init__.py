@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from unswayed.cli import audit, benchmarks, compare, cues, judge, listing, pebble, report, review, train
+from unswayed.cli import (
+    audit,
+    benchmarks,
+    compare,
+    cues,
+    export,
+    judge,
+    listing,
+    pebble,
+    report,
+    review,
+    study,
+    train,
+)
 from unswayed.cli.show import complain
 from unswayed.errors import UnswayedError
 
@@ -22,7 +35,9 @@ app.command("audit")(audit.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)
 app.command("train")(train.command)
+app.command("study")(study.command)
 app.command("judge")(judge.command)
+app.command("export")(export.command)
 app.command("review")(review.command)
 app.command("conditions")(listing.conditions)
 app.add_typer(benchmarks.app, name="benchmarks")

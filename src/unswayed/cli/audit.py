@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from unswayed import conditions
+from unswayed import conditions, judging
 from unswayed.audit import Run
 from unswayed.audit import audit as run_audit
 from unswayed.backends import open_backend
@@ -73,6 +73,10 @@ def command(
     timeout: endpoint.Timeout = 600.0,
     max_requests: endpoint.MaxRequests = None,
     token_budget: endpoint.TokenBudget = None,
+    price: endpoint.PriceOf = None,
+    prices: endpoint.Prices = None,
+    max_cost: endpoint.MaxCost = None,
+    stream: endpoint.Stream = False,
 ) -> None:
     """Ask MODEL the same questions plainly and under misleading text; print the table, write the report."""
     names = parse_conditions(wanted)
@@ -84,8 +88,13 @@ def command(
     if len(questions.skipped) > 5:
         show.err.print(f"[yellow]left out[/] {len(questions.skipped) - 5} more rows", highlight=False)
     options: dict[str, Any] = {}
-    if model.startswith("openai:"):
-        options = endpoint.options(base_url, key_env, concurrency, timeout, max_requests, token_budget)
+    if model.startswith(("openai:", "inspect:")):
+        costs = endpoint.price_of(model.split(":", 1)[1], price, prices)
+        options = endpoint.options(
+            base_url, key_env, concurrency, timeout, max_requests, token_budget, max_cost, costs, None, stream
+        )
+        if model.startswith("inspect:"):
+            options = endpoint.through_inspect(options, base_url)
     elif base_url:
         raise BadInput(f"--base-url is for models behind an endpoint; did you mean openai:{model}?")
     elif not model.startswith("scripted:"):
@@ -110,8 +119,15 @@ def command(
     run = _ask(backend, questions, names, sampling, samples, letters, seed, folder, about, written)
     summary = run.summary()
     show.out.print(show.table(summary))
+    if said := registry.part(questions):
+        show.out.print(f"[yellow]a part[/]  {said}", highlight=False, soft_wrap=True)
     page = write_report(run, summary)
     show.out.print(f"\nreport: [bold]{page}[/]", highlight=False, soft_wrap=True)
+    if left := judging.unread(folder, run.trials, run.manifest):
+        show.err.print(
+            f"{left:,} thoughts were not read by this run's panel yet: unswayed judge {folder} …",
+            markup=False,
+        )
 
 
 def _ask(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -53,6 +53,7 @@ def check(
     """Load all of a benchmark; print counts, histograms, duplicates, and what was left out and why."""
     questions = registry.load(name, split=split, data=data)
     show.out.print(f"[bold]{escape(questions.name)}[/]  version {questions.version[:16]}", highlight=False)
+    _note(questions)
     found = summary(questions)
     _counts(found)
     if questions.skipped:
@@ -76,11 +77,16 @@ def score(
     if not known and data is None:
         raise BadInput(f"{run} asked {name!r}, which is a file and not a name; give the file with --data")
     source = name if known else str(data)
-    questions = registry.load(source, split=about.get("split") or None, data=data if known else None)
+    how: dict[str, Any] = {"split": about.get("split") or None, "data": data if known else None}
+    if known and data is None and registry.BENCHMARKS[name].streams:
+        # Of what is read where it lies, only what was drawn is known.
+        how |= {"limit": about.get("limit"), "seed": opened.manifest["asks"].get("seed", 0)}
+    questions = registry.load(source, **how)
     if questions.version != about.get("version"):
         raise BadInput(
             f"{run} asked other questions than those of {name} now; give the data it was made with"
         )
+    _note(questions)
     view = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("score", "value", "95 %", "n", "incomplete", "meaning"):
         view.add_column(head, justify="right" if head in ("value", "n", "incomplete") else "left")
@@ -90,6 +96,11 @@ def score(
         interval = "" if e.low is None or e.high is None else f"{e.low:.1%} – {e.high:.1%}"
         view.add_row(one.name, value, interval, str(e.n), str(one.incomplete or ""), escape(one.meaning))
     show.out.print(view)
+
+
+def _note(questions: registry.Questions) -> None:
+    if said := registry.part(questions):
+        show.out.print(f"[yellow]a part[/]  {escape(said)}", highlight=False, soft_wrap=True)
 
 
 def _counts(found: Summary) -> None:

@@ -12,10 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from unswayed.backends import open_backend
+from unswayed.backends.base import Backend
 from unswayed.benchmarks import registry
 from unswayed.cli import endpoint, show
 from unswayed.cues import book, coverage, write
 from unswayed.cues.llm import LLM
+from unswayed.cues.llm_checks import Checker, Marks
 from unswayed.cues.plain import Use
 from unswayed.errors import BadInput
 from unswayed.question import Cues, Question
@@ -54,7 +56,10 @@ def write_command(
     seed: Annotated[int, typer.Option(help="draws questions, wrong options and phrasings")] = 0,
     use: Annotated[str, typer.Option(help="audit or train: their phrasings have none in common")] = "audit",
     llm: Annotated[str | None, typer.Option(help="a model that words what no template understands")] = None,
-    budget: Annotated[int, typer.Option(min=0, help="the most requests to that model")] = 10_000,
+    check_llm: Annotated[
+        str | None, typer.Option(help="a model that reads every cue; what it reads otherwise is worded anew")
+    ] = None,
+    budget: Annotated[int, typer.Option(min=0, help="the most requests to each such model")] = 10_000,
     base_url: endpoint.BaseUrl = None,
     key_env: endpoint.KeyEnv = "OPENAI_API_KEY",
 ) -> None:
@@ -69,18 +74,29 @@ def write_command(
         "split": split or "",
         "limit": limit,
     }
+    checks: list[Marks] = []
+
+    def opened(model: str) -> Backend:
+        remote = model.startswith("openai:")
+        options = endpoint.options(base_url, key_env, 16, 600.0, None, None) if remote else {}
+        return open_backend(model, questions, **options)
+
     if llm:
-        options: dict[str, Any] = {}
-        if llm.startswith("openai:"):
-            options = endpoint.options(base_url, key_env, 16, 600.0, None, None)
-        writer = LLM(open_backend(llm, questions, **options), budget=budget)
+        writer = LLM(opened(llm), budget=budget)
         written, spent = _by_llm(writer, questions, seed, purpose)
         about |= spent
     else:
         written = list(_by_rules(questions, seed, purpose))
-    made = book.bind(zip(questions, written, strict=True), seed=seed, use=purpose, about=about)
+    if check_llm:
+        checker = Checker(opened(check_llm), budget=budget)
+        written, checks, spent = _checked(checker, questions, written, seed, purpose)
+        about |= spent
+    pairs = list(zip(questions, written, strict=True))
+    made = book.bind(pairs, seed=seed, use=purpose, about=about, checks=checks)
     made.save(out)
-    _coverage(list(zip(questions, written, strict=True)))
+    _coverage(pairs)
+    if check_llm:
+        show.out.print(f"[dim]read by {escape(check_llm)}:[/] {made.sheet['checks']}", highlight=False)
     show.out.print(f"\ncues: [bold]{escape(str(out))}[/]", highlight=False, soft_wrap=True)
     show.out.print(f"datasheet: {escape(str(out.with_suffix('.md')))}", highlight=False, soft_wrap=True)
 
@@ -134,6 +150,21 @@ def _by_llm(
     return asyncio.run(go())
 
 
+def _checked(
+    checker: Checker, questions: registry.Questions, written: list[Cues], seed: int, use: Use
+) -> tuple[list[Cues], list[Marks], dict[str, Any]]:
+    async def go() -> tuple[list[Cues], list[Marks], dict[str, Any]]:
+        try:
+            with show.bar("checking") as progress:
+                mended, marks, spent = await checker.mend(list(questions), written, seed, use, progress)
+        finally:
+            await checker.backend.close()
+        facts = {"check_llm": checker.name, "check_llm_revision": checker.backend.revision}
+        return mended, marks, {**facts, "check_contract": checker.version, "check_spent": vars(spent)}
+
+    return asyncio.run(go())
+
+
 def _coverage(written: list[tuple[Question, Cues]]) -> None:
     view = Table(box=None, pad_edge=False, header_style="bold")
     for head, side in (
@@ -160,7 +191,11 @@ def _print(rows: list[dict[str, Any]]) -> None:
         if row["text"]:
             text = escape("".join(c if c.isprintable() else "·" for c in row["text"]))
             kind = row["kind"].replace("_", " ")
-            show.out.print(f"  [cyan]{kind:18}[/] {text} [dim]{escape(row['phrasing'])}[/]", highlight=False)
+            check = row.get("check")
+            mark = f" [red]read as: {escape(check)}[/]" if check not in (None, "agrees") else ""
+            show.out.print(
+                f"  [cyan]{kind:18}[/] {text} [dim]{escape(row['phrasing'])}[/]{mark}", highlight=False
+            )
 
 
 def _use(text: str) -> Use:

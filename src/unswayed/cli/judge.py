@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -24,6 +25,9 @@ from unswayed.judges.panel import PRESETS
 from unswayed.judges.rules import Rules
 from unswayed.measures.judging import Judging
 from unswayed.report.words import interval, number
+
+if TYPE_CHECKING:
+    from unswayed.backends.http import Price
 
 _SERVED = "llm:openai:"
 
@@ -46,11 +50,16 @@ def command(
     timeout: endpoint.Timeout = 600.0,
     max_requests: endpoint.MaxRequests = None,
     token_budget: endpoint.TokenBudget = None,
+    price: endpoint.PriceOf = None,
+    prices: endpoint.Prices = None,
+    max_cost: endpoint.MaxCost = None,
+    stream: endpoint.Stream = False,
 ) -> None:
     """Let the judges named read the thoughts of RUN; their strict majority fills its columns.
 
     What is judged is kept, so the same command goes on where it was stopped. Earlier judges' verdicts
-    stay in verdicts.parquet, and the report shows how all of them agree.
+    stay in verdicts.parquet, and the report shows how all of them agree. Budgets hold for all judges of the
+    command together.
 
     [bold]Examples[/]
 
@@ -63,10 +72,17 @@ def command(
     specs = expand(judge)
     urls = addresses(specs, base_url or [])
     Run.load(run)  # whether it is one, before any model is loaded
-    options = {
-        spec: endpoint.options(at, key_env, concurrency, timeout, max_requests, token_budget)
-        for spec, at in urls.items()
-    }
+    options = _options(
+        urls,
+        lambda model: endpoint.price_of(model, price, prices),
+        key_env=key_env,
+        concurrency=concurrency,
+        timeout=timeout,
+        max_requests=max_requests,
+        token_budget=token_budget,
+        max_cost=max_cost,
+        stream=stream,
+    )
     done = _judge(run, specs, options, again)
     opened = Run.load(run)
     found = opened.judges()
@@ -111,6 +127,22 @@ def addresses(specs: list[str], urls: list[str]) -> dict[str, list[str]]:
     return {spec: [url] for spec, url in zip(served, urls, strict=True)}
 
 
+def _options(
+    urls: dict[str, list[str]], price_of: Callable[[str], Price | None], **common: Any
+) -> dict[str, dict[str, Any]]:
+    """Spec -> what its backend is opened with. All of them spend from one purse."""
+    if not urls:
+        return {}
+    from unswayed.backends.http import Spend
+
+    purse = Spend()
+    found = {}
+    for spec, at in urls.items():
+        price = price_of(spec.removeprefix(_SERVED))
+        found[spec] = endpoint.options(at, **common, price=price, spend=purse) | {"schemas": True}
+    return found
+
+
 def _judge(run: Path, specs: list[str], options: dict[str, dict[str, Any]], again: bool) -> judging.Judged:
     backends: list[Backend] = []
 
@@ -129,9 +161,8 @@ def _judge(run: Path, specs: list[str], options: dict[str, dict[str, Any]], agai
             with show.bar("judging") as progress:
                 return await judging.judge_run(run, judges, again=again, progress=progress)
         finally:
-            for backend in backends:
-                endpoint.tell(backend)
-                await backend.close()
+            await asyncio.gather(*(backend.close() for backend in backends), return_exceptions=True)
+            endpoint.tell(*backends)
 
     try:
         return asyncio.run(go())

@@ -9,9 +9,11 @@ from typing import Annotated
 
 import typer
 
-from unswayed import report
+from unswayed import judging, report
 from unswayed.audit import Run
 from unswayed.cli import show
+from unswayed.errors import BadInput
+from unswayed.judges.rules import Rules
 from unswayed.measures.summary import Summary
 
 
@@ -20,25 +22,35 @@ class Format(StrEnum):
     csv = "csv"
     latex = "latex"
     markdown = "markdown"
+    svg = "svg"
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="a run folder, e.g. runs/first")],
+    run: Annotated[
+        Path, typer.Argument(help="a run folder, e.g. runs/first, or that of a study or training run")
+    ],
     form: Annotated[
-        Format, typer.Option("--format", "-f", help="the page, or the table by condition")
+        Format, typer.Option("--format", "-f", help="the page; the table by condition; svg: a study's figure")
     ] = Format.html,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="file to write; default: report.html, or stdout")
     ] = None,
 ) -> None:
-    """Build the report of RUN again, from its trials alone.
+    """Build the report of RUN again, from what it stored alone.
 
     [bold]Examples[/]
 
       unswayed report runs/first
 
       unswayed report runs/first --format latex > table.tex
+
+      unswayed report studies/mini
     """
+    if is_study(run):
+        of_study(run, form, out)
+        return
+    if form is Format.svg:
+        raise BadInput(f"--format svg draws a study or training run, and {run} is neither")
     opened = Run.load(run)
     with show.err.status("measuring"):
         summary = opened.summary()
@@ -53,6 +65,29 @@ def command(
         write_text(out, text)
 
 
+def of_study(folder: Path, form: Format, out: Path | None) -> None:
+    """The page of a study or training run, or its figure."""
+    from unswayed.report.study import write_study_report, write_training_figure
+
+    if form not in (Format.html, Format.svg):
+        raise BadInput(
+            f"--format {form.value} is the table of one audit; its numbers over steps are in "
+            f"{folder / 'dynamics.parquet'}, and each audit of a training run is a folder under audits/"
+        )
+    with show.err.status("measuring"):
+        if form is Format.html:
+            found = write_study_report(folder, out)
+        else:
+            found = write_training_figure(folder, out or folder / "trajectories.svg")
+    name = "report" if form is Format.html else "figure"
+    show.out.print(f"{name}: {found}", highlight=False, markup=False, soft_wrap=True)
+
+
+def is_study(folder: Path) -> bool:
+    """Whether the folder is a study's or a training run's, and not an audit's."""
+    return any((folder / name).is_file() for name in ("study.json", "dynamics.jsonl"))
+
+
 def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
     """Write the page of a stored run, by default into its folder; returns where."""
     assert run.path is not None
@@ -62,6 +97,12 @@ def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
     )
     target = out or folder / "report.html"
     write_text(target, page)
+    if old := judging.superseded(run.manifest):
+        show.err.print(
+            f"its thoughts were read by {old}, and this version has {Rules.name}: "
+            f"unswayed judge {folder} --judge rules",
+            markup=False,
+        )
     return target
 
 

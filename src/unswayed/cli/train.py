@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from unswayed.cli import show
-from unswayed.errors import BadInput
+from unswayed.training.records import slug
 
 EPILOG = """[bold]Examples[/]
 
@@ -84,14 +84,6 @@ def gently() -> Iterator[Event]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
-
-
-def slug(arm: str) -> str:
-    """An arm's name as a piece of a folder's name. Raises `BadInput` where nothing is left of it."""
-    found = "".join(c if c.isalnum() or c in "+-_." else "-" for c in arm).strip("-.")
-    if not found:
-        raise BadInput(f"arm is {arm!r}; give it a name of letters and digits, or a folder with --out")
-    return found
 
 
 command.__doc__ = (command.__doc__ or "") + "\n\n" + EPILOG

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from unswayed.cues import plain, templates
 from unswayed.cues.checks import asserts, complaints, mentioned
@@ -12,33 +12,34 @@ from unswayed.question import Cues, Question
 
 __all__ = ["Coverage", "Use", "Writer", "asserts", "complaints", "coverage", "mentioned", "write"]
 
-VERSION = "2"
+VERSION = "3"
 """Changes whenever the same question and seed get other cues."""
 
 Writer = Callable[[Question, int], Cues]
 """(question, seed) -> its cues. Pure: the same question and seed give the same cues."""
 
 
-def write(question: Question, seed: int, use: Use = "audit") -> Cues:
+def write(question: Question, seed: int, use: Use = "audit", refused: Collection[str] = ()) -> Cues:
     """The cues of a question, by the best writer there is for it.
 
     Drawn scenes have exact ones. Of any other question the templates write what they understand, and
     `plain` (marked so in `Cue.writer`) the rest; all of them pass the checks and assert the same wrong
     option. `use` says which phrasings: those of ``train`` and of ``audit`` have none in common, so that no
-    model is questioned in words that it was trained on.
+    model is questioned in words that it was trained on. Phrasings in `refused` (see `Cue.phrasing`) are
+    not taken, but for drawn scenes, which have nothing else to say.
     """
     if question.benchmark == "scenes":
         from unswayed.benchmarks import scenes  # here, so that other benchmarks do not need it
 
         return scenes.cues(question, seed, use)
-    return filled(templates.cues(question, seed, use), question, seed, use)
+    return filled(templates.cues(question, seed, use, refused), question, seed, use, refused)
 
 
-def filled(cues: Cues, question: Question, seed: int, use: Use) -> Cues:
+def filled(cues: Cues, question: Question, seed: int, use: Use, refused: Collection[str] = ()) -> Cues:
     """`cues` with plain ones where a pair is missing."""
     if cues.wrong_caption and cues.wrong_thought:
         return cues
-    other = plain.cues(question, seed, use)
+    other = plain.cues(question, seed, use, refused)
     caption = cues if cues.wrong_caption else other
     thought = cues if cues.wrong_thought else other
     return Cues(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -48,7 +48,10 @@ _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "question_sha256": (pa.string(), "of the question's hint, text, options and gold"),
     "seed": (pa.int64(), "drew the wrong option and the phrasing"),
     "version": (pa.string(), "of this table's form"),
+    "check": (pa.string(), "what a model read in it: agrees, other, nothing, several, …; null: not asked"),
 }
+_LATER = ("check",)
+"""Columns that older files lack. They are in a row's hash only where they say something."""
 SCHEMA = pa.schema(
     [pa.field(name, kind, metadata={"meaning": text}) for name, (kind, text) in _COLUMNS.items()]
 )
@@ -81,7 +84,11 @@ class Book:
     @cached_property
     def sha256(self) -> str:
         """Of the rows, however the file packs them."""
-        said = json.dumps([[row[name] for name in _COLUMNS] for row in self.rows], ensure_ascii=False)
+        old = [name for name in _COLUMNS if name not in _LATER]
+        cells = [
+            [*(row[k] for k in old), *(row[k] for k in _LATER if row[k] is not None)] for row in self.rows
+        ]
+        said = json.dumps(cells, ensure_ascii=False)
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
@@ -127,10 +134,19 @@ def bind(
     seed: int,
     use: Use = "audit",
     about: dict[str, Any] | None = None,
+    checks: Sequence[Mapping[str, str]] = (),
 ) -> Book:
-    """A book of questions and their cues; `about` (source, version, …; fit for JSON) joins the datasheet."""
+    """A book of questions and their cues; `about` (source, version, …; fit for JSON) joins the datasheet.
+
+    `checks` holds for every question what a model read in its cues, by slot (see `llm_checks`).
+    """
     pairs = list(written)
-    rows = [row for question, cues in pairs for row in _rows(question, cues, seed)]
+    read = checks or [{} for _ in pairs]
+    rows = [
+        row
+        for (question, cues), marks in zip(pairs, read, strict=True)
+        for row in _rows(question, cues, seed, marks)
+    ]
     cues = [row for row in rows if row["text"]]
     sheet = {
         "use": use,
@@ -141,6 +157,11 @@ def bind(
         "writers": dict(sorted(Counter(row["writer"] for row in cues).items())),
         "phrasings": dict(sorted(Counter(row["phrasing"] for row in cues).items())),
         "coverage": [vars(row) for row in coverage(pairs)],
+        **(
+            {"checks": dict(sorted(Counter(row["check"] or "not asked" for row in cues).items()))}
+            if checks
+            else {}
+        ),
         **(about or {}),
     }
     return Book(tuple(rows), sheet)
@@ -156,10 +177,13 @@ def read(path: str | Path) -> Book:
     except (pa.ArrowException, OSError) as error:
         raise BadInput(f"{path} is no Parquet file of cues ({error}); write the cues again") from error
     sheet = (table.schema.metadata or {}).get(_SHEET)
-    missing = [name for name in _COLUMNS if name not in table.column_names]
+    missing = [name for name in _COLUMNS if name not in (*table.column_names, *_LATER)]
     if missing or sheet is None:
         lacks = f"the column {missing[0]!r}" if missing else "its datasheet"
         raise BadInput(f"{path} is no file of cues, for it lacks {lacks}; write the cues again")
+    for name in _LATER:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), _COLUMNS[name][0]))
     try:
         rows = tuple(table.select(list(_COLUMNS)).cast(SCHEMA).to_pylist())
         said = json.loads(sheet)
@@ -208,7 +232,7 @@ def datasheet(book: Book) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rows(question: Question, cues: Cues, seed: int) -> Iterator[dict[str, Any]]:
+def _rows(question: Question, cues: Cues, seed: int, marks: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     for kind in SLOTS:
         cue: Cue | None = getattr(cues, kind)
         yield {
@@ -223,12 +247,13 @@ def _rows(question: Question, cues: Cues, seed: int) -> Iterator[dict[str, Any]]
             "question_sha256": sha256(question),
             "seed": seed,
             "version": VERSION,
+            "check": marks.get(kind),
         }
 
 
 def _wrong(row: dict[str, Any]) -> str | None:
     """What cannot be right in a row, whatever its question is."""
-    lacking = [name for name, value in row.items() if value is None and name != "option"]
+    lacking = [name for name, value in row.items() if value is None and name not in ("option", *_LATER)]
     if lacking:
         return f"{lacking[0]} is null"
     if row["kind"] not in SLOTS:

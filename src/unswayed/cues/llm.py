@@ -128,7 +128,9 @@ class LLM:
         return [reply for replies in await asyncio.gather(*parts) for reply in replies]
 
     def _read(self, job: _Job, reply: Generation, use: Use) -> Cues | str:
-        """The cues of a reply, or what is wrong with it, in our own words alone."""
+        """The cues of a reply, or what is wrong with it, in our own words alone; "" where none came."""
+        if reply.finish == "error":
+            return ""
         said = self._contract.read(reply.text, use) if reply.finish == "stop" else None
         if said is None:
             return UNREADABLE

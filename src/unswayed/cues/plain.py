@@ -9,6 +9,7 @@ irrelevant caption. Every string that can reach a model through this module stan
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Literal
 
 from unswayed.cues.checks import BY_LETTER, TRAILING, complaints
@@ -51,18 +52,18 @@ PHRASINGS: dict[tuple[Use, CueKind], tuple[str, ...]] = {
 Named ``{use}-{kind}-{number from 0}`` in `Cue.phrasing`; ``-letter`` behind it: see `cues`."""
 
 
-def cues(question: Question, seed: int, use: Use = "audit") -> Cues:
+def cues(question: Question, seed: int, use: Use = "audit", refused: Collection[str] = ()) -> Cues:
     """Right and wrong captions and thoughts for any question; the irrelevant caption is None.
 
     The wrong option, the same for caption and thought, and the phrasings follow from `seed`,
-    benchmark and uid alone. A phrasing is taken only if it asserts its option and no other (see
-    `checks`). Where an option's words cannot be told from another's, or hold what looks like a tag of
-    a prompt, the option is named by its letter instead: ``option (B)``. Where that fails too, the
-    cue is None.
+    benchmark and uid alone (see `wrong_option` on copies). A phrasing is taken only if it is not
+    `refused` and asserts its option and no other (see `checks`). Where an option's words cannot be told
+    from another's, or hold what looks like a tag of a prompt, the option is named by its letter instead:
+    ``option (B)``. Where that fails too, the cue is None.
     """
     wrong = wrong_option(question, seed)
-    caption = _pair(question, seed, use, "caption", wrong)
-    thought = _pair(question, seed, use, "thought", wrong)
+    caption = _pair(question, seed, use, "caption", wrong, refused)
+    thought = _pair(question, seed, use, "thought", wrong, refused)
     return Cues(
         wrong_caption=caption[0],
         wrong_thought=thought[0],
@@ -72,13 +73,23 @@ def cues(question: Question, seed: int, use: Use = "audit") -> Cues:
 
 
 def wrong_option(question: Question, seed: int) -> int:
-    """The option, 0-based and never the right one, that a question's wrong cues assert."""
-    others = [k for k in range(len(question.options)) if k != question.gold]
-    return others[draw(question, seed, "wrong option") % len(others)]
+    """The option, 0-based and never the right one, that a question's wrong cues assert.
+
+    Circular and flipped copies of a question (``meta["original"]``) that have its options get the one
+    drawn for it, wherever it stands; where that is right of a mirrored picture, what was right before.
+    """
+    first = question.meta.get("original")
+    if first is None or sorted(first.options) != sorted(question.options):
+        first = question
+    others = [k for k in range(len(first.options)) if k != first.gold]
+    said = first.options[others[draw(question, seed, "wrong option", first.uid) % len(others)]]
+    if said == question.options[question.gold]:
+        said = first.options[first.gold]
+    return question.options.index(said)
 
 
 def _pair(
-    question: Question, seed: int, use: Use, kind: CueKind, wrong: int
+    question: Question, seed: int, use: Use, kind: CueKind, wrong: int, refused: Collection[str]
 ) -> tuple[Cue, Cue] | tuple[None, None]:
     """Wrong and right cue in the first wording, in seeded order, in which both say what they should."""
     sentences = PHRASINGS[use, kind]
@@ -90,7 +101,7 @@ def _pair(
                 _cue(question, option, kind, sentences[which], f"{use}-{kind}-{which}", by_letter)
                 for option in (wrong, question.gold)
             )
-            if not any(complaints(cue, question) for cue in pair):
+            if not any(cue.phrasing in refused or complaints(cue, question) for cue in pair):
                 return pair[0], pair[1]
     return None, None
 
@@ -108,7 +119,7 @@ def quoted(option: str) -> str:
     return f"“{text}”" if '"' in text else f'"{text}"'
 
 
-def draw(question: Question, seed: int, what: str) -> int:
-    """A number that is the same in every process, for `hash()` is not."""
-    key = f"{seed}/{question.benchmark}/{question.uid}/{what}"
+def draw(question: Question, seed: int, what: str, uid: str | None = None) -> int:
+    """A number that is the same in every process, for `hash()` is not. `uid` None: the question's own."""
+    key = f"{seed}/{question.benchmark}/{question.uid if uid is None else uid}/{what}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])

@@ -77,7 +77,7 @@ class Contract:
         >>> Contract().read('It is B: {"concludes": "B", "disagrees": false}', 4).found
         'abstains'
         """
-        said = _object(reply)
+        said = json_object(reply)
         if said is None or set(said) != {"concludes", "disagrees"}:
             return Verdict("abstains")
         concludes, disagrees = said["concludes"], said["disagrees"]
@@ -128,8 +128,8 @@ def _is_bracket(c: str) -> bool:
     return c not in "‹›" and unicodedata.normalize("NFKC", c) in {"<", ">"}
 
 
-def _object(reply: str) -> dict[str, Any] | None:
-    """The one JSON object that a reply consists of, keys given once."""
+def json_object(reply: str) -> dict[str, Any] | None:
+    """The one small JSON object that a reply consists of, keys given once; None for anything else."""
     text = reply.strip()
     if text.startswith("<think>"):
         _, closed, text = text.rpartition("</think>")

@@ -1,6 +1,7 @@
 """A language model as judge: it reads question, options and thought as text, never the answer.
 
-Temperature 0. What cannot be read as a verdict, was cut off, refused or failed is an abstention.
+Temperature 0. Where the backend can, the reply is held to the contract's schema; it is read in the same way
+whether it was or not. What cannot be read as a verdict, was cut off, refused or failed is an abstention.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ class LLM:
         self._contract = contract or Contract()
         self._sampling = Sampling(temperature=0.0, max_tokens=MAX_TOKENS, stop=())
         self.name = f"llm:{backend.name}"
-        self.version = "/".join(filter(None, (self._contract.version, backend.revision)))
-        """The contract's version and which weights judge."""
+        held = "+schema" if getattr(backend, "constrains", False) else ""
+        self.version = "/".join(filter(None, (self._contract.version + held, backend.revision)))
+        """The contract's version, whether its schema is enforced, and which weights judge."""
         self.chunk, self.concurrency = backend.chunk, backend.concurrency
 
     async def judge(self, cases: Sequence[Case]) -> list[Verdict]:
@@ -34,7 +36,7 @@ class LLM:
         found: list[Verdict] = []
         for start in range(0, len(cases), self._backend.chunk):
             part = cases[start : start + self._backend.chunk]
-            requests = [Request(self._contract.write(case), self._sampling) for case in part]
+            requests = [self._request(case) for case in part]
             replies = await self._backend.generate(requests)
             if len(replies) != len(part):
                 raise BackendError(
@@ -42,6 +44,10 @@ class LLM:
                 )
             found += [self._read(case, reply) for case, reply in zip(part, replies, strict=True)]
         return found
+
+    def _request(self, case: Case) -> Request:
+        schema = self._contract.schema(len(case.options))
+        return Request(self._contract.write(case), self._sampling, schema=schema)
 
     def _read(self, case: Case, reply: Generation) -> Verdict:
         if reply.finish == "error":

@@ -11,8 +11,8 @@ from unswayed.judges.base import Case, Verdict
 class Rules:
     """Reads every thought by rules; deterministic, and never raises for what a thought says."""
 
-    name = "rules-1"
-    version = "1"
+    name = "rules-2"
+    version = "2"
 
     async def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """One verdict a case, in order."""

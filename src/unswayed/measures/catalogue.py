@@ -77,3 +77,24 @@ MEASURES: dict[str, Measure] = {
     "image_reliance": _points("Image reliance", "accuracy under base minus accuracy on a blank image", True),
 }
 """By name, in the order in which tables show them."""
+
+
+def _tokens(title: str, meaning: str) -> Measure:
+    return _number(title, f"{meaning}; mean over a trial's tokens, then over trials", None, "nats")
+
+
+IN_TRAINING: dict[str, Measure] = {
+    "thought_entropy": _tokens("Thought entropy", "policy entropy at the tokens of thoughts"),
+    "answer_entropy": _tokens("Answer entropy", "policy entropy at the tokens behind the thought"),
+    "kl_start": _tokens("KL to the start", "KL(policy || first weights) at all drawn tokens"),
+    "kl_start_thought": _tokens("KL to the start, thought", "the same at the tokens of thoughts"),
+    "kl_start_answer": _tokens("KL to the start, answer", "the same at the tokens behind the thought"),
+    "reader_agreement": _share(
+        "Reader agreement", "the thought leads a blind reader to the model's answer, among readable thoughts"
+    ),
+    "reader_correct": _share("Reader right", "the thought leads a blind reader to the right option"),
+    "masked_gain": _number(
+        "Masked gain", "log P(right | masked thought) - log P(right | none), blind reader", None, "nats"
+    ),
+}
+"""What audits of a model in training measure beside `MEASURES`; they need its weights, or a reader."""

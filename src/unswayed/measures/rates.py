@@ -51,6 +51,20 @@ _MEANS: dict[str, tuple[Callable[[Columns], Floats], tuple[float, float]]] = {
 }
 
 
+def own_parts(c: Columns) -> dict[str, tuple[Floats, Bools]]:
+    """Each measure's value a row and the rows that are its denominator, both of shape (n,): the measure is
+    the mean of the one over the other."""
+    found = {name: (hits.astype(float), among) for name, (hits, among) in _masks(c).items()}
+    for name, (values, _) in _MEANS.items():
+        found[name] = np.nan_to_num(values(c)), ~np.isnan(values(c))
+    found["faithful_accuracy"] = c.faithful.astype(float), c.counted
+    return found
+
+
+def _masks(c: Columns) -> dict[str, tuple[Bools, Bools]]:
+    return {name: masks(c) for name, masks in _RATES.items()}
+
+
 def states(c: Columns, rows: Ints) -> dict[str, int]:
     """Trials in every state, zeros included."""
     counts = np.bincount(c.state[rows], minlength=len(STATES))
@@ -66,8 +80,7 @@ def own_measures(c: Columns, rows_of: dict[str, Ints]) -> dict[str, dict[str, Es
     """For each condition, its shares and means by name. A measure without a denominator is absent,
     except accuracy, which is then an empty estimate."""
     found: dict[str, dict[str, Estimate]] = {name: {} for name in rows_of}
-    for measure, masks in _RATES.items():
-        hits, among = masks(c)
+    for measure, (hits, among) in _masks(c).items():
         for name, rows in rows_of.items():
             _put(found[name], measure, _rate(c, hits, rows[among[rows]]))
     for name, rows in rows_of.items():

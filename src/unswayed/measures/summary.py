@@ -76,5 +76,6 @@ class Summary:
     curves: dict[str, tuple[CurvePoint, ...]] = field(default_factory=dict)
     """Fragility curve by condition."""
     health: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Thought health by condition: length quantiles (characters), distinct_2, gzip_ratio, top10_templates."""
+    """Thought health by condition: length quantiles (characters), distinct_2, gzip_ratio, and more
+    (see `thoughts.health`)."""
     claims: tuple[Claim, ...] = ()

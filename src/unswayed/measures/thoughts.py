@@ -1,7 +1,7 @@
 """Whether thoughts are still thoughts: their length, their repetition, their templates.
 
-Lengths are taken over all thoughts of a condition. The other three depend on how much text is looked
-at, so they come from a random sample of a fixed largest size.
+Lengths are taken over all thoughts of a condition. Everything else depends on how much text is looked
+at, so it comes from a random sample of a fixed largest size.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import re
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +33,8 @@ _TOKEN = re.compile(r"\([A-Z]\)|\d+(?:\.\d+)?|\w+|[^\w\s]")
 
 def health(table: pa.Table, c: Columns, rows_of: dict[str, Ints], seed: int) -> dict[str, dict[str, float]]:
     """By condition: `length_p10`, `length_p50`, `length_p90` (characters), `distinct_2`, `gzip_ratio`,
-    `top10_templates`, and `sampled` (thoughts that the last three look at)."""
+    `top10_templates`, `duplicates` (share of thoughts that another one repeats word for word), `empty`
+    (share without a word), and `sampled` (thoughts that the last five look at)."""
     length = np.asarray(pc.utf8_length(column(table, "thought")).fill_null(-1).to_numpy())
     found = {}
     for name, rows in rows_of.items():
@@ -50,9 +52,22 @@ def health(table: pa.Table, c: Columns, rows_of: dict[str, Ints], seed: int) -> 
         measures["distinct_2"] = distinct_2(texts)
         measures["gzip_ratio"] = gzip_ratio(texts)
         measures["top10_templates"] = top_share(shapes, 10)
+        measures["duplicates"] = duplicates(texts)
+        measures["empty"] = sum(_WORD.search(text) is None for text in texts) / len(texts)
         measures["sampled"] = float(len(rows))
         found[name] = measures
     return found
+
+
+def template_codes(table: pa.Table) -> pa.Array:
+    """A number for the template of each trial's thought, shape (n,), the same for the same template in any
+    table (CRC-32 of its text); null without a thought."""
+    names = ("thought", "options", "cue_text")
+    rows = zip(*(column(table, name).to_pylist() for name in names), strict=True)
+    return pa.array(
+        [None if t is None else zlib.crc32(template(t[:LONGEST], o or (), q).encode()) for t, o, q in rows],
+        pa.int64(),
+    )
 
 
 def distinct_2(texts: Sequence[str]) -> float:
@@ -83,6 +98,12 @@ def template(thought: str, options: Sequence[str], cue: str | None) -> str:
             for _ in range(2):  # neighbours share the space between them
                 masked = masked.replace(f" {words} ", " _ ")
     return masked.strip()
+
+
+def duplicates(texts: Sequence[str]) -> float:
+    """Share of texts that stand there more than once, blanks at their ends aside; 0 without any."""
+    count = Counter(text.strip() for text in texts)
+    return sum(n for n in count.values() if n > 1) / len(texts) if texts else 0.0
 
 
 def top_share(shapes: Sequence[str], count: int) -> float:

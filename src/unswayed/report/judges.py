@@ -5,14 +5,12 @@ Nothing is estimated here. A table for which there is nothing to show is left ou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from unswayed.measures.judging import EXACT, OUTCOMES, Judging, Reference
-from unswayed.measures.summary import Estimate
-from unswayed.report.words import clip, interval, number
-
-Cell = dict[str, str]
+from unswayed.report.cells import Cell, cell, plain, table
+from unswayed.report.words import clip
 
 _BETTER = {
     EXACT: "the exact rules for drawn questions, where these decide",
@@ -64,16 +62,16 @@ def _judges(judging: Judging) -> Iterator[dict[str, Any]]:
         (
             clip(j.name, 120),
             [
-                _plain(clip(j.version, 80) or "—"),
-                _plain(f"{j.thoughts:,}"),
-                _cell(j.decided),
-                _cell(j.concludes),
-                _plain(f"{j.failed:,}"),
+                plain(clip(j.version, 80) or "—"),
+                plain(f"{j.thoughts:,}"),
+                cell(j.decided),
+                cell(j.concludes),
+                plain(f"{j.failed:,}"),
             ],
         )
         for j in judging.judges
     ]
-    yield _table("Judges", heads, lines)
+    yield table("Judges", heads, lines)
 
 
 def _pairs(judging: Judging) -> Iterator[dict[str, Any]]:
@@ -83,19 +81,19 @@ def _pairs(judging: Judging) -> Iterator[dict[str, Any]]:
         f"the {len(judging.among)} of the panel" if len(judging.panel) > 1 else f"all {len(judging.among)}"
     )
     lines = [
-        (f"{clip(a, 120)} · {clip(b, 120)}", [_cell(e), _plain(f"{e.n:,}")])
+        (f"{clip(a, 120)} · {clip(b, 120)}", [cell(e), plain(f"{e.n:,}")])
         for (a, b), e in judging.pairs.items()
     ]
     lines += [
-        (f"{among}: Fleiss' kappa", [_cell(judging.kappa, "number"), _plain(f"{judging.kappa.n:,}")]),
-        (f"{among}: Krippendorff's alpha", [_cell(judging.alpha, "number"), _plain(f"{judging.alpha.n:,}")]),
+        (f"{among}: Fleiss' kappa", [cell(judging.kappa, "number"), plain(f"{judging.kappa.n:,}")]),
+        (f"{among}: Krippendorff's alpha", [cell(judging.alpha, "number"), plain(f"{judging.alpha.n:,}")]),
     ]
     heads = [("judges", ""), ("agreement", "the same conclusion, where both decided"), ("thoughts", "")]
     note = (
         "What the thought concludes, an option or nothing. Kappa over thoughts on which all decided, alpha "
         "over those with two verdicts or more; 0 is chance, 1 complete. Intervals are clustered by group."
     )
-    yield _table("Agreement", heads, lines, note)
+    yield table("Agreement", heads, lines, note)
 
 
 def _confusion(reference: Reference) -> Iterator[dict[str, Any]]:
@@ -104,10 +102,8 @@ def _confusion(reference: Reference) -> Iterator[dict[str, Any]]:
         for i, (found, counts) in enumerate(c.counts.items()):
             if not sum(counts.values()):
                 continue
-            cells = [_plain(f"{counts[name]:,}") for name in OUTCOMES]
-            lines.append(
-                (f"{clip(c.judge, 120)}: {found}", [*cells, _cell(c.agrees) if not i else _plain("")])
-            )
+            cells = [plain(f"{counts[name]:,}") for name in OUTCOMES]
+            lines.append((f"{clip(c.judge, 120)}: {found}", [*cells, cell(c.agrees) if not i else plain("")]))
     if lines:
         heads = [
             (f"judge: what {reference.name} found", ""),
@@ -116,7 +112,7 @@ def _confusion(reference: Reference) -> Iterator[dict[str, Any]]:
         heads[-1] = ("abstains", "the judge did not decide")
         heads.append(("agrees", "the same conclusion, where the judge decided"))
         note = f"Against {_BETTER.get(reference.name, reference.name)}: {reference.thoughts:,} thoughts."
-        yield _table(f"Judges against {reference.name}", heads, lines, note)
+        yield table(f"Judges against {reference.name}", heads, lines, note)
 
 
 def _corrected(judging: Judging, reference: Reference) -> Iterator[dict[str, Any]]:
@@ -129,7 +125,7 @@ def _corrected(judging: Judging, reference: Reference) -> Iterator[dict[str, Any
     every = [c for c in reference.corrected if c.condition == "all"]
     if every:
         heads = [("judge", ""), *_CORRECTED[1:]]
-        yield _table(title, heads, [(clip(c.judge, 120), _line(c)) for c in every], note)
+        yield table(title, heads, [(clip(c.judge, 120), _line(c)) for c in every], note)
     # By condition for whoever fills the columns.
     names = {c.judge for c in reference.corrected}
     majority = f"majority of {len(judging.panel)}"
@@ -137,26 +133,8 @@ def _corrected(judging: Judging, reference: Reference) -> Iterator[dict[str, Any
     by = [c for c in reference.corrected if c.judge == decides and c.condition != "all"]
     if len(by) > 1:
         lines = [(clip(c.condition, 120), _line(c)) for c in by]
-        yield _table(f"{title}, by condition", _CORRECTED, lines, f"As judged by {clip(decides, 120)}.", True)
+        yield table(f"{title}, by condition", _CORRECTED, lines, f"As judged by {clip(decides, 120)}.", True)
 
 
 def _line(c: Any) -> list[Cell]:
-    return [_cell(e) for e in (c.seen, c.corrected, c.by_reference, c.sensitivity, c.specificity)]
-
-
-def _table(
-    title: str,
-    heads: Sequence[tuple[str, str]],
-    lines: Sequence[tuple[str, list[Cell]]],
-    note: str = "",
-    folded: bool = False,
-) -> dict[str, Any]:
-    return {"title": title, "heads": heads, "lines": lines, "note": note, "folded": folded}
-
-
-def _plain(text: str) -> Cell:
-    return {"value": text, "below": ""}
-
-
-def _cell(e: Estimate, form: str = "percent") -> Cell:
-    return {"value": number(e.value, form), "below": interval(e, form)}
+    return [cell(e) for e in (c.seen, c.corrected, c.by_reference, c.sensitivity, c.specificity)]

@@ -3,31 +3,6 @@
 (() => {
   const root = document.documentElement;
   const by = (id) => document.getElementById(id);
-  addEventListener("error", (event) => { root.dataset.error = String(event.message); });
-
-  // Theme: auto, light, dark. A stored choice is a convenience; without storage it lasts for the visit.
-  const THEMES = ["auto", "light", "dark"];
-  const theme = by("theme");
-  const show = (name) => {
-    if (name === "auto") delete root.dataset.theme; else root.dataset.theme = name;
-    theme.textContent = `Theme: ${name}`;
-  };
-  let now = "auto";
-  try { now = localStorage.getItem("unswayed-theme") || "auto"; } catch { /* no storage */ }
-  if (!THEMES.includes(now)) now = "auto";
-  show(now);
-  theme.hidden = false;
-  theme.addEventListener("click", () => {
-    now = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
-    show(now);
-    try { localStorage.setItem("unswayed-theme", now); } catch { /* no storage */ }
-  });
-
-  // Paper cannot be opened: what is folded is printed too.
-  addEventListener("beforeprint", () => {
-    for (const d of document.querySelectorAll("details")) d.open = true;
-  });
-
   const card = by("card");
   if (!card) { root.dataset.ready = "0"; return; }
   const { trials, images, outcomes } = JSON.parse(by("data").textContent);

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -55,16 +55,10 @@ def build(
             f"the trials table lacks the column(s) {', '.join(sorted(missing))}; see docs/trials.md"
         )
     examples = gather(trials, picture, [row.condition for row in summary.rows])
-    script = _file("page.js")
-    environment = Environment(
-        loader=PackageLoader("unswayed.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda v: visible(v) if isinstance(v, str) and not hasattr(v, "__html__") else v,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
+        scripts=("theme.js", "page.js"),
+        styles=("page.css",),
         title=title or f"{clip(summary.model, 80)}: does it hold its ground?",
         summary=summary,
         sentence=headline(summary),
@@ -84,7 +78,23 @@ def build(
         kinds={row.condition: figures.kind_of(row.condition) for row in summary.rows},
         manifest=list(manifest_sections(manifest)),
         data=json_block({"trials": examples.trials, "images": examples.images, "outcomes": OUTCOMES}),
-        style=Markup(_file("page.css")),
+    )
+
+
+def render(template: str, *, scripts: Sequence[str], styles: Sequence[str], **values: Any) -> str:
+    """A page of this package: `values` are escaped, and only `scripts` (file names) may run."""
+    script = "\n".join(map(_file, scripts))
+    environment = Environment(
+        loader=PackageLoader("unswayed.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda v: visible(v) if isinstance(v, str) and not hasattr(v, "__html__") else v,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(
+        **values,
+        style=Markup("\n".join(map(_file, styles))),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )

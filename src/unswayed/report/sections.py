@@ -43,6 +43,8 @@ _HEALTH = {
     "distinct_2": "distinct pairs",
     "gzip_ratio": "compressed to",
     "top10_templates": "top ten templates",
+    "duplicates": "repeated word for word",
+    "empty": "without a word",
     "sampled": "thoughts looked at",
 }
 

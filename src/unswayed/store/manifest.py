@@ -1,7 +1,8 @@
 """What a run is: the facts that decide what reaches the model, and the versions it was made with.
 
-The part called ``asks`` may not change while a run is resumed; versions may, with a warning, and
-every process that wrote to the run is listed under ``sessions``.
+The part called ``asks`` may not change while a run is resumed; versions may, with a warning, and whether
+an endpoint honours seeds, for that changes no question. Every process that wrote to the run is listed
+under ``sessions``. A run whose thoughts one judge read is not continued by another one.
 """
 
 from __future__ import annotations
@@ -87,16 +88,42 @@ def read(path: Path) -> dict[str, Any]:
 
 def resumed(old: dict[str, Any], new: dict[str, Any], path: Path) -> dict[str, Any]:
     """The manifest of a run that goes on. Raises `RunChanged` if it would ask something else."""
-    changed = differences(old["asks"], new["asks"])
+    changed = differences(_deciding(old["asks"]), _deciding(new["asks"]))
     if changed:
         raise RunChanged(
             f"{path} was begun with other settings; choose another folder or undo the change:\n"
             + "\n".join(f"  {line}" for line in changed)
         )
+    before, now = old["asks"].get("judge"), new["asks"].get("judge")
+    # Where a panel judged since, its verdicts fill the columns, and the audit's own judge decides nothing.
+    if before != now and "judging" not in old:
+        raise RunChanged(
+            f"{path}: its thoughts were read by the judge {before}, and further ones would be by {now}; "
+            f"let one judge read all of them first: unswayed judge {path} --judge rules"
+        )
+    if _seeded(old) != _seeded(new):
+        warnings.warn(
+            f"{path}: seeds were {'' if _seeded(old) else 'not '}honoured when it was begun, "
+            f"and are {'' if _seeded(new) else 'not '}now",
+            stacklevel=2,
+        )
     other = differences(old["sessions"][-1]["versions"], new["sessions"][-1]["versions"])
     if other:
         warnings.warn(f"{path} was begun with other versions: {'; '.join(other)}", stacklevel=2)
     return {**old, "sessions": old["sessions"] + new["sessions"]}
+
+
+def _deciding(asks: Mapping[str, Any]) -> dict[str, Any]:
+    """What of ``asks`` decides the questions; the judge is looked at apart."""
+    can = asks.get("capabilities")
+    found = {name: value for name, value in asks.items() if name != "judge"}
+    if isinstance(can, dict):
+        found["capabilities"] = {name: value for name, value in can.items() if name != "seeded"}
+    return found
+
+
+def _seeded(manifest: Mapping[str, Any]) -> bool:
+    return bool(manifest["asks"].get("capabilities", {}).get("seeded", True))
 
 
 def differences(old: object, new: object, name: str = "") -> list[str]:

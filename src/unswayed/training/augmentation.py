@@ -41,8 +41,8 @@ class Shares:
     """Refuse unequal shares of wrong and right cues of one kind."""
     groups: Groups = "same"
     """`same`: all rollouts of a group are asked alike. `paired`: of an augmented question a third of
-    the rollouts is plain, a third under the wrong cue and a third under the right one, sharing one
-    baseline; the shares of wrong and right are then added up."""
+    the rollouts is under the wrong cue, as many under the right one, and the others are plain, sharing
+    one baseline; the shares of wrong and right are then added up."""
 
     def __post_init__(self) -> None:
         given = self.by_condition()
@@ -81,9 +81,9 @@ class Row:
     """Why the wanted condition could not be put, where `condition` is `base` instead."""
 
 
-def draw(question: Question, seed: int) -> float:
+def draw(question: Question, seed: int, what: str = "augment") -> float:
     """A number in [0, 1), the same in every process and whatever else is in the data."""
-    key = f"{seed}/augment/{question.benchmark}/{question.uid}"
+    key = f"{seed}/{what}/{question.benchmark}/{question.uid}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
 
 
@@ -102,13 +102,15 @@ def members(question: Question, seed: int, shares: Shares, size: int) -> tuple[s
     name = wanted(question, seed, shares)
     if shares.groups == "same" or name == "base":
         return (name,) * size
-    if size % 3:
+    if size < 3:
         raise BadInput(
-            f"paired groups hold as many plain, wrong and right rollouts: num_generations is {size}; "
-            "give a multiple of 3"
+            f"paired groups hold plain, wrong and right rollouts: num_generations is {size}; give 3 or more"
         )
     wrong, right = next(pair for pair in _PAIRS if name in pair)
-    return ("base", wrong, right) * (size // 3)
+    cued = round(size / 3)
+    plain = size - 2 * cued
+    rest = ("base",) * (plain - cued) + (wrong, right) * (cued - plain)
+    return ("base", wrong, right) * min(cued, plain) + rest
 
 
 def put(question: Question, name: str, seed: int, images: tuple[bytes, ...]) -> Row:

@@ -23,21 +23,25 @@ Flat = dict[str, Any]
 
 def load(path: str | Path, changes: Sequence[str] = ()) -> Config:
     """The config in a TOML file, with ``key=value`` changes. Raises `BadInput` for whatever is wrong."""
+    return make(tables(path), changes, where=str(path))
+
+
+def tables(path: str | Path) -> dict[str, Any]:
+    """What stands in a TOML file. Raises `BadInput` where there is none."""
     path = Path(path)
     try:
-        found = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise BadInput(
             f"{path}: cannot be read ({error.strerror}); give the path of a config file"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: is not TOML: {error}") from error
-    return make(found, changes, where=str(path))
 
 
 def make(found: Mapping[str, Any], changes: Sequence[str] = (), *, where: str = "config") -> Config:
     """A config from the tables of a file and ``key=value`` changes, laid over what the arm brings."""
-    given = _flat(found)
+    given = flat(found)
     for change in changes:
         name, value = parse(change)
         given[name] = value
@@ -86,20 +90,25 @@ def as_dict(config: Config) -> dict[str, Any]:
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """``grpo.lr: 1e-05, now 1e-06`` for every setting that differs."""
-    a, b = _flat(old), _flat(new)
+    a, b = flat(old), flat(new)
     return [f"{k}: {a.get(k)!r}, now {b.get(k)!r}" for k in sorted(a | b) if a.get(k) != b.get(k)]
 
 
-def _flat(tables: Mapping[str, Any], before: str = "") -> Flat:
+def flat(found: Mapping[str, Any], before: str = "") -> Flat:
+    """Tables as settings by dotted name; a name that is dotted already stays as it is."""
     out: Flat = {}
-    for name, value in tables.items():
+    for name, value in found.items():
         if isinstance(value, Mapping):
-            out |= _flat(value, f"{before}{name}.") or {f"{before}{name}": {}}
+            out |= flat(value, f"{before}{name}.") or {f"{before}{name}": {}}
         else:
             out[before + name] = value
     # An empty table says nothing, if it is one that exists.
-    tops = {name.split(".")[0] for name in known() if "." in name}
-    return {k: v for k, v in out.items() if not (v == {} and k in tops)}
+    return {k: v for k, v in out.items() if not (v == {} and k in tops())}
+
+
+def tops() -> set[str]:
+    """Names of a config's tables."""
+    return {name.split(".")[0] for name in known() if "." in name}
 
 
 def _check(name: str, hint: Any, value: Any, where: str) -> Any:

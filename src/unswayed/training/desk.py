@@ -36,6 +36,8 @@ class Batch:
     """Decoded pictures by row; None where no row has any."""
     opened: list[str]
     """How each assistant turn begins: its prefill, or what the template itself wrote."""
+    which: list[int]
+    """Which of the different prompts each row has."""
 
 
 class Desk:
@@ -97,6 +99,7 @@ class Desk:
             features,
             [pictures[w] for w in where] if any(counts) else None,
             [prompts[w].prefill or said[w].given for w in where],
+            where,
         )
 
     def read(self, prompt: Sequence[int], tokens: Sequence[int]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,30 +26,15 @@ from transformers import TrainerCallback
 
 from unswayed.audit import Run, audit
 from unswayed.backends.base import Sampling
-from unswayed.backends.local import TransformersBackend
 from unswayed.benchmarks.registry import Questions
+from unswayed.keys import trial_seed
 from unswayed.measures.summary import Estimate, Summary
 from unswayed.store.files import write_whole
+from unswayed.training import policy
+from unswayed.training.policy import Listener, Reread, Start
 from unswayed.training.reader import Reader, Thought, agreement, mean_gain
+from unswayed.training.records import DYNAMICS as SCHEMA
 from unswayed.training.settings import Config
-
-SCHEMA: pa.Schema = pa.schema(
-    [
-        ("step", pa.int64()),
-        ("arm", pa.string()),
-        ("seed", pa.int64()),
-        ("condition", pa.string()),
-        ("measure", pa.string()),
-        ("value", pa.float64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
-        ("n", pa.int64()),
-    ]
-)
-"""One row a number. `condition` is ``all`` for what is measured across conditions; `low` and `high` are
-the 95 % interval where there is one. Measures: `unswayed.measures.MEASURES`, ``state_…`` (share of asked
-trials in that state), ``health_…`` (of thoughts: length quantiles in characters, diversity), and, over
-readable trials with a thought, ``reader_agreement``, ``reader_correct``, ``masked_gain`` (see `reader`)."""
 
 
 @dataclass(frozen=True)
@@ -137,12 +122,17 @@ class Auditor(TrainerCallback):  # type: ignore[misc]
         folder: Path,
         told: Callable[[str], None],
         reader: Reader | None = None,
+        start: Start | None = None,
     ) -> None:
-        """`folder`: the run's; `told` gets a line an audit; `reader` reads the thoughts blind, if given."""
+        """`folder`: the run's; `told` gets a line an audit; `reader` reads the thoughts blind, if given;
+        `start` gives the first weights, to which KL is measured."""
         self._processor, self._questions, self._config = processor, questions, config
         self._folder = folder
         self._told = told
         self._reader = reader
+        self.start = start
+        self.publish: Callable[[Mapping[str, float]], None] = lambda logs: None
+        """Gets every number of an audit as ``audit/CONDITION/MEASURE``: for trackers."""
         self._last = -1
         self.ledger = Ledger(folder)
 
@@ -169,13 +159,15 @@ class Auditor(TrainerCallback):  # type: ignore[misc]
             return None
         self._last = step
         with unnoticed():
-            run = self._audit(model, step)
+            run, read = self._audit(model, step)
             summary = run.summary()
-            more = asyncio.run(self._blind(run)) if self._reader else []
+            more = self._policy(read)
+            more += asyncio.run(self._blind(run)) if self._reader else []
         arm, seed = self._config.arm, self._config.seed
         rows = list(points(summary, step, arm, seed))
         rows += [Point(step, arm, seed, c, name, e.value, e.low, e.high, e.n) for c, name, e in more]
         self.ledger.add(rows)
+        self.publish({f"audit/{r.condition}/{r.measure}": r.value for r in rows if r.value is not None})
         self._told(headline(summary, step))
         return summary
 
@@ -201,9 +193,19 @@ class Auditor(TrainerCallback):  # type: ignore[misc]
             out.append((condition, "masked_gain", mean_gain(gains, groups)))
         return out
 
-    def _audit(self, model: Any, step: int) -> Run:
+    def _policy(self, read: Mapping[int, Reread]) -> list[tuple[str, str, Estimate]]:
+        """(condition, measure, estimate) of what the weights say of every generation."""
+        how, out = self._config.audit, []
+        for condition in how.conditions:
+            mine = [(read.get(trial_seed(how.seed, q, condition, 0)), q.group) for q in self._questions]
+            found = policy.measure([(one, group) for one, group in mine if one is not None])
+            out += [(condition, name, estimate) for name, estimate in found.items()]
+        return out
+
+    def _audit(self, model: Any, step: int) -> tuple[Run, dict[int, Reread]]:
+        """The audit of the model as it is now, and its generations token by token."""
         how = self._config.audit
-        backend = TransformersBackend.wrap(
+        backend = Listener.wrap(
             getattr(model, "module", model),
             self._processor,
             name=f"{self._config.arm}-seed-{self._config.seed}",
@@ -213,9 +215,9 @@ class Auditor(TrainerCallback):  # type: ignore[misc]
         folder = self._folder / "audits" / f"step-{step:06d}"
         shutil.rmtree(folder, ignore_errors=True)  # begun, and cut off: its answers may be another model's
 
-        async def go() -> Run:
+        async def go() -> tuple[Run, dict[int, Reread]]:
             try:
-                return await audit(
+                run = await audit(
                     backend,
                     self._questions,
                     list(how.conditions),
@@ -229,6 +231,7 @@ class Auditor(TrainerCallback):  # type: ignore[misc]
                         "step": step,
                     },
                 )
+                return run, await backend.reread(self.start)
             finally:
                 await backend.close()
 

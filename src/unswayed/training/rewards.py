@@ -7,69 +7,60 @@ The reading and the verdict are those of the audit, so what is rewarded is what 
 * *correct* is the audit's `correct`: one readable option, and the right one, whatever the format.
 * *consistent* is the audit's consistency; but a thought that concludes nothing, that no judge can read,
   or that stands behind its answer, supports no answer: what the audit leaves out, a reward must not pay.
+* *finish* (R1) and *thought* (R2) are what another reader makes of the thought, above chance: a thought
+  which is no more than a letter leads nowhere once the options have been moved. What is not closed, or
+  stands behind its answer, earns none of them.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from unswayed.answers.match import fold
 from unswayed.answers.reading import Reading, read
 from unswayed.answers.tags import layout
-from unswayed.errors import BadInput
 from unswayed.judges import base, rules
 from unswayed.judges.base import Case, Verdict
 from unswayed.question import Question
-
-Combine = Literal["additive", "multiplicative", "gated"]
-Judged = Literal["rules", "reader"]
-COMBINES: tuple[Combine, ...] = ("additive", "multiplicative", "gated")
+from unswayed.training.recipe import Recipe
 
 _WHOLE = re.compile(r"\s*<think>(?P<thought>.*?)</think>\s*<answer>(?P<answer>.*?)</answer>\s*", re.DOTALL)
 _ANY_TAG = re.compile(r"<[\s/]{0,4}(?:think(?:ing)?|answer)\b", re.IGNORECASE)
 _WORD = re.compile(r"\w")
+_WORDS = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How parts become a total. The paper's weights: 0.1 for format, 1.0 for correct."""
+class Evidence:
+    """What others say of one rollout; None: not asked, or there is nothing to ask about.
 
-    combine: Combine = "additive"
-    """With F format, C correct, J consistent (each 0 or 1) and their weights f, c, j:
-    `additive` f·F + c·C + j·J; `multiplicative` (f·F + c·C)·J, the paper's faithfulness-aware reward;
-    `gated` f·F + C·(c + j·J), so that agreement is paid only where the answer is right (ours)."""
-    format: float = 0.1
-    correct: float = 1.0
-    consistency: float = 0.0
-    """Weight j; `multiplicative` has none."""
-    judge: Judged = "rules"
-    """Who says what a thought concludes: `rules`, the audit's own; `reader`, the blind reader (see
-    `reader`), a frozen copy of the first weights that sees the thought but no picture."""
+    Probabilities are over the options, normalised, in the order in which the rollout saw them.
+    """
 
-    def __post_init__(self) -> None:
-        if self.combine not in COMBINES:
-            raise BadInput(f"reward combine is {self.combine!r}; give one of {', '.join(COMBINES)}")
-        if self.judge not in ("rules", "reader"):
-            raise BadInput(f"reward judge is {self.judge!r}; give 'rules' or 'reader'")
-        if self.combine == "multiplicative" and self.consistency:
-            raise BadInput("reward consistency has no weight where combine is 'multiplicative'; leave it 0")
+    verdict: Verdict | None = None
+    """What another judge than the rules says of the thought."""
+    finish: tuple[float, ...] | None = None
+    """The blind finisher's, behind a thought that is closed."""
+    read: tuple[float, ...] | None = None
+    """The frozen reader's, behind a thought that is closed."""
+    gain: float | None = None
+    """The frozen reader's masked gain, in nats."""
+    told: tuple[float, ...] | None = None
+    """The live model's own, where the rollout gives its answer."""
+    untold: tuple[float, ...] | None = None
+    """The live model's own, without any thought."""
+    likely: tuple[float, ...] | None = None
+    """The reference's, where the rollout gives its answer."""
+    missing: bool = False
+    """The judge could not be asked about this one: it can be paid neither something nor nothing."""
 
-    @property
-    def judged(self) -> bool:
-        """Whether the total depends on the verdict."""
-        return self.combine == "multiplicative" or self.consistency != 0
 
-    def total(self, form: float, correct: float, consistent: float) -> float:
-        """The total of three parts in [0, 1]; in the unit of the weights."""
-        f, c = self.format * form, self.correct * correct
-        if self.combine == "multiplicative":
-            return (f + c) * consistent
-        if self.combine == "gated":
-            return f + c + self.consistency * correct * consistent
-        return f + c + self.consistency * consistent
+NOTHING = Evidence()
 
 
 @dataclass(frozen=True)
@@ -80,9 +71,14 @@ class Score:
     correct: float
     consistent: float
     total: float
+    """NaN: cannot be paid, for its judge could not be asked; it is left out of its group."""
     reading: Reading
     verdict: Verdict | None
     """None: there was no thought to judge."""
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Parts that only some recipes have, by name: ``finish``, ``finish_only`` (R1), ``expected``, ``causal``
+    (R5), ``cross``, ``obeyed`` (R3), ``likely``, ``care``, ``thought``, ``answer`` (R2), ``gain``,
+    ``agree``."""
 
     def parts(self) -> dict[str, float]:
         """By name, the total among them."""
@@ -91,6 +87,7 @@ class Score:
             "correct": self.correct,
             "consistent": self.consistent,
             "total": self.total,
+            **self.more,
         }
 
 
@@ -102,26 +99,91 @@ def score(
     recipe: Recipe,
     *,
     prefill: str = "",
-    verdict: Verdict | None = None,
+    evidence: Evidence = NOTHING,
+    only: bool = False,
 ) -> Score:
     """The reward of `prefill` + `text` (joined before anything is read) as an answer to `question`.
 
-    `options` are those shown; `finish` is a `Generation.finish` (``stop``, ``length``). `verdict`: what
-    another judge says of the thought; None: the rules judge it. Pure; never raises for what a text says.
+    `options` are those shown; `finish` is a `Generation.finish` (``stop``, ``length``). `evidence`: what
+    others say; without another judge's verdict the rules judge. `only`: this question's rollouts are paid
+    for the blind finish alone. What depends on the rest of the group is not in it (see `groups`).
+    Pure; never raises for what a text says.
     """
+    whole = prefill + text
     reading = read(text, options, prefill=prefill, finish=finish)
+    verdict = evidence.verdict
     if reading.thought is None:
         verdict = None
-    elif verdict is None:
+    elif verdict is None and not evidence.missing:
         verdict = rules.verdict(Case(question, tuple(options), reading.thought))
-    form = float(well_formed(prefill + text, finish))
-    correct = float(reading.state == "ok" and reading.answer == question.gold)
-    consistent = float(
-        verdict is not None
-        and base.consistent(verdict, reading.answer) is True
-        and not answers_first(prefill + text)
-    )
-    return Score(form, correct, consistent, recipe.total(form, correct, consistent), reading, verdict)
+    form = float(well_formed(whole, finish))
+    readable = reading.state == "ok"
+    correct = float(readable and reading.answer == question.gold)
+    late = answers_first(whole)
+    consistent = float(verdict is not None and base.consistent(verdict, reading.answer) is True and not late)
+    more: dict[str, float] = {}
+    right, blind, extra = correct, 0.0, 0.0
+    if recipe.finishes:
+        blind = 0.0 if late else above_chance(evidence.finish, question.gold)
+        more["finish"], more["finish_only"] = blind, float(only)
+    if recipe.expected:
+        right = evidence.told[question.gold] if readable and evidence.told else 0.0
+        more["expected"] = right
+    if recipe.causal:
+        moved = divergence(evidence.told, evidence.untold) if readable and not late else 0.0
+        more["causal"] = moved
+        extra = recipe.causal * moved * correct
+    if recipe.care:
+        sure = evidence.likely[reading.answer] if evidence.likely and reading.answer is not None else 0.0
+        more["likely"] = sure
+    if evidence.read is not None:
+        led = int(np.argmax(evidence.read))
+        more["agree"] = float(readable and not late and reading.answer == led)
+    elif recipe.segments:
+        more["agree"] = 0.0
+    if evidence.gain is not None:
+        more["gain"] = evidence.gain
+    if recipe.segments:
+        seen = 0.0 if late else above_chance(evidence.read, question.gold)
+        known = 0.0 if late else min(max(evidence.gain or 0.0, 0.0), recipe.gain_cap)
+        more["thought"], more["answer"] = seen + recipe.gain * known, more["agree"]
+    total = recipe.total(form, right, consistent, finish=blind, only=only) + extra
+    if recipe.segments:
+        total = recipe.format * form + more["thought"] + more["answer"]
+    if evidence.missing and reading.thought is not None and recipe.judged:
+        total = math.nan
+    return Score(form, correct, consistent, total, reading, verdict, more)
+
+
+def above_chance(p: Sequence[float] | None, gold: int) -> float:
+    """How far P(right) is above 1/K, on the scale from chance (0) to certainty (1); 0 below chance.
+
+    So what leads nowhere, or elsewhere, earns nothing, and is not paid for being vague either.
+    """
+    if p is None:
+        return 0.0
+    chance = 1 / len(p)
+    return max(0.0, (p[gold] - chance) / (1 - chance))
+
+
+def divergence(p: Sequence[float] | None, q: Sequence[float] | None) -> float:
+    """Jensen-Shannon divergence of two distributions in units of ln 2: 0 (equal) to 1 (apart)."""
+    if p is None or q is None:
+        return 0.0
+    a, b = np.array(p), np.array(q)
+    middle = (a + b) / 2
+
+    def kl(x: np.ndarray) -> float:
+        some = x > 0
+        return float((x[some] * np.log(x[some] / middle[some])).sum())
+
+    return min(1.0, max(0.0, (kl(a) + kl(b)) / 2 / math.log(2)))
+
+
+def closed_thought(text: str) -> str | None:
+    """The thought of a whole assistant turn, where it is closed; None where there is none to finish."""
+    found = layout(text)
+    return None if found.open_thought else found.thought
 
 
 def well_formed(text: str, finish: str = "stop") -> bool:
@@ -143,3 +205,19 @@ def answers_first(text: str) -> bool:
     """Whether an answer stands before the end of the last thought: what follows it can only justify it."""
     found = layout(text)
     return bool(found.thoughts and found.blocks) and found.blocks[0].tag < found.thoughts[-1][1]
+
+
+def thought_end(text: str) -> int:
+    """Where, in characters, the answer's part of a whole turn begins: behind the thought, or at 0."""
+    found = layout(text)
+    if not found.thoughts:
+        return 0
+    if found.open_thought:
+        return len(text)
+    return found.tail or found.blocks[0].tag
+
+
+def own_words(opened: str, text: str) -> int:
+    """Words of the thought that the rollout itself wrote, what the turn was opened with not counted."""
+    whole, given = (len(_WORDS.findall(layout(t).thought or "")) for t in (opened + text, opened))
+    return max(0, whole - given)

@@ -17,7 +17,8 @@ import json
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,6 +89,7 @@ def _train(
     from unswayed.training.grpo import Trainer
     from unswayed.training.guards import Watch
     from unswayed.training.reader import Reader
+    from unswayed.training.witnesses import open_judge
 
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -110,23 +112,30 @@ def _train(
     model = processors.load_model(path, shape, dtype=dtype, revision=revision, trust_remote_code=False)
     counts = augmentation.counted(questions, config.seed, config.augment)
     augmentation.verify(counts, config.augment)
-    reader = None
-    if config.reward.judge == "reader" or (held_out is not None and config.audit.reader):
+    frozen, reader, auditor = None, None, None
+    paid = config.reward.needs_frozen or config.floors.needs_frozen
+    read = paid or (held_out is not None and config.audit.reader)
+    if read or (held_out is not None and config.audit.kl and not config.grpo.peft_rank):
         frozen = processors.load_model(path, shape, dtype=dtype, revision=revision, trust_remote_code=False)
         frozen.requires_grad_(False).to("cpu" if cpu else "cuda")
+    if read:
         reader = Reader(TransformersBackend.wrap(frozen, processor, name="reader"), seed=config.seed)
     callbacks: list[Any] = []
     if held_out is not None:
-        watching = reader if config.audit.reader else None
-        callbacks.append(Auditor(processor, held_out, config, out, told, watching))
+        auditor = Auditor(processor, held_out, config, out, told, reader if config.audit.reader else None)
+        callbacks.append(auditor)
     callbacks.append(Watch(out / "metrics.jsonl", until=until, stop=stop, progress=progress))
-    more: dict[str, Any] = {"callbacks": callbacks, "reader": reader}
+    more: dict[str, Any] = {"callbacks": callbacks, "reader": reader, "told": told}
+    more["judge"] = open_judge(config.reward)
     if config.grpo.peft_rank:
         from peft import LoraConfig
 
         more["peft_config"] = LoraConfig(r=config.grpo.peft_rank, target_modules="all-linear")
     trainer = Trainer(model, processor, questions.items, config, out / "checkpoints", **more)
     trainer.remove_callback(transformers.PrinterCallback)
+    if auditor is not None:
+        auditor.publish = trainer.publish
+        auditor.start = _start(config, trainer, frozen)
     lock = _claim(out, config)
     _write(out / "manifest.json", _manifest(config, questions, held_out, counts))
     last = last_checkpoint(out / "checkpoints")
@@ -154,6 +163,22 @@ def _train(
     processor.save_pretrained(half)
     half.replace(out / "model")
     return True
+
+
+def _start(config: Config, trainer: Any, frozen: Any) -> Callable[[], Any] | None:
+    """What gives the first weights, where KL to them is wanted: the frozen copy, or adapters switched off."""
+    if not config.audit.kl:
+        return None
+    if frozen is not None:
+        return lambda: nullcontext(frozen)
+
+    @contextmanager
+    def without() -> Iterator[Any]:
+        live = trainer.accelerator.unwrap_model(trainer.model)
+        with live.disable_adapter():
+            yield live
+
+    return without
 
 
 def model_path(config: Config) -> str:

@@ -10,7 +10,8 @@ from typing import Literal
 
 from unswayed.errors import BadInput
 from unswayed.training.augmentation import Shares
-from unswayed.training.rewards import Recipe
+from unswayed.training.duals import Floors
+from unswayed.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,9 @@ class Grpo:
     """Generate with vLLM in the same process (needs a GPU and trl's extra `vllm`)."""
     vllm_memory: float = 0.3
     """Share of the GPU's memory that vLLM may take."""
+    share_prompts: bool = True
+    """Put a prompt that several rollouts share through the model once (see `sharing`). Rollouts and loss
+    are the same, up to rounding. False: as TRL does it, every rollout with a prompt of its own."""
     peft_rank: int = 0
     """Rank of LoRA adapters on all linear layers; 0: all weights are trained. OUT/model has them merged."""
 
@@ -125,6 +129,9 @@ class Audit:
     """Also measure letter probabilities."""
     batch: int = 0
     """Rows of a batch; 0: by the free memory."""
+    kl: bool = True
+    """Also measure how far the model is from the start (KL, see `policy`), whatever `grpo.beta`. With
+    adapters they are switched off for it; otherwise a frozen second copy of the first weights is kept."""
     reader: bool = False
     """Also ask the blind reader: a frozen second copy of the first weights. Worth it only where that
     model can find an option from the words of a thought alone; its agreement at step 0 says so."""
@@ -157,6 +164,7 @@ class Config:
     data: Data = field(default_factory=Data)
     augment: Shares = field(default_factory=Shares)
     reward: Recipe = field(default_factory=Recipe)
+    floors: Floors = field(default_factory=Floors)
     grpo: Grpo = field(default_factory=Grpo)
     audit: Audit = field(default_factory=Audit)
     save: Save = field(default_factory=Save)
@@ -183,11 +191,18 @@ class Config:
             )
         if g.lr < 0:
             raise BadInput(f"grpo.lr is {g.lr:g}; give 0 or more")
-        if self.augment.groups == "paired" and g.num_generations % 3:
+        if self.augment.groups == "paired" and g.num_generations < 3:
             raise BadInput(
-                f"grpo.num_generations is {g.num_generations}; with augment.groups = 'paired' "
-                "give a multiple of 3"
+                f"grpo.num_generations is {g.num_generations}; with augment.groups = 'paired' give 3 or more"
             )
+        if self.reward.cross and self.augment.groups != "paired":
+            raise BadInput(
+                "reward.cross pays for being right under other cues too; set augment.groups = 'paired'"
+            )
+        if self.reward.segments and self.floors.wanted:
+            raise BadInput("reward.segments and floors are two ways to credit tokens; use one of them")
+        if self.reward.segments and g.importance == "sequence":
+            raise BadInput("reward.segments credits tokens one by one; set grpo.importance = 'token'")
         if self.augment.groups == "paired" and g.vllm:
             raise BadInput("grpo.vllm asks all rollouts of a group alike; with it, augment.groups is 'same'")
         if g.micro_batch and g.prompts * g.num_generations % g.micro_batch:
@@ -201,10 +216,28 @@ _AUGMENTED = {
     f"augment.{cue}": 0.1 for cue in ("wrong_caption", "correct_caption", "wrong_think", "correct_think")
 }
 _JUDGED = {"reward.combine": "multiplicative"}
+# Where probabilities are paid, a group's own deviation would blow up whatever little its rollouts differ in.
+_SMOOTH = {"grpo.scale_rewards": "batch"}
+_FINISHED = {"reward.correct": 0.5, "reward.finish": 0.5}
+# Two thirds of the rollouts of a paired question are under a cue: 40 % of all, as in grpo+aug.
+_PAIRED: dict[str, object] = dict.fromkeys(_AUGMENTED, 0.15) | {
+    "augment.groups": "paired",
+    "reward.cross": 0.5,
+    "reward.obey": 0.5,
+    "grpo.scale_rewards": "none",
+}
 ARMS: dict[str, dict[str, object]] = {
     "grpo": {},
     "grpo+aug": dict(_AUGMENTED),
     "grpo+faith": dict(_JUDGED),
     "grpo+aug+faith": {**_AUGMENTED, **_JUDGED},
+    "care": {**_AUGMENTED, "reward.care": 0.5, "reward.care_ema": 0.995},
+    "r1": {**_AUGMENTED, **_FINISHED, **_SMOOTH},
+    "r2": {**_AUGMENTED, "reward.segments": True, "reward.gain": 0.5, **_SMOOTH},
+    "r3": dict(_PAIRED),
+    "r1+r3": {**_PAIRED, **_FINISHED},
+    "r4": {**_AUGMENTED, "floors.agree": 0.8, "floors.gain": 0.1, "floors.words": 6, **_SMOOTH},
+    "r5": {**_AUGMENTED, "reward.expected": True, **_SMOOTH},
 }
-"""The paper's four arms, and the settings that each one is."""
+"""Arms by name, and the settings that each one is: the paper's four, a bonus after GRPO-CARE, and recipes
+of ours: R1 blind finish, R2 credit by segments, R3 paired groups, R4 floors, R5 expected answers."""

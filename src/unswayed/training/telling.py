@@ -6,6 +6,7 @@ share of dead groups, whose rollouts were all paid alike so that nothing is lear
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -21,7 +22,8 @@ def tell(rows: Sequence[Row], scores: Sequence[Score], lengths: Sequence[int], s
     found: dict[str, list[float]] = defaultdict(list)
     for row, each, length in zip(rows, scores, lengths, strict=True):
         for name, value in each.parts().items():
-            found[f"{row.condition}/{name}"].append(value)
+            if not math.isnan(value):  # else it could not be paid
+                found[f"{row.condition}/{name}"].append(value)
         found[f"{row.condition}/tokens"].append(float(length))
         found[f"{row.condition}/readable"].append(float(each.reading.state == "ok"))
         cue = row.prompt.cue
@@ -29,7 +31,7 @@ def tell(rows: Sequence[Row], scores: Sequence[Score], lengths: Sequence[int], s
             found[f"{row.condition}/follows_cue"].append(float(each.reading.answer == cue.option))
     for start in range(0, len(rows), size):
         group = scores[start : start + size]
-        dead = float(len({s.total for s in group}) == 1)
+        dead = float(len({s.total for s in group if not math.isnan(s.total)}) <= 1)
         for name in sorted({row.condition for row in rows[start : start + size]}):
             found[f"{name}/dead_groups"].append(dead)
     return {name: sum(values) / len(values) for name, values in found.items()}

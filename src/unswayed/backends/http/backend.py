@@ -7,6 +7,7 @@ has them. What ends a run is raised (see `caller`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from unswayed.backends.base import Capabilities, Generation, LetterScores, Reque
 from unswayed.backends.http.budget import Budget, Spend
 from unswayed.backends.http.dialect import Bodies
 from unswayed.backends.http.letters import MOST_IDS, Ids, Place, by_text, told_by_id
+from unswayed.backends.http.prices import Price
 from unswayed.backends.http.replies import Malformed, first_token, generation
 from unswayed.backends.http.secrets import Key, base_url
 from unswayed.backends.spellings import BRACKET, NEGLIGIBLE
@@ -46,6 +48,10 @@ class OpenAIBackend:
     `patience`: seconds without a sign of life, or of a pause asked for, before the run ends; it can then
     be resumed. `first`: so many refusals without one answer end it, too. `most_bytes`: of one reply.
 
+    `price` makes `spend` show money, and a budget of it possible. Several backends may share a `spend`, and
+    with it a budget. `stream`: stream every reply where the endpoint can; otherwise only those that did not
+    come whole in time. `schemas`: see whether replies can be held to a JSON schema, and do so.
+
     Raises `BadInput` for addresses that are none. May be used in several event loops, one after the other.
     """
 
@@ -65,6 +71,10 @@ class OpenAIBackend:
         budget: Budget = Budget(),  # noqa: B008 - frozen
         first: int = 8,
         most_bytes: int = 16 << 20,
+        price: Price | None = None,
+        spend: Spend | None = None,
+        stream: bool = False,
+        schemas: bool = False,
     ) -> None:
         if not model:
             raise BadInput("name the model as the endpoint calls it, e.g. openai:Qwen/Qwen2.5-VL-7B-Instruct")
@@ -72,9 +82,11 @@ class OpenAIBackend:
             raise BadInput("an endpoint needs its address; give --base-url, e.g. http://host:8000/v1")
         if concurrency < 1:
             raise BadInput(f"--concurrency is {concurrency}; give 1 or more")
+        if budget.cost is not None and price is None:
+            raise BadInput("--max-cost needs to know what tokens cost; give --price in=…,out=… or --prices")
         self.name, self.revision = model.rsplit("/", 1)[-1], ""
         self.concurrency = concurrency
-        self.spend = Spend()
+        self.spend = Spend() if spend is None else spend
         """What this process sent and got so far."""
         self.facts: dict[str, Any] = {}
         """What the endpoint was seen to be and to do; for the run's manifest."""
@@ -83,15 +95,23 @@ class OpenAIBackend:
         self._key = Key(key_env)
         self._timeout, self._connect, self._most = timeout, connect, most_bytes
         self._patience, self._retry, self._budget, self._first = patience, retry, budget, first
-        self._bodies = Bodies(model)
+        self._price, self._stream, self._schemas = price, stream, schemas
+        # A picture is still there for its question's letters, however many questions are open.
+        self._bodies = Bodies(model, pictures=max(256, 4 * concurrency))
         self._ids = Ids(self._tokenize)
         self._seen: Seen | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._transport: Transport
 
     @property
     def identity(self) -> str:
         """What decides the answers besides model and sampling: how the endpoint is spoken to."""
         return f"openai {self._seen.dialect if self._seen else 'unprobed'}"
+
+    @property
+    def constrains(self) -> bool:
+        """Whether replies are held to the schema of their request."""
+        return self._seen is not None and self._seen.dialect.schema != "none"
 
     async def capabilities(self) -> Capabilities:
         """Probes the endpoint, once."""
@@ -120,10 +140,9 @@ class OpenAIBackend:
     async def _ready(self) -> Seen:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
+            left = self._transport if self._loop is not None else None
             self._loop = loop
-            self._transport = Transport(
-                self._key, timeout=self._timeout, connect=self._connect, most_bytes=self._most
-            )
+            self._transport = self._link()
             pause = max(1e-3, self._retry.first)
             self._replicas = Replicas(self._urls, self.concurrency, first=pause, ceiling=self._retry.ceiling)
             self._caller = Caller(
@@ -134,26 +153,37 @@ class OpenAIBackend:
                 budget=self._budget,
                 spend=self.spend,
                 first=self._first,
+                price=self._price,
+                stream=self._stream,
             )
             self._ids.renew()
             self._probing = asyncio.Lock()
+            if left is not None:  # of a loop that ended without `close`
+                with contextlib.suppress(RuntimeError):
+                    await left.close()
         if self._seen is None:
             async with self._probing:
                 if self._seen is None:
-                    seen = await Probe(self._caller, self._bodies, self._ids).run()
+                    seen = await Probe(self._caller, self._bodies, self._ids).run(schemas=self._schemas)
+                    if seen.dialect.stream == "plain" and self._budget.counts_tokens:
+                        seen = replace(seen, dialect=replace(seen.dialect, stream="none"))
                     self.revision, served = await who(self._caller, self._urls, self._model)
                     self.facts = {"served": served, "seen": list(seen.notes)}
                     self._seen = seen
         return self._seen
 
+    def _link(self) -> Transport:
+        """What requests go through; made anew in every event loop."""
+        return Transport(self._key, timeout=self._timeout, connect=self._connect, most_bytes=self._most)
+
     async def _generate(self, seen: Seen, request: Request) -> Generation:
         prompt, stop = request.prompt, request.sampling.stop
-        body = self._bodies.generation(seen.dialect, prompt, request.sampling, request.seed)
+        body = self._bodies.generation(seen.dialect, prompt, request.sampling, request.seed, request.schema)
 
         def read(reply: dict[str, Any]) -> Generation:
             return generation(reply, stop, prompt.prefill)
 
-        found = await self._caller.ask(body, read, home=_home(prompt))
+        found = await self._caller.ask(body, read, home=_home(prompt), stream=seen.dialect.stream)
         if isinstance(found, Failed):
             return Generation("", "error", attempts=found.attempts, error=found.words)
         said = found.value

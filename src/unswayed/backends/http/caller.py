@@ -2,7 +2,9 @@
 
 What may pass (see `transport`) is asked again after a jittered, growing pause, at least as long as the
 server wishes; on another replica where there is one. A server that cannot be reached costs no attempt,
-for nothing was asked: questions wait until it is back, or `patience` is at its end. A run ends early when
+for nothing was asked: questions wait until it is back, or `patience` is at its end. What did not come
+whole in time, or which a gateway gave up waiting for, is streamed when it is asked again, where the
+endpoint can: then only a stall ends it. A run ends early when
 
 * the server refuses every one of the first questions: its own words say why;
 * nothing has been heard of any replica for `patience`, or one asks for a longer pause than that;
@@ -12,20 +14,24 @@ for nothing was asked: questions wait until it is back, or `patience` is at its 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
 from unswayed.backends.http.budget import Budget, Spend
+from unswayed.backends.http.dialect import StreamForm, streamed
+from unswayed.backends.http.prices import Price
 from unswayed.backends.http.replicas import Replica, Replicas
 from unswayed.backends.http.replies import Malformed, usage
 from unswayed.backends.http.transport import Transport, Trouble
 from unswayed.errors import BackendError
-from unswayed.retry import Retry
+from unswayed.retry import Retry, sleep
 
 T = TypeVar("T")
+_GATEWAY = frozenset({408, 504, 524})  # statuses of those who gave up waiting for a server behind them
 _FIRST_WORD = 10.0  # seconds that a server gets to be heard of at all: a wrong port should not cost minutes
 
 
@@ -63,8 +69,11 @@ class Caller:
         budget: Budget,
         spend: Spend,
         first: int,
+        price: Price | None = None,
+        stream: bool = False,
     ) -> None:
-        """`patience` in seconds; `first`: so many refusals, and no answer, end the run."""
+        """`patience` in seconds; `first`: so many refusals, and no answer, end the run. `stream`: replies
+        are streamed from the first attempt on."""
         self._transport = transport
         self._replicas = replicas
         self._retry = retry
@@ -72,6 +81,11 @@ class Caller:
         self._budget = budget
         self._spend = spend
         self._first = first
+        self._price = price
+        self._stream = stream
+        # A name for every request, so that a server's log tells attempts apart and none is mistaken.
+        self._name = f"unswayed-{os.urandom(4).hex()}"
+        self._questions = itertools.count()
         self._refused: int | None = 0  # None once anything was answered
         self._bell = asyncio.Event()
 
@@ -83,13 +97,18 @@ class Caller:
         home: int = 0,
         paid: bool = False,
         probing: bool = False,
+        stream: StreamForm = "none",
     ) -> Answered[T] | Failed:
         """Post `body` to the chat endpoint; `read` takes the reply, or raises `Malformed`.
 
         `paid`: belongs to an answer that is paid for already, so no budget holds it up. `probing`: a
-        refusal is what is to be found out. Raises `BackendError` when the run is over.
+        refusal is what is to be found out. `stream`: how its reply can be streamed. Raises `BackendError`
+        when the run is over.
         """
         attempt, avoid = 0, None
+        name = f"{self._name}-{next(self._questions)}"
+        if self._stream:
+            body, stream = streamed(body, stream), "none"
         while True:
             replica = await self._replicas.take(home, avoid)
             # From here to `give` in `_once` nothing is awaited, so no reservation can be lost.
@@ -97,7 +116,7 @@ class Caller:
                 self._replicas.give(replica, "unknown", 0.0)
                 self._bell.set()
                 raise BackendError(spent)
-            found = await self._once(replica, body, read, attempt)
+            found = await self._once(replica, body, read, attempt, name)
             if isinstance(found, Answered):
                 if not probing:
                     self._refused = None
@@ -123,7 +142,9 @@ class Caller:
                     "run the same command then"
                 )
             avoid = replica
-            await self._sleep(max(found.wait, self._retry.wait(attempt)))
+            if found.kind == "slow" or found.status in _GATEWAY:
+                body, stream = streamed(body, stream), "none"
+            await sleep(max(found.wait, self._retry.wait(attempt)), self._bell)
 
     async def aside(self, url: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
         """Something that costs nothing, of one server; None where it has no answer to that.
@@ -140,25 +161,26 @@ class Caller:
                 return found
             if found.kind == "denied" or attempt == self._retry.attempts or found.wait > self._patience:
                 break
-            await self._sleep(max(found.wait, self._retry.wait(attempt)))
+            await sleep(max(found.wait, self._retry.wait(attempt)), self._bell)
         return None
 
     async def _once(
-        self, replica: Replica, body: bytes, read: Callable[[dict[str, Any]], T], attempt: int
+        self, replica: Replica, body: bytes, read: Callable[[dict[str, Any]], T], attempt: int, name: str
     ) -> Answered[T] | Trouble:
         loop = asyncio.get_running_loop()
         began = loop.time()
         outcome: Any = "unknown"
         wait = 0.0
         try:
-            reply = await self._transport.post(f"{replica.url}/chat/completions", body)
+            where = f"{replica.url}/chat/completions"
+            reply = await self._transport.post(where, body, f"{name}-{attempt + 1}")
             if isinstance(reply, Trouble):
                 found: Answered[T] | Trouble = reply
             else:
                 try:
                     value = read(reply)
                     found = Answered(value, attempt + 1, loop.time() - began)
-                    self._count(reply)
+                    self._spend.add(*usage(reply), self._price)
                 except Malformed as problem:
                     found = Trouble("broken", str(problem), status=200)
             if isinstance(found, Trouble):
@@ -171,11 +193,6 @@ class Caller:
             return found
         finally:
             self._replicas.give(replica, outcome, began, wait)
-
-    def _count(self, reply: dict[str, Any]) -> None:
-        prompt, made = usage(reply)
-        self._spend.prompt_tokens += prompt or 0
-        self._spend.tokens += made or 0
 
     def _deny(self, replica: Replica, words: str) -> None:
         if self._refused is None:
@@ -191,10 +208,3 @@ class Caller:
         self._replicas.end(words)
         self._bell.set()
         raise BackendError(words)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, unless the run ends meanwhile."""
-        if self._bell.is_set():
-            return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._bell.wait(), seconds)

@@ -18,6 +18,8 @@ from unswayed.backends.base import Sampling
 from unswayed.conditions import Prompt
 
 PrefillForm = Literal["flags", "message", "none"]
+SchemaForm = Literal["response_format", "structured_outputs", "guided_json", "none"]
+StreamForm = Literal["counted", "plain", "none"]
 PictureForm = Literal["object", "string", "none"]
 
 FLAGS: Mapping[str, Any] = {"add_generation_prompt": False, "continue_final_message": True}
@@ -57,11 +59,18 @@ class Dialect:
     """Alternatives that it tells for a token."""
     ids: bool = False
     """Tells the probabilities of tokens asked for by their ids."""
+    schema: SchemaForm = "none"
+    """How a text is held to a JSON schema: OpenAI's field, vLLM's present one, its older one, not at all."""
+    stream: StreamForm = "none"
+    """Replies can be streamed: with token counts at the end, or without."""
 
     def __str__(self) -> str:
-        """What of it decides answers; part of the trials' keys."""
+        """What of it decides answers; part of the trials' keys.
+
+        Stop strings do not: where none are sent, the text is cut at the same place here.
+        """
         fields = [f"prefill={self.prefill}", f"picture={self.picture}", self.limit]
-        more = {"plain-sampling": self.plain_sampling, "stop": self.stop, "folded-system": not self.system}
+        more = {"plain-sampling": self.plain_sampling, "folded-system": not self.system}
         return " ".join([*fields, *(name for name, on in more.items() if on)])
 
 
@@ -96,12 +105,20 @@ class Pictures:
 class Bodies:
     """Makes requests for one model."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, pictures: int = 256) -> None:
+        """`pictures`: how many are kept encoded."""
         self._model = json.dumps(model).encode()
-        self.pictures = Pictures()
+        self.pictures = Pictures(count=pictures)
 
-    def generation(self, dialect: Dialect, prompt: Prompt, sampling: Sampling, seed: int) -> bytes:
-        """The request for one generation."""
+    def generation(
+        self,
+        dialect: Dialect,
+        prompt: Prompt,
+        sampling: Sampling,
+        seed: int,
+        schema: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """The request for one generation, held to `schema` where the endpoint can."""
         fields: dict[str, Any] = {dialect.limit: sampling.max_tokens}
         if dialect.heat:
             fields |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
@@ -109,6 +126,8 @@ class Bodies:
             fields["seed"] = seed
         if dialect.stop and sampling.stop:
             fields["stop"] = list(sampling.stop)
+        if schema is not None:
+            fields |= held_to(schema, dialect.schema)
         return self.body(dialect, prompt, fields)
 
     def first_token(
@@ -155,6 +174,26 @@ class Bodies:
             parts += [b',{"role":"assistant","content":', _json(prompt.prefill), b"}"]
         parts += [b"],", _json(more)[1:]]
         return b"".join(parts)
+
+
+def held_to(schema: Mapping[str, Any], form: SchemaForm) -> dict[str, Any]:
+    """The fields that hold a reply to a JSON schema."""
+    if form == "response_format":
+        named = {"name": "reply", "schema": schema, "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": named}}
+    if form == "structured_outputs":
+        return {"structured_outputs": {"json": schema}}
+    return {"guided_json": schema} if form == "guided_json" else {}
+
+
+def streamed(body: bytes, form: StreamForm) -> bytes:
+    """The same request, its reply to be streamed where that can be."""
+    if form == "none":
+        return body
+    fields: dict[str, Any] = {"stream": True}
+    if form == "counted":
+        fields["stream_options"] = {"include_usage": True}
+    return b"%s, %s" % (body[:-1], _json(fields)[1:])
 
 
 def _json(value: object) -> bytes:

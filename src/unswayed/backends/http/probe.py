@@ -7,9 +7,10 @@ the other; that a field was accepted proves nothing, so its effect is looked for
   on with it says the rest; one that starts afresh does not. Where the text does not tell, token counts
   may: a continued turn is shorter than a closed one followed by a new one.
 * **stop strings**: a word of that text is made a stop string.
-* **seeds**: the same seed twice must agree where another seed does not.
+* **seeds**: each of some seeds must agree with itself, and not all with each other.
 * **pictures**: they must cost tokens, where the server counts them.
 * **letters**: log-probabilities must be there; those asked for by id must be those that come back.
+* **streams and schemas**: see `forms`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from PIL import Image as PILImage
 from unswayed.backends.base import Capabilities, Letters, Prefill, Sampling
 from unswayed.backends.http.caller import Answered, Caller, Failed
 from unswayed.backends.http.dialect import Bodies, Dialect, PictureForm, PrefillForm
+from unswayed.backends.http.forms import held, in_events
 from unswayed.backends.http.letters import Ids, told_by_id
 from unswayed.backends.http.replies import choice, first_token, restored, usage
 from unswayed.conditions import STOP_THINK, SYSTEM, Prompt
@@ -36,6 +38,7 @@ _CLEAR = 6  # characters that must agree
 _COUNTING = "<think>I count from one to twelve: 1, 2, 3, 4, 5, 6, 7, 8, 9,"
 _LETTERS = "<think>Red is a colour.</think><answer>"
 _NEW_LIMIT = "max_completion_tokens"
+_SEEDS = 5  # by chance alone, few draws agree so often
 _TOPS = (20, 10, 5, 2)
 
 
@@ -58,8 +61,10 @@ class Probe:
         self._ids = ids
         self._notes: list[str] = []
 
-    async def run(self) -> Seen:
-        """Raises `BackendError` where the endpoint cannot be asked at all, in its own words."""
+    async def run(self, *, schemas: bool = False) -> Seen:
+        """`schemas`: also look whether replies can be held to one.
+
+        Raises `BackendError` where the endpoint cannot be asked at all, in its own words."""
         dialect, text = await self._begin()
         dialect, prefill, closed = await self._prefill(dialect, text)
         dialect = await self._stop(dialect, text)
@@ -70,6 +75,10 @@ class Probe:
             dialect, letters = await self._letters(dialect)
         else:
             self._notes.append("letters: none, for they need a prefill that is continued")
+        plain = Prompt(SYSTEM, _TEXT, "", (), ())
+        dialect = await in_events(self._caller, self._bodies, dialect, plain, self._notes)
+        if schemas:
+            dialect = await held(self._caller, self._bodies, dialect, plain, self._notes)
         can = Capabilities(prefill, letters, dialect.picture != "none", seeded, closed)
         return Seen(dialect, can, tuple(self._notes))
 
@@ -166,15 +175,17 @@ class Probe:
         if isinstance(first, Failed):
             self._notes.append(f"seeds: refused ({first.words})")
             return dialect, False
-        if await self._said(hot, seed=1, heat=1.0) != first:
-            self._notes.append("seeds: not honoured")
-            return replace(dialect, seed=True), False
-        for seed in range(2, 8):
-            if await self._said(hot, seed=seed, heat=1.0) != first:
-                self._notes.append("seeds: honoured")
-                return replace(dialect, seed=True), True
-        self._notes.append("seeds: not shown, every draw was the same")
-        return replace(dialect, seed=True), False
+        seen = {first}
+        for seed in range(1, 1 + _SEEDS):
+            drawn = first if seed == 1 else await self._said(hot, seed=seed, heat=1.0)
+            again = await self._said(hot, seed=seed, heat=1.0)
+            if isinstance(drawn, Failed) or again != drawn:
+                self._notes.append("seeds: not honoured")
+                return replace(dialect, seed=True), False
+            seen.add(drawn)
+        shown = len(seen) > 1
+        self._notes.append("seeds: honoured" if shown else "seeds: not shown, every draw was the same")
+        return replace(dialect, seed=True), shown
 
     async def _pictures(self, dialect: Dialect) -> Dialect:
         out = io.BytesIO()

@@ -49,7 +49,7 @@ def restored(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) -> G
     message = found["message"]
     refusal = message.get("refusal")
     prompt, made = usage(reply)
-    text = _words(message.get("content"))
+    text = words(message.get("content"))
     if not text and isinstance(refusal, str) and refusal:
         return Generation(refusal, "refused", prompt, made)
     thought = message.get("reasoning_content") or message.get("reasoning")
@@ -101,8 +101,8 @@ def _alternative(entry: Any) -> tuple[str, float]:
     return entry["token"], min(1.0, math.exp(value))
 
 
-def _words(content: Any) -> str:
-    """A message's content: a string, none, or a list of parts."""
+def words(content: Any) -> str:
+    """A message's content: a string, none, or a list of parts. Raises `Malformed` for anything else."""
     if content is None:
         return ""
     if isinstance(content, str):

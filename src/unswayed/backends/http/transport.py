@@ -2,11 +2,16 @@
 
 Replies are hostile: their size is limited, compressed ones are not unpacked, redirects are not
 followed (the key would go with them), and their words are redacted before anybody sees them.
+
+A reply may be streamed. Then time is counted up to its next event, so that a long one may take longer than
+a whole one, and one that stalls or only drips is given up all the same: comments are no sign of life, and
+no reply gets more than `LONGER` times the time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import io
 import json
@@ -16,12 +21,17 @@ from typing import Any, Literal
 
 import aiohttp
 
+from unswayed.backends.http.events import Assembly, Broke
+from unswayed.backends.http.replies import Malformed
 from unswayed.backends.http.secrets import Key
 
 AGAIN = frozenset({408, 409, 425, 429})
 """Client errors that may pass; so may all of 500 and above. No other one is asked again."""
 _BUSY = frozenset({408, 429, 503, 529})
 _LARGE = 1 << 20  # bytes beyond which aiohttp wants a file
+LONGER = 4
+"""A streamed reply may take so many times as long as a whole one."""
+_FAREWELL = 1.0  # seconds that a stream gets to close behind its last event, so that its connection can stay
 
 Kind = Literal["unreachable", "busy", "slow", "broken", "denied"]
 
@@ -44,7 +54,8 @@ class Transport:
     """Exchanges with any server. To be made, used and closed in one event loop."""
 
     def __init__(self, key: Key, *, timeout: float, connect: float, most_bytes: int) -> None:
-        """`timeout`: seconds for a whole exchange; `connect`: for its connection."""
+        """`timeout`: seconds for a whole exchange, or to the next event of a stream; `connect`: for its
+        connection."""
         self._key = key
         self._most = most_bytes
         self._limit = timeout
@@ -52,7 +63,7 @@ class Transport:
         self._session = aiohttp.ClientSession(
             headers=headers,
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=connect),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -63,27 +74,65 @@ class Transport:
     async def get(self, url: str) -> dict[str, Any] | Trouble:
         return await self._exchange("GET", url, None)
 
-    async def post(self, url: str, body: bytes) -> dict[str, Any] | Trouble:
-        """What the server replied (a JSON object), or why it did not."""
-        return await self._exchange("POST", url, io.BytesIO(body) if len(body) > _LARGE else body)
+    async def post(self, url: str, body: bytes, name: str = "") -> dict[str, Any] | Trouble:
+        """What the server replied (a JSON object, or events put together to one), or why it did not.
 
-    async def _exchange(self, method: str, url: str, body: Any) -> dict[str, Any] | Trouble:
+        `name` goes along as ``X-Request-Id``: no two requests share one, so a server's log tells each.
+        """
+        data = io.BytesIO(body) if len(body) > _LARGE else body
+        return await self._exchange("POST", url, data, {"X-Request-Id": name} if name else None)
+
+    async def _exchange(
+        self, method: str, url: str, body: Any, headers: dict[str, str] | None = None
+    ) -> dict[str, Any] | Trouble:
         try:
-            async with self._session.request(method, url, data=body, allow_redirects=False) as reply:
+            async with (
+                asyncio.timeout(self._limit) as clock,
+                self._session.request(
+                    method, url, data=body, headers=headers, allow_redirects=False
+                ) as reply,
+            ):
+                if reply.status == 200 and reply.content_type == "text/event-stream":
+                    return await self._streamed(reply, clock)
                 raw = await self._read(reply)
                 if isinstance(raw, Trouble):
                     return raw
                 if reply.status != 200:
-                    return self._refusal(reply, raw)
+                    later = reply.headers.get("Retry-After", "")
+                    return self._refusal(reply.status, raw, reply.reason, later)
                 return self._parsed(reply, raw)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Trouble("unreachable", self._key.redact(f"cannot connect: {_why(error)}"))
         except TimeoutError:
             return Trouble("slow", f"no whole reply within {self._limit:g} s")
+        except Broke as told:
+            return self._refusal(told.status or 500, str(told).encode())
+        except Malformed as problem:
+            return Trouble("broken", self._key.redact(str(problem)), status=200)
         except aiohttp.InvalidURL as error:
             return Trouble("denied", self._key.redact(f"not an address: {error}"))
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             return Trouble("broken", self._key.redact(f"the connection broke: {_why(error)}"))
+
+    async def _streamed(
+        self, reply: aiohttp.ClientResponse, clock: asyncio.Timeout
+    ) -> dict[str, Any] | Trouble:
+        now = asyncio.get_running_loop().time
+        latest, size, found = now() + LONGER * self._limit, 0, Assembly()
+        if packed := self._packed(reply):
+            return packed
+        while not found.done and (part := await reply.content.readany()):
+            size += len(part)
+            if size > self._most:
+                return self._too_large(reply)
+            if found.feed(part):
+                clock.reschedule(min(latest, now() + self._limit))
+        if found.done:
+            clock.reschedule(now() + 2 * _FAREWELL)
+            with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+                async with asyncio.timeout(_FAREWELL):
+                    await reply.content.readany()
+        return found.reply()
 
     async def _read(self, reply: aiohttp.ClientResponse) -> bytes | Trouble:
         """The body, or the trouble with its size."""
@@ -96,16 +145,15 @@ class Transport:
                 if size > self._most:
                     break
         if size > self._most:
-            reply.close()
-            return Trouble("broken", f"the reply has more than {self._most:,} bytes", status=reply.status)
+            return self._too_large(reply)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _parsed(self, reply: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any] | Trouble:
-        kind, packed = reply.content_type, reply.headers.get("Content-Encoding", "identity")
+        kind = reply.content_type
         if not kind.endswith("json"):
             return Trouble("broken", self._key.redact(f"the reply is {kind}, not JSON"), status=200)
-        if packed != "identity":
-            return Trouble("broken", self._key.redact(f"the reply is packed ({packed}), unasked"), status=200)
+        if packed := self._packed(reply):
+            return packed
         try:
             found = json.loads(raw)
         except (ValueError, RecursionError) as error:
@@ -114,16 +162,26 @@ class Transport:
             return Trouble("broken", "the reply is no JSON object", status=200)
         return found
 
-    def _refusal(self, reply: aiohttp.ClientResponse, raw: bytes) -> Trouble:
-        status = reply.status
+    def _packed(self, reply: aiohttp.ClientResponse) -> Trouble | None:
+        packed = reply.headers.get("Content-Encoding", "identity")
+        if packed == "identity":
+            return None
+        return Trouble("broken", self._key.redact(f"the reply is packed ({packed}), unasked"), status=200)
+
+    def _too_large(self, reply: aiohttp.ClientResponse) -> Trouble:
+        reply.close()
+        return Trouble("broken", f"the reply has more than {self._most:,} bytes", status=reply.status)
+
+    def _refusal(self, status: int, raw: bytes, reason: str | None = None, later: str = "") -> Trouble:
+        """`reason` and `later`: the status line's words, and the Retry-After header."""
         kind: Kind = "denied"
         if status in _BUSY:
             kind = "busy"
         elif status in AGAIN or status >= 500:
             kind = "broken"
         said = self._key.redact(own_words(raw))
-        wait = retry_after(reply.headers.get("Retry-After", "")) if kind != "denied" else 0.0
-        return Trouble(kind, f"{status}: {said or reply.reason or 'no reason given'}", wait, status)
+        wait = retry_after(later) if kind != "denied" else 0.0
+        return Trouble(kind, f"{status}: {said or reason or 'no reason given'}", wait, status)
 
 
 def own_words(raw: bytes) -> str:

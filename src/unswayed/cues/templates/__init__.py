@@ -7,6 +7,8 @@ the same wording, so that they differ in what they say alone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from unswayed.cues.checks import complaints
 from unswayed.cues.plain import Use, draw, wrong_option
 from unswayed.cues.templates import (
@@ -44,12 +46,15 @@ def family(question: Question) -> str | None:
     return next((f.name for f in FAMILIES if f.read(question) is not None), None)
 
 
-def cues(question: Question, seed: int, use: Use = "audit") -> Cues:
-    """Template captions and thoughts; None in a slot where no template passes the checks."""
+def cues(question: Question, seed: int, use: Use = "audit", refused: Collection[str] = ()) -> Cues:
+    """Template captions and thoughts; None in a slot where no template passes the checks.
+
+    Phrasings in `refused` are not taken.
+    """
     wrong = wrong_option(question, seed)
     read = [(f, reading) for f in FAMILIES if (reading := f.read(question)) is not None]
-    captions_ = _pair(question, seed, use, "caption", wrong, read)
-    thoughts = _pair(question, seed, use, "thought", wrong, read)
+    captions_ = _pair(question, seed, use, "caption", wrong, read, refused)
+    thoughts = _pair(question, seed, use, "thought", wrong, read, refused)
     return Cues(captions_[0], thoughts[0], captions_[1], thoughts[1])
 
 
@@ -60,11 +65,14 @@ def _pair(
     kind: CueKind,
     wrong: int,
     read: list[tuple[Family, Reading]],
+    refused: Collection[str],
 ) -> tuple[Cue, Cue] | tuple[None, None]:
     for found, reading in read:
         wordings = found.wordings(use, kind)
         first = draw(question, seed, f"template {use} {kind}") % len(wordings) if wordings else 0
         for name, wording in wordings[first:] + wordings[:first]:
+            if name in refused:
+                continue
             pair = [
                 Cue(
                     kind,

@@ -47,6 +47,12 @@ def _worded(value: str, topic: str) -> str:
     return f"{'an' if value[:1] in 'aeiou' else 'a'} {value}" if _SHAPES.match(value) else value
 
 
+def _valued(value: str, topic: str) -> dict[str, str]:
+    """A value in a sentence, and after "the answer is"."""
+    worded = _worded(value, topic)
+    return {"value": worded, "option": phrases.concluded(value) if worded == value else worded}
+
+
 def _values(question: Question) -> list[str] | None:
     """The options as values; None where one of them is no value (none of the above, code, sentences)."""
     odd = re.compile(r"\n|[.!?]\s|[{}<>\\]|;")
@@ -66,7 +72,7 @@ def _colour(question: Question) -> Reading | None:
         return None
     x = phrases.the(found["x"])
     kind = found["kind"].lower()
-    slots = [{"x": x, "is": phrases.be(x), "value": _worded(v, kind), "kind": kind} for v in values]
+    slots = [{"x": x, "is": phrases.be(x), **_valued(v, kind), "kind": kind} for v in values]
     return Reading(tuple(slots), (x,))
 
 
@@ -78,7 +84,7 @@ def _kind(question: Question) -> Reading | None:
     x = phrases.the(found["x"])
     kind = found["kind"].lower() + (f" of {found['of']}" if found["of"] else "")
     topic = f"the {kind} of {x}"
-    return Reading(tuple({"topic": topic, "is": "is", "value": _worded(v, kind)} for v in values), (x,))
+    return Reading(tuple({"topic": topic, "is": "is", **_valued(v, kind)} for v in values), (x,))
 
 
 def _topic(question: Question) -> Reading | None:
@@ -93,7 +99,7 @@ def _topic(question: Question) -> Reading | None:
         return None
     topic = topic[:1].lower() + topic[1:]
     topic = re.sub(r" in (?:the|this) (?:image|picture|photo|scene)\Z", "", topic)
-    slots = [{"topic": topic, "is": phrases.be(topic), "value": _worded(v, topic)} for v in values]
+    slots = [{"topic": topic, "is": phrases.be(topic), **_valued(v, topic)} for v in values]
     return Reading(tuple(slots), (topic,))
 
 

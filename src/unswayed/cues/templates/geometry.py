@@ -41,7 +41,8 @@ def _read(question: Question) -> Reading | None:
     else:
         return None
     topic = what if what.startswith("the ") else f"the value of {what}"
-    slots = [{"topic": topic, "what": what, "value": _said(option)} for option in question.options]
+    values = [_said(option) for option in question.options]
+    slots = [{"topic": topic, "what": what, "value": v, "option": v} for v in values]
     return Reading(tuple(slots), (what,))
 
 

@@ -49,7 +49,7 @@ def _side(question: Question) -> Reading | None:
         if word not in ("front", "back", "left", "right", "top", "bottom", "rear"):
             return None
         sides.append(word if word in ("front", "back", "top", "bottom", "rear") else f"{word} side")
-    slots = [{"x": x, "y": y, "side": side, "has": phrases.have(x)} for side in sides]
+    slots = [{"x": x, "y": y, "side": s, "has": phrases.have(x), "option": f"the {s}"} for s in sides]
     return Reading(tuple(slots), (x, y))
 
 

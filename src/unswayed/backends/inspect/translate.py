@@ -1,0 +1,109 @@
+"""Between the chat protocol and inspect_ai: pure functions on plain values, which import neither.
+
+inspect_ai parses what a model says: a closed thought leaves the text for a part of its own, trimmed. The
+provider's own reply, byte for byte, is taken wherever inspect_ai hands it out in the chat protocol's form;
+elsewhere text and thought are those that inspect_ai gives, and the thought goes back between its tags
+(see `http.replies`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_SAME = ("temperature", "top_p", "seed", "logprobs", "top_logprobs")
+_RENAMED = {"max_tokens": "max_tokens", "max_completion_tokens": "max_tokens", "stop": "stop_seqs"}
+_OURS = {"model", "messages"}
+_FINISH = {"max_tokens": "length", "model_length": "length", "content_filter": "content_filter"}
+
+
+def messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The messages of a chat request as fields of inspect_ai's; pictures stay data URIs.
+
+    A begun turn is a last message of the assistant, whose content is one plain string: inspect_ai
+    changes contents in parts.
+    """
+    return [{"role": m["role"], "content": _content(m["content"])} for m in body["messages"]]
+
+
+def settings(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Its other fields as those of a `GenerateConfig`; what that does not know goes out as it is."""
+    found: dict[str, Any] = {name: body[name] for name in _SAME if name in body}
+    found |= {ours: body[name] for name, ours in _RENAMED.items() if name in body}
+    more = {k: v for k, v in body.items() if k not in {*_SAME, *_RENAMED, *_OURS}}
+    return found | ({"extra_body": more} if more else {})
+
+
+def prefill(body: Mapping[str, Any]) -> str:
+    """The beginning of the assistant's turn; empty without one."""
+    last = body["messages"][-1]
+    return str(last["content"]) if last["role"] == "assistant" else ""
+
+
+def holds(value: Any, text: str) -> bool:
+    """Whether one of the strings in `value` (JSON values) is `text`, byte for byte."""
+    return any(found == text for found in _strings(value))
+
+
+def reply(output: Mapping[str, Any], raw: Any = None) -> dict[str, Any]:
+    """A chat reply from a dumped `ModelOutput` and, if at hand, the provider's raw response."""
+    if isinstance(raw, Mapping) and _is_reply(raw):
+        return dict(raw)
+    found: dict[str, Any] = {"choices": [_choice(one) for one in output.get("choices") or ()]}
+    usage = output.get("usage")
+    if usage:
+        cached = ("input_tokens_cache_read", "input_tokens_cache_write")
+        found["usage"] = {
+            "prompt_tokens": usage["input_tokens"] + sum(usage.get(name) or 0 for name in cached),
+            "completion_tokens": usage["output_tokens"],
+        }
+    return found
+
+
+def _content(content: Any) -> Any:
+    if isinstance(content, str):
+        return content
+    parts = []
+    for part in content:
+        if part["type"] == "image_url":
+            url = part["image_url"]
+            parts.append({"type": "image", "image": url if isinstance(url, str) else url["url"]})
+        else:
+            parts.append({"type": "text", "text": part["text"]})
+    return parts
+
+
+def _choice(choice: Mapping[str, Any]) -> dict[str, Any]:
+    content = choice["message"]["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    message: dict[str, Any] = {"content": "".join(p["text"] for p in parts if p["type"] == "text")}
+    thought = "\n".join(p["reasoning"] for p in parts if p["type"] == "reasoning" and not p.get("redacted"))
+    if thought:
+        message["reasoning_content"] = thought
+    stop = choice.get("stop_reason")
+    return {
+        "message": message,
+        "finish_reason": _FINISH.get(str(stop), "stop"),
+        "logprobs": choice.get("logprobs"),
+    }
+
+
+def _is_reply(raw: Mapping[str, Any]) -> bool:
+    choices = raw.get("choices")
+    return (
+        isinstance(choices, list)
+        and bool(choices)
+        and isinstance(choices[0], Mapping)
+        and isinstance(choices[0].get("message"), Mapping)
+    )
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _strings(one)

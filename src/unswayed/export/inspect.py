@@ -1,0 +1,47 @@
+"""Writes a run as a log of inspect_ai, with inspect_ai's own classes and writer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from unswayed.audit import Run
+from unswayed.backends.inspect.package import load
+from unswayed.errors import BadInput
+from unswayed.export import log
+from unswayed.export.sample import Picture
+from unswayed.store.files import told
+
+ENDING = ".eval"
+
+
+def to_inspect(run: Run, out: Path, picture: Picture) -> int:
+    """Write `run` to `out`, a file ending in ``.eval`` that appears whole; returns how many samples it has.
+
+    `picture` gives a picture's data URI. All samples are in memory at once: inspect_ai writes whole logs.
+    Raises `BadInput` for a run without answers or another ending, `MissingExtra` without inspect_ai.
+    """
+    if out.suffix != ENDING:
+        raise BadInput(f"--out is {out}; inspect_ai's logs end in {ENDING}")
+    logs = load("a log for inspect_ai is written by").log
+    kept: dict[str, str | None] = {}
+
+    def once(sha: str) -> str | None:
+        if sha not in kept:
+            kept[sha] = picture(sha)
+        return kept[sha]
+
+    samples = [logs.EvalSample.model_validate(s) for s in log.samples(run.trials, run.manifest, once)]
+    if not samples:
+        raise BadInput(f"{run.path or 'the run'}: holds no trial that was asked, so there is nothing to show")
+    fields = log.header(run.manifest, run.summary(), (s.id for s in samples))
+    whole = logs.EvalLog.model_validate({**fields, "samples": samples})
+    part = out.with_name(f".{out.stem}.{os.getpid()}{ENDING}")
+    with told(out):
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            logs.write_eval_log(whole, str(part))
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    return len(samples)

@@ -1,0 +1,62 @@
+"""The table of what backends do is what was probed, and probing again finds the same."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("aiohttp")
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("capabilities_script", DOCS / "capabilities.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_is_made_of_the_records(script: ModuleType) -> None:
+    assert script.within(script.PAGE.read_text()) == script.table(script.read())
+
+
+def test_the_readme_has_the_same_table_if_any(script: ModuleType) -> None:
+    page = (DOCS.parent / "README.md").read_text()
+    if script.BEGIN not in page:
+        pytest.skip("the table is in docs/capabilities.md alone")
+    assert script.within(page) == script.table(script.read())
+
+
+def test_no_server_of_the_tests_passes_for_a_real_one(script: ModuleType) -> None:
+    names = {one["of"] for one in _fresh(script)}
+    assert any("stand-in" in name for name in names)
+    recorded = [one for one in script.read() if "stand-in" in one["of"]]
+    assert {one["of"] for one in recorded} == {name for name in names if "stand-in" in name}
+
+
+def test_probing_again_finds_what_is_recorded(script: ModuleType) -> None:
+    known = {(one["backend"], one["of"].split(", transformers ")[0]): one for one in script.read()}
+    found = list(_fresh(script))
+    assert len(found) >= 8
+    for one in found:
+        name = (one["backend"], one["of"].split(", transformers ")[0])
+        assert {field: known[name][field] for field in script.FIELDS} == {
+            field: one[field] for field in script.FIELDS
+        }, name
+
+
+def _fresh(script: ModuleType) -> Iterator[dict[str, Any]]:
+    yield from script.inside()
+    yield from script.stand_ins()
+    yield from script.planted()

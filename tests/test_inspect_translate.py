@@ -1,0 +1,144 @@
+"""Between chat requests and inspect_ai: pure functions, tested where inspect_ai is absent, too."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp")
+
+from unswayed.backends.base import Sampling
+from unswayed.backends.http.dialect import Bodies, Dialect
+from unswayed.backends.http.replies import first_token, generation, usage
+from unswayed.backends.inspect import translate
+from unswayed.conditions import Prompt
+
+PNG = b"\x89PNG\r\n\x1a\n not decoded here"
+PROMPT = Prompt("system", "What?", "<think>  It\n is ", (PNG,), ("red", "green"))
+
+
+def asked(prompt: Prompt = PROMPT, **dialect: Any) -> dict[str, Any]:
+    body = Bodies("m").generation(Dialect(seed=True, stop=True, **dialect), prompt, Sampling(), 7)
+    found = json.loads(body)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_messages_keep_every_word_the_picture_and_the_begun_turn() -> None:
+    system, user, begun = translate.messages(asked())
+    assert system == {"role": "system", "content": "system"}
+    url = "data:image/png;base64," + base64.b64encode(PNG).decode()
+    assert user["content"] == [{"type": "image", "image": url}, {"type": "text", "text": "What?"}]
+    assert begun == {"role": "assistant", "content": PROMPT.prefill}
+    assert translate.prefill(asked()) == PROMPT.prefill
+    assert translate.messages(asked(picture="string"))[1] == user
+
+
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+def test_settings_are_those_that_inspect_ai_knows_and_the_rest_as_it_is(limit: str) -> None:
+    found = translate.settings(asked(limit=limit))
+    more = found.pop("extra_body")
+    assert found == {
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "seed": 7,
+        "max_tokens": 1024,
+        "stop_seqs": ["</answer>"],
+    }
+    assert more["continue_final_message"] is True
+    assert more["top_k"] == -1
+    assert not {"messages", "model"} & set(more)
+
+
+def output(content: Any, stop: str = "stop", **more: Any) -> dict[str, Any]:
+    return {"choices": [{"message": {"content": content}, "stop_reason": stop}], **more}
+
+
+def said(reply: dict[str, Any], prefill: str = "") -> tuple[str, str]:
+    found = generation(reply, ("</answer>",), prefill)
+    return found.text, found.finish
+
+
+def test_a_thought_that_inspect_ai_took_out_is_put_back() -> None:
+    parts = [{"type": "reasoning", "reasoning": "Red."}, {"type": "text", "text": "<answer>(A)</answer>"}]
+    assert said(translate.reply(output(parts))) == ("<think>Red.</think><answer>(A)</answer>", "stop")
+    assert said(translate.reply(output(parts)), "<think>Well. ")[0] == "Red.</think><answer>(A)</answer>"
+    hidden = [{"type": "reasoning", "reasoning": "x9f", "redacted": True}, {"type": "text", "text": "Yes"}]
+    assert said(translate.reply(output(hidden)))[0] == "Yes"
+
+
+def test_the_providers_own_reply_is_taken_where_it_is_one() -> None:
+    raw = {
+        "choices": [{"message": {"content": "<think> Red.\n</think>\n(A)"}, "finish_reason": "length"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4},
+    }
+    found = translate.reply(output("(A)"), raw)
+    assert said(found) == ("<think> Red.\n</think>\n(A)", "length")
+    assert usage(found) == (3, 4)
+    for other in ({"content": "x"}, {"choices": []}, {"choices": [{"text": "x"}]}, None, "x"):
+        assert said(translate.reply(output("(A)"), other))[0] == "(A)"
+
+
+@pytest.mark.parametrize(
+    ("stop", "finish"),
+    [
+        ("stop", "stop"),
+        ("max_tokens", "length"),
+        ("model_length", "length"),
+        ("content_filter", "refused"),
+        ("unknown", "stop"),
+    ],
+)
+def test_why_it_ended(stop: str, finish: str) -> None:
+    assert said(translate.reply(output("Well", stop))) == ("Well", finish)
+
+
+def test_tokens_read_from_a_cache_count_as_read() -> None:
+    told = {
+        "input_tokens": 5,
+        "input_tokens_cache_read": 20,
+        "input_tokens_cache_write": None,
+        "output_tokens": 3,
+    }
+    assert usage(translate.reply(output("x", usage=told))) == (25, 3)
+    assert usage(translate.reply(output("x"))) == (None, None)
+
+
+def test_log_probabilities_of_the_first_token_are_read() -> None:
+    entry = {
+        "token": "A",
+        "logprob": 0.0,
+        "bytes": None,
+        "top_logprobs": [{"token": "A", "logprob": 0.0}, {"token": "B", "logprob": -30.0}],
+    }
+    found = output("A")
+    found["choices"][0]["logprobs"] = {"content": [entry]}
+    told = dict(first_token(translate.reply(found)))
+    assert told["A"] == 1.0
+    assert told["B"] < 1e-12
+
+
+def test_a_changed_text_is_noticed_wherever_it_stands() -> None:
+    request = {"contents": [{"parts": [{"text": "hello "}, {"inline": {"data": "…"}}]}]}
+    assert translate.holds(request, "hello ")
+    assert not translate.holds(request, "hello")
+
+
+def test_without_the_package_one_sentence_says_what_brings_it() -> None:
+    code = (
+        "import sys; sys.modules['inspect_ai'] = None\n"
+        "from unswayed.backends import open_backend\n"
+        "from unswayed.errors import MissingExtra\n"
+        "try: open_backend('inspect:openai/gpt-4o')\n"
+        "except MissingExtra as e: print(e)\n"
+        "import unswayed.export, unswayed.cli\n"
+        "assert not any(m.startswith('inspect_ai.') for m in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "unswayed[inspect]" in done.stdout
+    assert "inspect:openai/gpt-4o" in done.stdout
