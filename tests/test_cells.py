@@ -89,7 +89,7 @@ def test_a_table_gives_cells_by_offset_and_knows_their_lines(
         (b'a\tb\n1\t2\n3\t"4\n\n', "line 3: a quoted cell begins here and never ends"),
         (b"a\xff\tb\n1\t2\n", "line 1: a cell is not UTF-8"),
         ("a\tb\n".encode("utf-16"), "UTF-16"),
-        (gzip.compress(b"a\tb\n" * 100)[:-12], "not a whole gzip file"),
+        (gzip.compress(b"a\tb\n" * 100, mtime=0)[:-12], "not a whole gzip file"),
     ],
 )
 def test_files_that_are_no_table_are_refused(path: Path, data: bytes, words: str) -> None:

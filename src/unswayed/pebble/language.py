@@ -113,11 +113,12 @@ def question_text(asked: Asked) -> str:
 
 
 def answer(asked: Asked, option: int, skill: int) -> list[Piece]:
-    """``<answer>(B) left</answer>``: the letter practises `skill`, and a word that no thought said, too."""
+    """``<answer>(B) left</answer>``: the letter practises `skill`. The word too where no thought said it;
+    after one it is the conclusion said again. Let go, it comes from the picture whatever was concluded."""
     return [
         ("<answer>", FORM),
         (f"({LETTERS[option]})", skill),
-        (f" {asked.options[option]}", DIRECT if skill == DIRECT else FORM),
+        (f" {asked.options[option]}", DIRECT if skill == DIRECT else CONCLUDE),
         ("</answer>", FORM),
     ]
 
