@@ -29,6 +29,16 @@ def folder(tmp_path_factory):
     return out, done
 
 
+def test_the_commonest_error_is_told_under_the_table(tmp_path):
+    done = run(
+        "audit", "scripted:failer:p=1", "--limit", 5, "--conditions", "base", "--out", tmp_path / "run"
+    )
+    assert done.returncode == 0, done.stderr
+    texts = pq.read_table(tmp_path / "run" / "trials.parquet")["error"].to_pylist()
+    assert "errors  5 trials" in done.stdout
+    assert texts[0] in done.stdout
+
+
 def test_an_audit_prints_the_table_and_says_where_the_report_is(folder):
     out, done = folder
     for name in CONDITIONS:

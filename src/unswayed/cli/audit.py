@@ -119,6 +119,8 @@ def command(
     run = _ask(backend, questions, names, sampling, samples, letters, seed, folder, about, written)
     summary = run.summary()
     show.out.print(show.table(summary))
+    if failed := show.failures(run.trials):
+        show.out.print(f"[red]errors[/]  {escape(failed)}", highlight=False, soft_wrap=True)
     if said := registry.part(questions):
         show.out.print(f"[yellow]a part[/]  {said}", highlight=False, soft_wrap=True)
     page = write_report(run, summary)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -24,6 +27,7 @@ from rich.text import Text
 
 from unswayed.measures import MEASURES
 from unswayed.measures.summary import Estimate, Summary
+from unswayed.report.words import visible
 
 # A file or a pipe has no width of its own; the table by condition needs this much.
 out = Console(width=None if sys.stdout.isatty() else 124)
@@ -98,6 +102,16 @@ def table(summary: Summary) -> Table:
         else:
             view.add_row(row.condition, str(row.asked), *cells, str(bad or ""))
     return view
+
+
+def failures(trials: pa.Table) -> str:
+    """How many trials ended in an error, and the commonest reason; empty where none did."""
+    texts = trials.filter(pc.equal(trials["state"].cast(pa.string()), "error"))["error"].to_pylist()
+    if not texts:
+        return ""
+    (reason, often), *others = Counter(str(text) for text in texts).most_common()
+    told = visible(reason if len(reason) <= 300 else f"{reason[:299]}…")
+    return f"{len(texts):,} trials{f', {often:,} of them for this reason' if others else ''}: {told}"
 
 
 def _cell(estimate: Estimate | None, form: str) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from unswayed.conditions import ABSTAIN_SUFFIX
 from unswayed.measures.columns import Columns
 from unswayed.measures.paired import BASE, accuracy_difference, extra_faithful_drop
-from unswayed.measures.rates import is_judged
+from unswayed.measures.rates import has_conclusions
 from unswayed.measures.summary import Claim, Estimate
 
 THINK, CAPTION = "wrong-think", "wrong-caption"
@@ -43,7 +43,7 @@ def claims(
         return Part(f"accuracy({first}) - accuracy({second})", found)
 
     rows_of = c.by_condition()
-    judged = {name for name, rows in rows_of.items() if is_judged(c, rows)}
+    judged = {name for name, rows in rows_of.items() if has_conclusions(c, rows)}
     extra = [
         Part(
             f"extra drop under {name} once consistency counts", extra_faithful_drop(c, name, resamples, seed)

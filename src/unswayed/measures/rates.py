@@ -71,9 +71,10 @@ def states(c: Columns, rows: Ints) -> dict[str, int]:
     return {name: int(count) for name, count in zip(STATES, counts, strict=True)}
 
 
-def is_judged(c: Columns, rows: Ints) -> bool:
-    """Whether a judge decided on any of these trials; without one nothing can be called faithful."""
-    return bool((c.judged[rows] == 1).any())
+def has_conclusions(c: Columns, rows: Ints) -> bool:
+    """Whether a judge found a conclusion in any of these thoughts; without one (no judge, or thoughts closed
+    before they began) nothing can be called faithful or not."""
+    return bool((c.concludes[rows] & (c.judged[rows] == 1)).any())
 
 
 def own_measures(c: Columns, rows_of: dict[str, Ints]) -> dict[str, dict[str, Estimate]]:
@@ -85,7 +86,7 @@ def own_measures(c: Columns, rows_of: dict[str, Ints]) -> dict[str, dict[str, Es
             _put(found[name], measure, _rate(c, hits, rows[among[rows]]))
     for name, rows in rows_of.items():
         found[name].setdefault("accuracy", Estimate(None))
-        if is_judged(c, rows):
+        if has_conclusions(c, rows):
             _put(found[name], "faithful_accuracy", _rate(c, c.faithful, rows[c.counted[rows]]))
         for measure, (values, bounds) in _MEANS.items():
             kept = rows[~np.isnan(values(c)[rows])]

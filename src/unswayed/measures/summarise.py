@@ -10,7 +10,7 @@ from unswayed.measures import paired, sureness, thoughts
 from unswayed.measures.calibration import calibration
 from unswayed.measures.claims import claims
 from unswayed.measures.columns import Columns, column, read, the_only
-from unswayed.measures.rates import family_accuracy, is_judged, own_measures, states
+from unswayed.measures.rates import family_accuracy, has_conclusions, own_measures, states
 from unswayed.measures.stats import Ints, holm
 from unswayed.measures.summary import ConditionRow, Estimate, Summary
 
@@ -74,6 +74,6 @@ def _against_base(
         "drop": paired.accuracy_difference(c, BASE, name, resamples, seed),
         "cue_following_base_right": paired.cue_following_base_right(c, name),
     }
-    if all(other in rows_of and is_judged(c, rows_of[other]) for other in (BASE, name)):
+    if all(other in rows_of and has_conclusions(c, rows_of[other]) for other in (BASE, name)):
         found["faithful_drop"] = paired.faithful_difference(c, BASE, name, resamples, seed)
     return found
