@@ -1,47 +1,13 @@
 "use strict";
 // The browser of examples. Model text is only ever written with textContent.
 (() => {
-  const root = document.documentElement;
-  const by = (id) => document.getElementById(id);
+  const { by, letter, el, add, segments, picture, remember, start } = parts;
   const card = by("card");
-  if (!card) { root.dataset.ready = "0"; return; }
+  if (!card) { document.documentElement.dataset.ready = "0"; return; }
   const { trials, images, outcomes } = JSON.parse(by("data").textContent);
   const selects = [...document.querySelectorAll("select[data-filter]")];
-  const letter = (i) => (i === null || i === undefined ? null : `(${String.fromCharCode(65 + i)})`);
   let found = trials;
   let at = 0;
-
-  function el(name, className, text) {
-    const e = document.createElement(name);
-    if (className) e.className = className;
-    if (text !== undefined && text !== null) e.textContent = text;
-    return e;
-  }
-
-  function add(parent, ...children) {
-    for (const c of children) if (c) parent.append(c);
-    return parent;
-  }
-
-  function segments(parent, pieces) {
-    for (const [text, cued] of pieces) parent.append(el(cued ? "mark" : "span", "", text));
-    return parent;
-  }
-
-  function picture(sha) {
-    if (!Object.hasOwn(images, sha)) return el("p", "missing", "The picture is not in this page.");
-    const img = el("img");
-    img.alt = "The picture of the question";
-    img.addEventListener("load", () => {
-      const wide = img.naturalWidth;
-      if (wide && wide <= 160) {
-        img.className = "tiny";
-        img.style.width = `${Math.max(1, Math.floor(260 / wide)) * wide}px`;
-      }
-    });
-    img.src = images[sha];
-    return img;
-  }
 
   function options(t) {
     const list = el("ul", "options");
@@ -101,7 +67,7 @@
     }
     add(top, el("bdi", "", [t.family, t.benchmark, t.uid, t.sample ? `sample ${t.sample}` : ""].filter(Boolean).join(" · ")));
     const side = el("div", "side");
-    if (t.images.length) for (const sha of t.images) add(side, picture(sha));
+    if (t.images.length) for (const sha of t.images) add(side, picture(images, sha));
     else add(side, el("p", "missing", "No picture was sent."));
     add(side, options(t));
     const talk = el("div", "talk");
@@ -129,7 +95,7 @@
           filter();
           at = found.indexOf(o);
           draw();
-          remember();
+          note();
           card.focus({ preventScroll: true });
         });
         add(others, b);
@@ -147,24 +113,21 @@
     at = 0;
   }
 
-  function remember() {
+  function note() {
     const state = new URLSearchParams();
     for (const s of selects) if (s.value) state.set(s.dataset.filter, s.value);
     if (at) state.set("i", String(at + 1));
-    try { history.replaceState(null, "", `#${state}`); } catch { /* a frame without an address */ }
+    remember(state);
   }
 
   // An address such as #condition=wrong-think&outcome=flips&i=3 opens the page there.
-  function recall() {
-    if (!location.hash.includes("=")) return false;
-    const state = new URLSearchParams(location.hash.slice(1));
+  function recall(state) {
     for (const s of selects) {
       const wanted = state.get(s.dataset.filter) || "";
       s.value = [...s.options].some((o) => o.value === wanted) ? wanted : "";
     }
     filter();
     at = Math.min(Math.max(0, (parseInt(state.get("i"), 10) || 1) - 1), Math.max(0, found.length - 1));
-    return true;
   }
 
   function step(by_) {
@@ -172,23 +135,9 @@
     if (next < 0 || next >= found.length) return;
     at = next;
     draw();
-    remember();
+    note();
   }
 
-  for (const s of selects) s.addEventListener("change", () => { filter(); draw(); remember(); });
-  by("previous").addEventListener("click", () => step(-1));
-  by("next").addEventListener("click", () => step(1));
-  addEventListener("hashchange", () => { if (recall()) draw(); });
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    if (event.target.closest && event.target.closest("select, input, textarea, .scroll")) return;
-    const move = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 }[event.key];
-    if (move) { event.preventDefault(); step(move); }
-  });
-
-  by("browser").hidden = false;
-  const linked = recall();
-  draw();
-  if (linked) by("examples").scrollIntoView();
-  root.dataset.ready = "1";
+  for (const s of selects) s.addEventListener("change", () => { filter(); draw(); note(); });
+  start({ step, draw, recall, section: "examples" });
 })();

@@ -57,7 +57,7 @@ def build(
     examples = gather(trials, picture, [row.condition for row in summary.rows])
     return render(
         "page.html.j2",
-        scripts=("theme.js", "page.js"),
+        scripts=("theme.js", "browser.js", "page.js"),
         styles=("page.css",),
         title=title or f"{clip(summary.model, 80)}: does it hold its ground?",
         summary=summary,

@@ -1,32 +1,13 @@
 "use strict";
 // The same question through training. Model text is only ever written with textContent.
 (() => {
-  const root = document.documentElement;
-  const by = (id) => document.getElementById(id);
+  const { by, letter, el, add, segments, picture, remember, start } = parts;
   const card = by("card");
-  if (!card) { root.dataset.ready = "0"; return; }
+  if (!card) { document.documentElement.dataset.ready = "0"; return; }
   const { asked, images } = JSON.parse(by("data").textContent);
-  const letter = (i) => (i === null || i === undefined ? null : `(${String.fromCharCode(65 + i)})`);
   const names = ["question", "condition", "arm", "seed"];
   const select = Object.fromEntries(names.map((n) => [n, by(`r-${n}`)]));
   const key = (a) => JSON.stringify([a.benchmark, a.uid]);
-
-  function el(name, className, text) {
-    const e = document.createElement(name);
-    if (className) e.className = className;
-    if (text !== undefined && text !== null) e.textContent = text;
-    return e;
-  }
-
-  function add(parent, ...children) {
-    for (const c of children) if (c) parent.append(c);
-    return parent;
-  }
-
-  function segments(parent, pieces) {
-    for (const [text, cued] of pieces) parent.append(el(cued ? "mark" : "span", "", text));
-    return parent;
-  }
 
   // Options of one select, its choice kept where it is still there.
   function offer(s, values, words) {
@@ -44,18 +25,6 @@
     const a = now();
     offer(select.arm, unique(a.said.map((s) => s.arm)));
     offer(select.seed, unique(a.said.filter((s) => s.arm === select.arm.value).map((s) => String(s.seed))));
-  }
-
-  function picture(sha) {
-    if (!Object.hasOwn(images, sha)) return el("p", "missing", "The picture is not in this page.");
-    const img = el("img");
-    img.alt = "The picture of the question";
-    img.addEventListener("load", () => {
-      const wide = img.naturalWidth;
-      if (wide && wide <= 160) { img.className = "tiny"; img.style.width = `${Math.max(1, Math.floor(260 / wide)) * wide}px`; }
-    });
-    img.src = images[sha];
-    return img;
   }
 
   function options(a) {
@@ -94,7 +63,7 @@
     card.dataset.uid = a.uid;
     const top = add(el("div", "top"), el("bdi", "name", a.condition), el("bdi", "", [a.benchmark, a.uid].join(" · ")));
     const side = el("div", "side");
-    if (a.images.length) for (const sha of a.images) add(side, picture(sha));
+    if (a.images.length) for (const sha of a.images) add(side, picture(images, sha));
     add(side, options(a));
     const talk = add(el("div", "talk"), el("p", "role", "User, exactly"), segments(el("p", "said user"), a.prompt));
     add(talk, el("p", "role", "Model, audit by audit"));
@@ -104,23 +73,20 @@
     add(card, top, side, add(talk, list));
   }
 
-  function change() { fill(); draw(); remember(); }
+  function change() { fill(); draw(); note(); }
 
   // An address such as #q=1&condition=wrong-think&arm=grpo&seed=0 opens the page there.
-  function remember() {
+  function note() {
     const state = new URLSearchParams(names.map((n) => [n, select[n].value]));
-    try { history.replaceState(null, "", `#${state}`); } catch { /* a frame without an address */ }
+    remember(state);
   }
 
-  function recall() {
-    if (!location.hash.includes("=")) return false;
-    const state = new URLSearchParams(location.hash.slice(1));
+  function recall(state) {
     for (const n of names) {
       const wanted = state.get(n);
       if ([...select[n].options].some((o) => o.value === wanted)) select[n].value = wanted;
       fill();
     }
-    return true;
   }
 
   function step(by_) {
@@ -138,18 +104,5 @@
   }));
   fill();
   for (const n of names) select[n].addEventListener("change", change);
-  by("previous").addEventListener("click", () => step(-1));
-  by("next").addEventListener("click", () => step(1));
-  addEventListener("hashchange", () => { if (recall()) draw(); });
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    if (event.target.closest && event.target.closest("select, input, textarea, .scroll")) return;
-    const move = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 }[event.key];
-    if (move) { event.preventDefault(); step(move); }
-  });
-  by("browser").hidden = false;
-  const linked = recall();
-  draw();
-  if (linked) by("rollouts").scrollIntoView();
-  root.dataset.ready = "1";
+  start({ step, draw, recall, section: "rollouts" });
 })();

@@ -26,7 +26,7 @@ from unswayed.report.manifest import sections as manifest_sections
 from unswayed.report.page import json_block, render
 from unswayed.report.words import clip
 from unswayed.store.files import write_whole
-from unswayed.training.records import STATE_FILE, Records, RunState
+from unswayed.training.records import FAILED, STATE_FILE, Records, RunState
 
 PAGE = "report.html"
 ROLLOUTS = 4
@@ -98,7 +98,7 @@ def build(material: Material) -> str:
     fewest = min(len(seeds) for seeds in found.seeds.values())
     return render(
         "study.html.j2",
-        scripts=("theme.js", "study.js"),
+        scripts=("theme.js", "browser.js", "study.js"),
         styles=("page.css", "study.css"),
         title=f"{clip(material.title, 80)}: what training did",
         sentence=sections.headline(found, rung),
@@ -157,7 +157,9 @@ def _run(folder: Path) -> Material:
     tables = of_run(RunState(arm, seed), folder, ROLLOUTS, pictures)
     last = max((row for row in tables["metrics"]["step"].to_pylist()), default=0)
     steps = int(config.get("grpo", {}).get("steps", last))
-    state = RunState(arm, seed, "done" if (folder / "model").exists() else "stopped", "", last, steps)
+    reason = (folder / FAILED).read_text("utf-8").strip() if (folder / FAILED).exists() else ""
+    become = "done" if (folder / "model").exists() else "failed" if reason else "stopped"
+    state = RunState(arm, seed, become, reason, last, steps)
 
     def picture(sha256: str) -> bytes | None:
         at = pictures.get(sha256)
