@@ -1,6 +1,7 @@
 """What every backend was seen to do: probes it, keeps the records, and writes the table made of them.
 
-    python docs/capabilities.py write                 the table into capabilities.md
+    python docs/capabilities.py write                 the table into capabilities.md, and where the README has
+                                                      a place for it (the same two comments), there, too
     python docs/capabilities.py probe                 everything that needs no other machine, anew
     python docs/capabilities.py endpoint URL MODEL NAME     a server, under the name it gets in the table
     python docs/capabilities.py vllm MODEL NAME       a model in vLLM in this process
@@ -19,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-RECORDS, PAGE = HERE / "capabilities.json", HERE / "capabilities.md"
+RECORDS, PAGE, README = HERE / "capabilities.json", HERE / "capabilities.md", HERE.parent / "README.md"
 BEGIN, END = "<!-- table: docs/capabilities.py -->", "<!-- end of table -->"
 FIELDS = ("prefill", "letters", "images", "seeded")
 HEADS = ("backend", "asked of", "prefill", "letters", "pictures", "seeds")
@@ -51,6 +52,12 @@ def table(records: list[dict[str, Any]]) -> str:
 def within(page: str) -> str:
     """The table that stands in a page. Raises `ValueError` where the page has none."""
     return page[page.index(BEGIN) + len(BEGIN) : page.index(END)].strip() + "\n"
+
+
+def filled(page: str, matrix: str) -> str:
+    """The page with `matrix` in the place of its table. Raises `ValueError` where it has no place for one."""
+    begin, end = page.index(BEGIN) + len(BEGIN), page.index(END)
+    return f"{page[:begin]}\n{matrix}{page[end:]}"
 
 
 def seen_of(backend: Any) -> dict[str, Any]:
@@ -169,8 +176,10 @@ def main(command: str = "", *given: str) -> None:
         _keep([{"backend": "vllm:MODEL", "of": given[1], **seen_of(backend)}])
     elif command != "write":
         sys.exit(__doc__)
-    page = PAGE.read_text()
-    PAGE.write_text(page.replace(within(page), table(read())))
+    for place in (PAGE, README):
+        page = place.read_text("utf-8")
+        if place == PAGE or BEGIN in page:
+            place.write_text(filled(page, table(read())), "utf-8")
 
 
 if __name__ == "__main__":

@@ -53,8 +53,9 @@ class Habits:
     limit: str = "max_tokens"
     parser: bool = False
     """A reasoning parser moves the thought out of the text."""
-    closed: bool = True
-    """A closed thought in the assistant's message reaches the model."""
+    closed: str = "keep"
+    """A closed thought in the assistant's message: keep; drop (with all before ``</think>``); empty (another
+    one, of no words, stands in its place); refuse (as transformers does where a template changes it)."""
     key: str = ""
     """If set, the key that is wanted."""
     root: str = ""
@@ -269,8 +270,11 @@ class ChatServer:
     def _prompt(self, body: dict[str, Any]) -> Prompt:
         messages = list(body["messages"])
         prefill = messages.pop()["content"] if messages[-1]["role"] == "assistant" else ""
-        if not self.habits.closed and "</think>" in prefill:
-            prefill = prefill.rpartition("</think>")[2]
+        if self.habits.closed != "keep" and "</think>" in prefill:
+            if self.habits.closed == "refuse":
+                raise Refused("The final message does not appear in the chat after the template.")
+            empty = "<think></think>" if self.habits.closed == "empty" else ""
+            prefill = empty + prefill.rpartition("</think>")[2]
         system = ""
         if messages[0]["role"] == "system":
             if not self.habits.system:

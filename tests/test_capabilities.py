@@ -32,10 +32,20 @@ def test_the_table_is_made_of_the_records(script: ModuleType) -> None:
 
 
 def test_the_readme_has_the_same_table_if_any(script: ModuleType) -> None:
-    page = (DOCS.parent / "README.md").read_text()
+    page = script.README.read_text("utf-8")
     if script.BEGIN not in page:
         pytest.skip("the table is in docs/capabilities.md alone")
     assert script.within(page) == script.table(script.read())
+
+
+def test_a_page_with_an_empty_place_gets_the_table_and_keeps_it(script: ModuleType) -> None:
+    matrix = script.table(script.read())
+    page = f"Before.\n\n{script.BEGIN}\n{script.END}\n\nBehind.\n"
+    once = script.filled(page, matrix)
+    assert script.within(once) == matrix
+    assert once.replace(matrix, "") == page
+    assert script.filled(once, matrix) == once
+    assert script.filled(script.filled(page, "| old |\n"), matrix) == once
 
 
 def test_no_server_of_the_tests_passes_for_a_real_one(script: ModuleType) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import pyarrow.parquet as pq
 import pytest
@@ -103,6 +104,10 @@ def test_lists_have_one_line_each():
     [
         (("audit", "pebbl"), "no model called 'pebbl'"),
         (("audit", "scripted:nobody"), "nobody"),
+        (("audit", "opneai:org/model"), "'opneai:' is no kind of model; there are vllm:MODEL, openai:MODEL,"),
+        (("audit", "scripted:oracle", "--token-budget", "9"), "--token-budget is for models behind"),
+        (("audit", "inspect:a/b", "--key-env", "KEY"), "--key-env is for openai:MODEL"),
+        (("cues", "write", "scenes", "--base-url", "http://127.0.0.1:9/v1"), "--base-url is for models"),
         (("audit", "scripted:oracle", "--conditions", "wrong-captoin"), "unknown condition 'wrong-captoin'"),
         (("audit", "scripted:oracle", "--benchmark", "scnes"), "did you mean 'scenes'"),
         (("audit", "scripted:oracle", "--benchmark", "/nowhere/x.tsv"), "/nowhere/x.tsv"),
@@ -119,6 +124,30 @@ def test_bad_input_is_one_sentence_and_exit_code_2(args, says, tmp_path):
     assert says in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "model"), [("inspect_ai", "inspect:openai/gpt-4o"), ("vllm", "vllm:org/model")]
+)
+def test_a_model_whose_package_is_not_installed_is_told_before_anything_is_asked(package, model, folder):
+    if find_spec(package) is not None:
+        pytest.skip(f"{package} is installed")
+    out, _ = folder
+    for args in (
+        ("audit", model, "--limit", 2),
+        ("judge", out, "--judge", f"llm:{model}"),
+        ("cues", "write", "scenes", "--limit", 2, "--llm", model),
+    ):
+        done = run(*args)
+        said = done.stderr.replace("\n", " ")
+        assert (done.returncode, f"unswayed[{package.partition('_')[0]}]" in said) == (2, True), said
+        assert "Traceback" not in said
+
+
+def test_help_shows_every_kind_of_model():
+    shown = run("audit", "--help").stdout
+    for example in ("audit vllm:Qwen/", "audit openai:Qwen/", "audit inspect:anthropic/", "audit scripted:"):
+        assert example in shown
 
 
 def test_ctrl_c_keeps_what_was_answered_and_says_how_to_go_on(tmp_path):

@@ -85,7 +85,10 @@ def run(made: OpenAIBackend, n: int, conditions: list[str], **how: Any) -> Run:
         (Habits(pictures="refuse"), Capabilities("continues", "exact", images=False)),
         (Habits(pictures="drop"), Capabilities("continues", "exact", images=False)),
         (Habits(seeds=False), Capabilities("continues", "exact", seeded=False)),
-        (Habits(closed=False), Capabilities("continues", "exact", closed=False)),
+        (Habits(closed="drop"), Capabilities("continues", "none", closed=False)),
+        (Habits(closed="empty"), Capabilities("continues", "none", closed=False)),
+        (Habits(closed="refuse"), Capabilities("continues", "none", closed=False)),
+        (Habits(closed="refuse", usage=False), Capabilities("continues", "none", closed=False)),
         (Habits(usage=False), Capabilities("continues", "exact")),
         (Habits(system=False), Capabilities("continues", "exact")),
         (Habits(limit="max_completion_tokens", own=False), Capabilities("continues", "top-k")),
@@ -110,6 +113,32 @@ def test_the_text_is_that_of_the_model_up_to_its_stop_string(stop: str, prefill:
     assert found.finish == "stop"
     assert found.prompt_tokens == mind.count(prompt(prefill))
     assert ("stop" in sent[0]) == (stop in ("told", "kept"))
+
+
+def test_a_server_that_fails_at_stop_strings_is_soon_left_in_peace() -> None:
+    """And so is one that fails where others list their models."""
+    lists: list[str] = []
+
+    async def fail(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
+        from aiohttp import web
+
+        return web.json_response({"error": "no"}, status=500) if b'"stop"' in raw else await answer()
+
+    class NoLists(ChatServer):
+        async def _models(self, request: Any) -> Any:
+            lists.append(request.path)
+            raise RuntimeError("fails, and answers 500")
+
+        _version = _models
+
+    with NoLists(HashMind(), fault=fail) as server:
+        made = backend(server, retry=Retry(attempts=8, first=0.002, ceiling=0.01))
+        (found,) = generate(made, Request(prompt(), Sampling()))
+        asked = [server.asked[name] for name, body in server.bodies.items() if "stop" in body]
+    assert asked == [3]
+    assert sorted(lists) == ["/v1/models", "/version"]
+    assert "stop strings: refused (500: no); texts are cut here" in made.facts["seen"]
+    assert found.text == HashMind().behind(prompt())
 
 
 def test_a_text_that_is_cut_short_says_so() -> None:
@@ -202,11 +231,28 @@ def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path
     assert all(row["under_cue"] is None and row["followed_cue"] is not None for row in quoted)
 
 
-def test_a_template_that_drops_closed_thoughts_is_not_asked_to_stop_thinking() -> None:
-    with ChatServer(HashMind(), Habits(closed=False)) as server:
+@pytest.mark.parametrize("closed", ["drop", "empty", "refuse"])
+def test_a_template_that_drops_closed_thoughts_is_not_asked_to_stop_thinking(closed: str) -> None:
+    with ChatServer(HashMind(), Habits(closed=closed)) as server:
         found = run(backend(server), 2, ["base", "stop-think", "wrong-think"]).trials
     assert found["state"].to_pylist() == ["ok", "not-asked", "ok"] * 2
     assert "drops a closed thought" in found["error"][1].as_py()
+    assert set(found["letters"].to_pylist()) == {None}, "they would be those of an answer without a thought"
+
+
+@pytest.mark.parametrize("thought", [STOP_THINK, STOP_THINK.removesuffix("</think>")])
+def test_a_tokenizer_with_few_tokens_for_the_closed_thought_is_asked_to_stop_thinking(thought: str) -> None:
+    class Terse(HashMind):
+        def count(self, prompt: Prompt) -> int:
+            shorter = prompt.prefill.replace(thought, "ab").replace("<think>", "a").replace("</think>", "b")
+            return super().count(replace(prompt, prefill=shorter))
+
+    with ChatServer(Terse()) as server:
+        made = backend(server)
+        found = run(made, 2, ["stop-think"]).trials
+    assert not any("closed thoughts" in note for note in made.facts["seen"])
+    assert found["state"].to_pylist() == ["ok"] * 2
+    assert None not in found["letters"].to_pylist()
 
 
 @pytest.mark.parametrize(("status", "where"), [(400, "base"), (422, "base"), (404, "base")])
@@ -245,6 +291,17 @@ def test_one_refused_question_is_an_error_of_its_own() -> None:
     assert {row["attempts"] for row in rows} == {1}
 
 
+def test_a_wrong_name_or_address_is_told_at_once_with_what_to_see_to() -> None:
+    with ChatServer(HashMind()) as server:
+        named = OpenAIBackend("other", [server.url])
+        with pytest.raises(BackendError, match=r"404: The model `other` does not exist.*under this name"):
+            with_backend(named, lambda b: b.capabilities())
+        placed = OpenAIBackend(ChatServer.MODEL, [server.url.removesuffix("/v1")])
+        with pytest.raises(BackendError, match=r"asked: 404: Not Found; .*ends in /v1"):
+            with_backend(placed, lambda b: b.capabilities())
+        assert sum(server.asked.values()) == 1
+
+
 def test_a_wrong_key_stops_at_once_and_is_shown_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +311,7 @@ def test_a_wrong_key_stops_at_once_and_is_shown_nowhere(
             run(backend(server), 3, ["base"], store=tmp_path / "run")
         assert sum(server.asked.values()) == 1
     assert "401: Incorrect API key provided" in str(caught.value)
+    assert "--key-env" in str(caught.value)
     assert "4711" not in str(caught.value)
     assert "sk-wro" not in str(caught.value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,15 @@ from inspect_ai.model import ModelAPI, ModelCall, ModelOutput, ModelUsage, model
 from chat_minds import HashMind
 from chat_server import ChatServer, Habits
 from synthetic import cues, pixel, questions
+from test_cli import run
+from test_cues_llm_http import WriterMind, sample
+from test_judge_http import JudgeMind
 from unswayed.audit import audit
 from unswayed.backends import open_backend
 from unswayed.backends.base import Backend, Capabilities, Generation, Request, Sampling
 from unswayed.backends.http import Budget
 from unswayed.conditions import STOP_THINK, Prompt
+from unswayed.cues import book
 from unswayed.errors import BackendError, BadInput
 from unswayed.retry import Retry
 
@@ -75,14 +80,14 @@ def generate(made: Backend, *prompts: Prompt) -> list[Generation]:
 def test_an_audit_of_planted_outputs() -> None:
     made = planted(ready)
     names = ["base", "stop-think", "wrong-think", "wrong-caption"]
-    run = over(lambda b: audit(b, questions(6), names, cues=cues), made)
-    assert set(run.trials["state"].to_pylist()) == {"ok"}
-    assert set(run.trials["answer"].to_pylist()) == {0}
-    seen = run.manifest["sessions"][0]["endpoint"]
+    done = over(lambda b: audit(b, questions(6), names, cues=cues), made)
+    assert set(done.trials["state"].to_pylist()) == {"ok"}
+    assert set(done.trials["answer"].to_pylist()) == {0}
+    seen = done.manifest["sessions"][0]["endpoint"]
     assert seen["inspect_ai"]
     assert seen["served"] == [{"url": "inspect:mockllm/model"}]
-    assert run.manifest["asks"]["capabilities"]["prefill"] == "continues"
-    assert run.manifest["asks"]["backend"].startswith("inspect mockllm ")
+    assert done.manifest["asks"]["capabilities"]["prefill"] == "continues"
+    assert done.manifest["asks"]["backend"].startswith("inspect mockllm ")
 
 
 def test_what_reaches_inspect_ai_is_the_prompt() -> None:
@@ -232,3 +237,35 @@ def test_a_server_that_is_away_ends_the_run_soon() -> None:
         made = served("openai-api/bench", server, patience=0.2)
     with pytest.raises(BackendError, match="run the same command"):
         over(lambda b: b.capabilities(), made)
+
+
+def test_commands_pass_addresses_and_budgets_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openai")
+    monkeypatch.setenv("BENCH_API_KEY", "k" * 20)
+    out, model = tmp_path / "run", f"inspect:openai-api/bench/{ChatServer.MODEL}"
+
+    def asks(mind: HashMind, *args: object, code: int = 0, says: str = "") -> int:
+        """How many requests a command sends to its address."""
+        with ChatServer(mind) as server:
+            done = run(*args, "--base-url", server.url)
+            assert (done.returncode, says in done.stderr.replace("\n", " ")) == (code, True), done.stderr
+            return server.asked.total()
+
+    limits = ("--limit", 4, "-c", "base", "--out", out)
+    assert asks(HashMind(), "audit", model, *limits) > 4
+    judge = ("judge", out, "--judge", f"llm:{model}")
+    assert asks(JudgeMind(), *judge, "--max-requests", 5, code=2, says="budget of 5 requests") == 5
+    assert asks(JudgeMind(), *judge) > 4
+    writes = (
+        "cues",
+        "write",
+        sample(tmp_path),
+        "--llm",
+        model,
+        "--budget",
+        2,
+        "--out",
+        tmp_path / "c.parquet",
+    )
+    assert asks(WriterMind(), *writes) > 2
+    assert book.read(tmp_path / "c.parquet").sheet["llm_spent"]["requests"] == 2

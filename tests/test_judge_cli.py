@@ -31,8 +31,15 @@ def test_addresses_are_replicas_of_one_judge_or_shared_or_one_each() -> None:
     assert addresses(["rules"], []) == {}
     with pytest.raises(BadInput, match="one for all, or one each"):
         addresses(three, [A, B])
-    with pytest.raises(BadInput, match="none is named"):
-        addresses(["rules"], [A])
+
+
+def test_addresses_are_of_judges_that_have_them() -> None:
+    """What is called by an address of its own is asked there; a provider has its own unless it is alone."""
+    served, reached, other = "llm:openai:x", "llm:inspect:anthropic/y", "llm:inspect:openai-api/host/z"
+    assert addresses(["rules", served, reached], [A]) == {served: [A], reached: []}
+    assert addresses([reached, "llm:pebble"], [A]) == {reached: [A]}
+    assert addresses([other, reached], [A, B]) == {other: [A], reached: [B]}
+    assert addresses([reached], []) == {reached: []}
 
 
 @pytest.mark.parametrize(
@@ -66,6 +73,10 @@ def test_a_stored_run_is_judged_and_its_report_rebuilt(tmp_path: Path) -> None:
     assert (tmp_path / "again.html").read_text("utf-8") == page
     for args, says in (
         (("judge", out, "-j", "nobody"), "no judge called 'nobody'"),
+        (("judge", out, "-j", "rules", "--base-url", A), "--base-url is for models behind an endpoint"),
+        (("judge", out, "-j", "llm:pebble", "--max-requests", 3), "--max-requests is for models behind"),
+        (("judge", out, "-j", "llm:inspect:a/b", "--key-env", "KEY"), "--key-env is for openai:MODEL"),
+        (("judge", out, "-j", "llm:opneai:x"), "'opneai:' is no kind of model"),
         (("review", tmp_path / "none"), "manifest"),
     ):
         wrong = run(*args)

@@ -21,12 +21,12 @@ from unswayed.audit import Run, audit
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
 from unswayed.cli import app
-from unswayed.errors import BadInput
+from unswayed.errors import BadInput, RunChanged
 from unswayed.measures import columns
 from unswayed.study.first import alike, take
 from unswayed.study.gather import chosen, gather
 from unswayed.study.settings import load
-from unswayed.study.state import Book
+from unswayed.study.state import Book, check
 from unswayed.training import records
 from unswayed.training.dynamics import Ledger, points
 from unswayed.training.records import TABLES, Records
@@ -188,6 +188,32 @@ def test_when_first_audits_are_the_same() -> None:
     read = Config(audit=Audit(reader=True))
     assert alike(read, replace(read, arm="x"))
     assert not alike(read, replace(read, seed=1)), "the reader shuffles by the seed"
+
+
+@pytest.mark.slow
+def test_a_run_that_collapses_is_told_with_its_reason_and_the_others_go_on(tmp_path: Path) -> None:
+    """A guard so strict that the first step rings it, in a real worker."""
+    model = tiny_models.llava(tmp_path / "tiny")
+    file, out = tmp_path / "study.toml", tmp_path / "out"
+    smoke = (Path(__file__).parent.parent / "studies" / "smoke.toml").read_text()
+    strict = '[arms."strict"]\nguard.patience = 1\nguard.entropy = 1e9\n'
+    file.write_text(smoke.replace('[arms."grpo"]', strict + '[arms."grpo"]'))
+    words = [f"model.path={model}", "grpo.max_tokens=6", "audit.max_tokens=6", "audit.limit=3"]
+    options = [word for each in words for word in ("--set", each)]
+    only = ["--only", "strict", "--only", "grpo"]
+    result = CliRunner().invoke(app, ["study", str(file), "--out", str(out), *only, *options])
+    assert result.exit_code == 1, result.output
+    runs = {run.arm: run for run in Records(out).study.runs}
+    assert (runs["grpo"].state, runs["grpo"].step) == ("done", 2)
+    assert runs["strict"].state == "failed"
+    assert runs["strict"].reason.startswith("step 1: since step 1 the entropy is below")
+    page = (out / "report.html").read_text("utf-8")
+    assert "since step 1 the entropy is below" in page
+    assert {row["arm"] for row in Records(out).dynamics.to_pylist()} == {"grpo", "strict"}
+
+    check(out, load(file, [*words, "guard.patience=0"]))  # the guard may change, to go on with it
+    with pytest.raises(RunChanged, match=r"grpo\.lr"):
+        check(out, load(file, [*words, "grpo.lr=1.0"]))
 
 
 def test_a_study_from_end_to_end(tmp_path: Path) -> None:

@@ -215,6 +215,57 @@ def test_a_loss_that_is_no_number_stops_the_run(
     assert all(torch.isfinite(v).all() for v in load_file(good / "model.safetensors").values())
 
 
+def test_trackers_get_steps_and_audits(folder: Path, tmp_path: Path) -> None:
+    """The same numbers as the tables have; and what is logged of a step stays as it is."""
+    from transformers import TrainerCallback
+
+    class Tracker(TrainerCallback):  # type: ignore[misc]
+        told: list[tuple[int, dict[str, Any]]] = []  # noqa: RUF012
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            self.told.append((state.global_step, dict(logs)))
+
+    from unswayed.training import grpo
+
+    real = grpo.Trainer.__init__
+
+    def tracked(self: Any, *args: Any, **more: Any) -> None:
+        real(self, *args, **more)
+        self.add_callback(Tracker)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grpo.Trainer, "__init__", tracked)
+        assert train(settings(folder), tmp_path / "a")
+    audits = {step: logs for step, logs in Tracker.told if "audit/base/accuracy" in logs}
+    assert set(audits) == {0, 2, 4}
+    for row in Ledger(tmp_path / "a").read():
+        name = f"audit/{row['condition']}/{row['measure']}"
+        assert audits[row["step"]].get(name) == row["value"], name
+    steps = {step: logs for step, logs in Tracker.told if any(name.endswith("/dead_groups") for name in logs)}
+    assert list(steps) == [1, 2, 3, 4]
+    for line in metrics(tmp_path / "a"):
+        assert {name: steps[line["step"]][name] for name in line if "/" in name} == {
+            name: value for name, value in line.items() if "/" in name
+        }
+    assert {name.split("/")[0] for logs in steps.values() for name in logs} >= {"base", "wrong-think"}
+
+
+def test_tensorboard_has_every_number(folder: Path, tmp_path: Path) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    assert train(settings(folder, 'save.report_to=["tensorboard"]'), tmp_path / "a")
+    (file,) = (tmp_path / "a").rglob("events.out.tfevents.*")
+    found = events.EventAccumulator(str(file.parent), {"scalars": 0})
+    found.Reload()
+    seen = {(tag, s.step): s.value for tag in found.Tags()["scalars"] for s in found.Scalars(tag)}
+    for row in Ledger(tmp_path / "a").read():
+        if row["value"] is not None:
+            name = f"train/audit/{row['condition']}/{row['measure']}"
+            assert seen[name, row["step"]] == pytest.approx(row["value"], rel=1e-6, abs=1e-9), name
+    for line in metrics(tmp_path / "a"):
+        for name in (name for name in line if "/" in name):
+            assert seen[f"train/{name}", line["step"]] == pytest.approx(line[name], rel=1e-6), name
+
+
 def test_the_ledger_survives_a_line_cut_off(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     row = Point(1, "a", 0, "base", "accuracy", 0.5, None, None, 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -239,6 +241,8 @@ def test_many_seeds_that_differ_more_than_recipes(rng: np.random.Generator) -> N
 
 def test_every_alarm_has_a_rule_and_a_study_without_rows_is_refused(rng: np.random.Generator) -> None:
     assert len({a.name for a in ALARMS}) == len(ALARMS)
+    told = (Path(__file__).parents[1] / "docs" / "training.md").read_text("utf-8")
+    assert all(f"| {alarm.name} |" in told for alarm in ALARMS)
     audits, _, _ = tables({"grpo": flat}, (0,), rng, questions=4)
     with pytest.raises(BadInput, match="no rows"):
         study(audits.slice(0, 0))

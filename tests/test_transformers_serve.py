@@ -32,7 +32,7 @@ from unswayed.retry import Retry
 
 pytestmark = pytest.mark.slow
 
-CONDITIONS = ["base", "wrong-caption", "wrong-think"]
+CONDITIONS = ["base", "stop-think", "wrong-caption", "wrong-think"]
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,7 @@ def _column(run: Run, name: str) -> list[Any]:
 def test_the_probe_finds_what_it_can(asked: dict[str, Any]) -> None:
     can: Capabilities = asked["can"]
     assert (can.prefill, can.letters, can.images) == ("continues", "none", True), asked["seen"]
+    assert can.closed, "pebble's template leaves a thought as it is"
     assert any("no log-probabilities" in note for note in asked["seen"])
     # It draws nothing unless the model's own settings say so: a temperature alone changes nothing.
     assert not can.seeded

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -253,6 +253,20 @@ class TestFailures:
             open_backend("vllm:any/model")
 
 
+def test_pebble_is_renamed_as_documented(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    from unswayed.pebble import weights
+
+    before, after = (load_file(d / "model.safetensors") for d in (weights(), _for_vllm(tmp_path)))
+    older = {name for name in after if name.startswith("vision_tower.vision_model.")}
+    assert older
+    assert older == {name for name in after if "vision_tower" in name}
+    found = {name.replace(".vision_model.", "."): value for name, value in after.items()}
+    assert found.keys() == before.keys()
+    assert all(torch.equal(found[name], before[name]) for name in before)
+
+
 @pytest.mark.skipif(not REAL, reason="vLLM is not installed (extra: vllm)")
 class TestRealVllm:
     def test_the_stand_in_has_its_names(self) -> None:
@@ -273,7 +287,7 @@ class TestRealVllm:
 
     @pytest.mark.slow
     def test_pebble_says_and_weighs_what_it_does_in_transformers(self, tmp_path: Path) -> None:
-        folder = str(_for_vllm(tmp_path / "pebble"))
+        folder = str(_for_vllm(tmp_path))
         options = "max_model_len=512,enforce_eager=true,max_num_seqs=16"
         inside = TransformersBackend(folder, device="cpu")
         outside = VllmBackend(f"{folder}:{options}", dtype="float32")
@@ -293,18 +307,9 @@ class TestRealVllm:
             assert one == pytest.approx(other, abs=1e-4)
 
 
-def _for_vllm(folder: Path) -> Path:
-    """Pebble with its vision weights under the names that vLLM 0.32 knows, which are those of older saves."""
-    from safetensors.torch import load_file, save_file
-
-    from unswayed.pebble import weights
-
-    shutil.copytree(weights(), folder)
-    named = load_file(folder / "model.safetensors")
-    tower = "vision_tower."
-    older = {
-        name.replace(tower, f"{tower}vision_model.") if "vision_model" not in name else name: value
-        for name, value in named.items()
-    }
-    save_file(older, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
+def _for_vllm(home: Path) -> Path:
+    """Pebble with its vision weights under the names that vLLM 0.32 knows, made as docs/engine.md says."""
+    page = (Path(__file__).resolve().parent.parent / "docs" / "engine.md").read_text("utf-8")
+    script = page.partition("## Pebble in vLLM")[2].partition("```python\n")[2].partition("```")[0]
+    subprocess.run([sys.executable, "-c", script], cwd=home, check=True)
+    return home / "pebble-vllm"

@@ -7,6 +7,7 @@
     ├── BadImage             one picture cannot be read               (ValueError; an `error` trial)
     ├── RunChanged           a run folder belongs to another manifest (ValueError, exit code 2)
     ├── MissingExtra         an optional package is not installed     (ImportError, exit code 2)
+    ├── TrainingFailed       a training diverged or collapsed         (RuntimeError, exit code 1)
     └── BackendError         a model could not be asked               (RuntimeError)
 """
 
@@ -31,6 +32,10 @@ class RunChanged(UnswayedError, ValueError):
 
 class MissingExtra(UnswayedError, ImportError):
     """An optional package is needed; the text names the extra that brings it."""
+
+
+class TrainingFailed(UnswayedError, RuntimeError):
+    """A training was begun and came to nothing; the text says at which step, why, and what to change."""
 
 
 class BackendError(UnswayedError, RuntimeError):

@@ -23,12 +23,12 @@ MODELS = {
 
 
 def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) -> Backend:
-    """The backend that `spec` names: `pebble`, a folder or hub id, `vllm:…`, `openai:…` or `scripted:…`.
+    """The backend that `spec` names, in one of the forms of `MODELS`.
 
     `options` go to the backend: device, dtype, batch_size, revision of in-process models; those of
-    `http.OpenAIBackend` (base_urls, concurrency, budget, …) of models behind an endpoint. Planted
-    respondents are bound to the `questions`, whose answers they know. Raises `BadInput` if there is no
-    such backend.
+    `http.OpenAIBackend` (base_urls, concurrency, budget, …) of models behind an endpoint; those of
+    `inspect.backend.InspectBackend` of models that inspect_ai reaches. Planted respondents are bound to the
+    `questions`, whose answers they know. Raises `BadInput` if there is no such backend.
     """
     if spec.startswith("scripted:"):
         from unswayed.backends import scripted
@@ -51,15 +51,20 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
         from unswayed.backends.inspect.backend import InspectBackend
 
         return InspectBackend(spec.removeprefix("inspect:"), **options)
+    there = Path(spec).exists()
+    kind, colon, _ = spec.partition(":")
+    if colon and "/" not in kind and not there:  # no hub id has a colon
+        kinds = ", ".join(form for form in MODELS if ":" in form)
+        raise BadInput(f"no model called {spec!r}: {kind + colon!r} is no kind of model; there are {kinds}")
     from unswayed.backends.local import TransformersBackend
 
     if spec == "pebble":
         from unswayed.pebble import weights
 
         return TransformersBackend(str(weights()), name="pebble", **options)
-    if not Path(spec).exists() and (spec.count("/") != 1 or spec.startswith((".", "/", "~"))):
+    if not there and (spec.count("/") != 1 or spec.startswith((".", "/", "~"))):
         raise BadInput(
             f"no model called {spec!r}: give 'pebble', the folder of a model, a hub id such as "
-            "Qwen/Qwen2.5-VL-7B-Instruct, openai:MODEL with --base-url, or scripted:NAME"
+            "Qwen/Qwen2.5-VL-7B-Instruct, openai:MODEL with --base-url, or another one of `unswayed models`"
         )
     return TransformersBackend(spec, **options)

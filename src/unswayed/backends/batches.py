@@ -184,7 +184,7 @@ class Batcher:
         )
         inputs = dict(features)
         if any(item.tokens for item in batch):
-            inputs = _longer(inputs, [item.tokens for item in batch], self.pad)
+            inputs = longer(inputs, [item.tokens for item in batch], self.pad)
         device, dtype = self._model.device, self._model.dtype
         return {
             k: v.to(device, dtype) if v.is_floating_point() else v.to(device)
@@ -193,8 +193,8 @@ class Batcher:
         }
 
 
-def _longer(inputs: Inputs, tokens: Sequence[list[int]], pad: int) -> Inputs:
-    """`inputs` with `tokens` behind each row, padded anew on the left; they count as text."""
+def longer(inputs: Inputs, tokens: Sequence[list[int]], pad: int, *, left: bool = True) -> Inputs:
+    """`inputs` with `tokens` behind each row, padded anew on the left or right; they count as text."""
     shape = inputs["input_ids"].shape
     mask = inputs["attention_mask"].bool()
     lengths = mask.sum(1).tolist()
@@ -205,12 +205,13 @@ def _longer(inputs: Inputs, tokens: Sequence[list[int]], pad: int) -> Inputs:
             continue
         grown = value.new_full((shape[0], total), pad if name == "input_ids" else 0)
         for i, (n, more) in enumerate(zip(lengths, tokens, strict=True)):
-            start = total - n - len(more)
-            grown[i, start : start + n] = value[i, mask[i]]
+            end = total if left else n + len(more)
+            middle = end - len(more)
+            grown[i, middle - n : middle] = value[i, mask[i]]
             if name == "input_ids" and more:
-                grown[i, start + n :] = torch.tensor(more)
+                grown[i, middle:end] = torch.tensor(more)
             elif name == "attention_mask":
-                grown[i, start + n :] = 1
+                grown[i, middle:end] = 1
         out[name] = grown
     return out
 

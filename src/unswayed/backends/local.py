@@ -116,8 +116,8 @@ class TransformersBackend:
         self._batcher: Any = Batcher(processor, self._renderer, model, None if size == "auto" else size)
         configs = (model.config, model.config.get_text_config())
         vocabulary = int(model.get_output_embeddings().weight.shape[0])
-        ends = _ids("eos_token_id", model.generation_config, *configs, processor.tokenizer)
-        pictures = set().union(*(_ids(f"{kind}_token_id", *configs) for kind in ("image", "video")))
+        ends = token_ids("eos_token_id", model.generation_config, *configs, processor.tokenizer)
+        pictures = set().union(*(token_ids(f"{kind}_token_id", *configs) for kind in ("image", "video")))
         self._words = Words(processor.tokenizer, ends, pictures)
         self._spellings = Spellings(processor.tokenizer, vocabulary)
         self._context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -295,7 +295,7 @@ def _generation(item: Item, row: Any) -> Generation:
     )
 
 
-def _ids(name: str, *places: Any) -> set[int]:
+def token_ids(name: str, *places: Any) -> set[int]:
     """Token ids of that name, by any of the places that may say so (one, or several)."""
     found: set[int] = set()
     for place in places:

@@ -25,6 +25,7 @@ Style = Literal["parts", "string"]
 _OPENED = re.compile(r"<think>\s*(?:</think>\s*)?\Z")
 # Plain words survive every template, whatever it does to tags and line breaks.
 _SYSTEM, _USER, _PREFILL = "Probe of the system.", "Probe of the user.", "<think>Probe of the prefill"
+_MIND, _NEXT = "Probe of the answer.", "Probe of the next user."
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,20 @@ class Renderer:
         ids = tokenizer(text, add_special_tokens=self.special(text))["input_ids"]
         told = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text.endswith(_PREFILL) and str(told).endswith(_PREFILL)
+
+    def closing(self) -> str:
+        """What the template writes between an assistant's turn and a next user's; empty where it will not."""
+        turns = [("user", _USER), ("assistant", _MIND), ("user", _NEXT)]
+        parts = self._style == "parts"
+        messages = [
+            {"role": role, "content": [{"type": "text", "text": text}] if parts else text}
+            for role, text in turns
+        ]
+        try:
+            told = str(self._processor.apply_chat_template(messages, tokenize=False))
+        except Exception:  # a template may raise anything
+            return ""
+        return told.partition(_MIND)[2].partition(_NEXT)[0]
 
     def _probe(self) -> tuple[Style, bool]:
         """In which style, and whether with the system text folded, the template shows all it is given."""

@@ -17,11 +17,12 @@ from unswayed.cli import (
     pebble,
     report,
     review,
+    sft,
     study,
     train,
 )
 from unswayed.cli.show import complain
-from unswayed.errors import UnswayedError
+from unswayed.errors import TrainingFailed, UnswayedError
 
 app = typer.Typer(
     name="unswayed",
@@ -35,6 +36,7 @@ app.command("audit")(audit.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)
 app.command("train")(train.command)
+app.command("sft")(sft.command)
 app.command("study")(study.command)
 app.command("judge")(judge.command)
 app.command("export")(export.command)
@@ -47,12 +49,15 @@ app.add_typer(pebble.app, name="pebble")
 
 
 def main() -> None:
-    """Entry point. 0: done; 2: the input is wrong, one sentence says how; 130: interrupted."""
+    """Entry point. 0: done; 1: a training failed, or one of a study; 2: the input is wrong; 130: interrupted.
+
+    One sentence says what, and how to mend it.
+    """
     try:
         app()
     except UnswayedError as error:
         complain(str(error))
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, TrainingFailed) else 2)
     except KeyboardInterrupt:
         complain("interrupted")
         sys.exit(130)

@@ -31,6 +31,10 @@ EPILOG = """[bold]Examples[/]
 
   unswayed audit openai:Qwen/Qwen2.5-VL-7B-Instruct --base-url http://host:8000/v1 --limit 300
 
+  unswayed audit vllm:Qwen/Qwen2.5-VL-7B-Instruct:max_model_len=16384 --limit 300
+
+  unswayed audit inspect:anthropic/claude-sonnet-4-5 --limit 300 --max-requests 5000
+
   unswayed audit scripted:caption-follower:p=0.4 --out runs/planted
 
   unswayed cues write MMBench_DEV_EN.tsv --out cues.parquet
@@ -39,7 +43,12 @@ EPILOG = """[bold]Examples[/]
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="pebble, a folder or hub id, openai:MODEL or scripted:NAME")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="pebble, a folder, a hub id, vllm:MODEL, openai:MODEL, inspect:PROVIDER/MODEL, scripted:NAME"
+        ),
+    ],
     benchmark: Annotated[
         str, typer.Option("--benchmark", "-b", help="a name from `unswayed benchmarks`, or a .tsv file")
     ] = "scenes",
@@ -68,7 +77,7 @@ def command(
         Path | None, typer.Option(help="a file of `unswayed cues write`; default: written as it goes")
     ] = None,
     base_url: endpoint.BaseUrl = None,
-    key_env: endpoint.KeyEnv = "OPENAI_API_KEY",
+    key_env: endpoint.KeyEnv = endpoint.KEY_ENV,
     concurrency: endpoint.Concurrency = 64,
     timeout: endpoint.Timeout = 600.0,
     max_requests: endpoint.MaxRequests = None,
@@ -80,6 +89,17 @@ def command(
 ) -> None:
     """Ask MODEL the same questions plainly and under misleading text; print the table, write the report."""
     names = parse_conditions(wanted)
+    endpoint.check(
+        [model],
+        base_url,
+        key_env,
+        max_requests=max_requests,
+        token_budget=token_budget,
+        max_cost=max_cost,
+        price=price,
+        prices=prices,
+        stream=stream,
+    )
     written = book.for_audit(cues) if cues else None
     sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
     questions = registry.load(benchmark, split=split, limit=limit, seed=seed, data=data)
@@ -88,15 +108,20 @@ def command(
     if len(questions.skipped) > 5:
         show.err.print(f"[yellow]left out[/] {len(questions.skipped) - 5} more rows", highlight=False)
     options: dict[str, Any] = {}
-    if model.startswith(("openai:", "inspect:")):
+    if endpoint.is_remote(model):
         costs = endpoint.price_of(model.split(":", 1)[1], price, prices)
         options = endpoint.options(
-            base_url, key_env, concurrency, timeout, max_requests, token_budget, max_cost, costs, None, stream
+            model,
+            base_url,
+            key_env,
+            concurrency,
+            timeout,
+            max_requests,
+            token_budget,
+            max_cost,
+            costs,
+            stream,
         )
-        if model.startswith("inspect:"):
-            options = endpoint.through_inspect(options, base_url)
-    elif base_url:
-        raise BadInput(f"--base-url is for models behind an endpoint; did you mean openai:{model}?")
     elif not model.startswith("scripted:"):
         options = {
             "device": device,

@@ -61,10 +61,12 @@ def write_command(
     ] = None,
     budget: Annotated[int, typer.Option(min=0, help="the most requests to each such model")] = 10_000,
     base_url: endpoint.BaseUrl = None,
-    key_env: endpoint.KeyEnv = "OPENAI_API_KEY",
+    key_env: endpoint.KeyEnv = endpoint.KEY_ENV,
 ) -> None:
     """Write the cues of every question of BENCHMARK, with their datasheet."""
     purpose = _use(use)
+    models = [model for model in (llm, check_llm) if model]
+    endpoint.check(models, base_url, key_env)
     if out.suffix != ".parquet":
         raise BadInput(f"--out is {out}; give a name that ends in .parquet")
     questions = registry.load(benchmark, split=split, limit=limit, seed=seed, data=data)
@@ -75,10 +77,13 @@ def write_command(
         "limit": limit,
     }
     checks: list[Marks] = []
+    at = endpoint.housed(models)
 
     def opened(model: str) -> Backend:
-        remote = model.startswith("openai:")
-        options = endpoint.options(base_url, key_env, 16, 600.0, None, None) if remote else {}
+        options: dict[str, Any] = {}
+        if endpoint.is_remote(model):
+            urls = base_url if model in at else None
+            options = endpoint.options(model, urls, key_env, 16, 600.0, None, None)
         return open_backend(model, questions, **options)
 
     if llm:

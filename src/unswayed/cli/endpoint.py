@@ -1,8 +1,13 @@
-"""Options of models behind an endpoint (``openai:MODEL``), for every command that asks one."""
+"""Options of models behind an endpoint, for every command that asks one.
+
+Such are ``openai:MODEL`` and ``inspect:PROVIDER/MODEL``. An option that no model of the command heeds is
+refused: a budget that is taken and not kept to costs money.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,20 +19,23 @@ from unswayed.cli import show
 from unswayed.errors import BadInput
 
 if TYPE_CHECKING:
-    from unswayed.backends.http import Price, Spend
+    from unswayed.backends.http import Price
 
-_PANEL = "Models behind an endpoint (openai:MODEL)"
+_PANEL = "Models behind an endpoint (openai:MODEL, inspect:PROVIDER/MODEL)"
+_REMOTE = ("openai:", "inspect:")
+KEY_ENV = "OPENAI_API_KEY"
 
 BaseUrl = Annotated[
     list[str] | None,
     typer.Option(
-        help="address, ending in /v1; several: replicas of one model. Default: OPENAI_BASE_URL, or OpenAI's",
+        help="address, ending in /v1; several: replicas of one model. Default: OPENAI_BASE_URL, or OpenAI's; "
+        "inspect: its provider's",
         rich_help_panel=_PANEL,
     ),
 ]
 KeyEnv = Annotated[
     str,
-    typer.Option(help="environment variable that holds the key, if one is needed", rich_help_panel=_PANEL),
+    typer.Option(help="environment variable that holds the key of openai:MODEL", rich_help_panel=_PANEL),
 ]
 Concurrency = Annotated[
     int,
@@ -63,7 +71,32 @@ MaxCost = Annotated[
 ]
 
 
+def is_remote(model: str) -> bool:
+    """Whether MODEL is asked behind an endpoint."""
+    return model.startswith(_REMOTE)
+
+
+def check(models: Iterable[str], base_url: list[str] | None, key_env: str, **more: object) -> None:
+    """Raise `BadInput` where an option is given that none of `models` heeds; `more`: options by name."""
+    models = list(models)
+    given = [name for name, value in {"base_url": base_url, **more}.items() if value]
+    if given and not any(map(is_remote, models)):
+        meant = f"; did you mean openai:{models[0]}?" if models and ":" not in models[0] else ""
+        option = given[0].replace("_", "-")
+        raise BadInput(f"--{option} is for models behind an endpoint (openai:MODEL, inspect:…){meant}")
+    if key_env != KEY_ENV and not any(model.startswith("openai:") for model in models):
+        raise BadInput("--key-env is for openai:MODEL; inspect_ai takes the key from its provider's variable")
+
+
+def housed(models: Iterable[str]) -> list[str]:
+    """Those that addresses are of: the ``openai:`` ones, or where there are none the ``inspect:`` ones."""
+    models = list(models)
+    found = ([model for model in models if model.startswith(kind)] for kind in _REMOTE)
+    return next(filter(None, found), [])
+
+
 def options(
+    model: str,
     base_url: list[str] | None,
     key_env: str,
     concurrency: int,
@@ -72,31 +105,33 @@ def options(
     token_budget: int | None,
     max_cost: float | None = None,
     price: Price | None = None,
-    spend: Spend | None = None,
     stream: bool = False,
 ) -> dict[str, Any]:
-    """What `open_backend` takes for such a model."""
+    """What `open_backend` takes for MODEL, which is behind an endpoint.
+
+    Raises `BadInput` for replicas of a model that inspect_ai reaches. Of such a model the provider knows
+    key and address itself.
+    """
+    if model.startswith("inspect:"):
+        from unswayed.backends.inspect.package import load
+
+        load(f"{model} needs")  # before what it is built on, whose extra it brings
+        if base_url and len(base_url) > 1:
+            raise BadInput("inspect_ai takes one --base-url; for replicas use openai:MODEL")
+        where: dict[str, Any] = {"base_url": base_url[0] if base_url else None}
+    else:
+        urls = base_url or [os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"]
+        where = {"base_urls": urls, "key_env": key_env}
     from unswayed.backends.http import Budget
 
-    urls = base_url or [os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"]
     return {
-        "base_urls": urls,
-        "key_env": key_env,
+        **where,
         "concurrency": concurrency,
         "timeout": timeout,
         "budget": Budget(max_requests, token_budget, max_cost),
         "price": price,
-        "spend": spend,
         "stream": stream,
     }
-
-
-def through_inspect(options: dict[str, Any], base_url: list[str] | None) -> dict[str, Any]:
-    """The same for a model that inspect_ai reaches: it knows keys and addresses of its providers itself."""
-    if base_url and len(base_url) > 1:
-        raise BadInput("inspect_ai takes one --base-url; for replicas use openai:MODEL")
-    kept = {name: value for name, value in options.items() if name not in ("base_urls", "key_env")}
-    return {**kept, "base_url": base_url[0] if base_url else None}
 
 
 def price_of(model: str, price: str | None, prices: Path | None) -> Price | None:

@@ -29,7 +29,7 @@ from unswayed.report.words import interval, number
 if TYPE_CHECKING:
     from unswayed.backends.http import Price
 
-_SERVED = "llm:openai:"
+_LLM = "llm:"
 
 
 def command(
@@ -40,12 +40,15 @@ def command(
     ],
     base_url: Annotated[
         list[str] | None,
-        typer.Option(help="address of a server for llm:openai: judges; one for all, or one each in order"),
+        typer.Option(
+            help="address of a server for llm:openai: judges (without any: for llm:inspect: ones); "
+            "one for all, or one each in order"
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="also judge what these judges judged before")
     ] = False,
-    key_env: endpoint.KeyEnv = "OPENAI_API_KEY",
+    key_env: endpoint.KeyEnv = endpoint.KEY_ENV,
     concurrency: endpoint.Concurrency = 64,
     timeout: endpoint.Timeout = 600.0,
     max_requests: endpoint.MaxRequests = None,
@@ -67,9 +70,22 @@ def command(
 
       unswayed judge runs/first --judge llm:openai:Qwen/Qwen3-32B --base-url http://localhost:8000/v1
 
+      unswayed judge runs/first --judge llm:inspect:anthropic/claude-sonnet-4-5 --max-requests 5000
+
       unswayed judge runs/first --judge paper --base-url http://a/v1 --base-url http://b/v1 --base-url http://c/v1
     """
     specs = expand(judge)
+    endpoint.check(
+        _models(specs),
+        base_url,
+        key_env,
+        max_requests=max_requests,
+        token_budget=token_budget,
+        max_cost=max_cost,
+        price=price,
+        prices=prices,
+        stream=stream,
+    )
     urls = addresses(specs, base_url or [])
     Run.load(run)  # whether it is one, before any model is loaded
     options = _options(
@@ -113,34 +129,39 @@ def expand(specs: list[str]) -> list[str]:
 
 
 def addresses(specs: list[str], urls: list[str]) -> dict[str, list[str]]:
-    """Spec -> addresses of the servers that it is asked at.
+    """Spec -> addresses of the servers that it is asked at, for every judge behind an endpoint.
 
+    Addresses are those of the ``llm:openai:`` judges, or where there are none of the ``llm:inspect:`` ones.
     One judge gets all (replicas); several share one, or get one each, in order.
     """
-    served = [spec for spec in specs if spec.startswith(_SERVED)]
-    if urls and not served:
-        raise BadInput("--base-url is for llm:openai:MODEL judges, and none is named")
-    if len(served) > 1 and len(urls) not in (0, 1, len(served)):
-        raise BadInput(f"{len(urls)} addresses for {len(served)} judges; give one for all, or one each")
-    if len(served) <= 1 or len(urls) <= 1:
-        return dict.fromkeys(served, urls)
-    return {spec: [url] for spec, url in zip(served, urls, strict=True)}
+    models = _models(specs)
+    owners = endpoint.housed(models)
+    if len(owners) > 1 and len(urls) not in (0, 1, len(owners)):
+        raise BadInput(f"{len(urls)} addresses for {len(owners)} judges; give one for all, or one each")
+    apart = len(owners) > 1 and len(urls) > 1
+    own = {model: [urls[i]] if apart else urls for i, model in enumerate(owners)}
+    return {_LLM + model: own.get(model, []) for model in models if endpoint.is_remote(model)}
+
+
+def _models(specs: list[str]) -> list[str]:
+    """The models among the judges."""
+    return [spec.removeprefix(_LLM) for spec in specs if spec.startswith(_LLM)]
 
 
 def _options(
     urls: dict[str, list[str]], price_of: Callable[[str], Price | None], **common: Any
 ) -> dict[str, dict[str, Any]]:
     """Spec -> what its backend is opened with. All of them spend from one purse."""
-    if not urls:
+    found = {}
+    for spec, at in urls.items():
+        model = spec.removeprefix(_LLM)
+        found[spec] = endpoint.options(model, at, **common, price=price_of(model.split(":", 1)[1]))
+    if not found:
         return {}
     from unswayed.backends.http import Spend
 
     purse = Spend()
-    found = {}
-    for spec, at in urls.items():
-        price = price_of(spec.removeprefix(_SERVED))
-        found[spec] = endpoint.options(at, **common, price=price, spend=purse) | {"schemas": True}
-    return found
+    return {spec: {**how, "spend": purse, "schemas": True} for spec, how in found.items()}
 
 
 def _judge(run: Path, specs: list[str], options: dict[str, dict[str, Any]], again: bool) -> judging.Judged:
@@ -151,7 +172,7 @@ def _judge(run: Path, specs: list[str], options: dict[str, dict[str, Any]], agai
             return Rules()
         if spec.startswith("planted"):
             return planted.make(spec)
-        backends.append(open_backend(spec.removeprefix("llm:"), **options.get(spec, {})))
+        backends.append(open_backend(spec.removeprefix(_LLM), **options.get(spec, {})))
         await backends[-1].capabilities()  # an endpoint says only then which weights it has
         return LLM(backends[-1])
 

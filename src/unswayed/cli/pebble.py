@@ -27,7 +27,7 @@ def train(
     steps: Annotated[int | None, typer.Option(help="stop early, after so many steps (for a try)")] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; more than one hardly helps")] = 1,
 ) -> None:
-    """Train pebble from nothing on drawn scenes (about twenty minutes on one CPU core); resumable.
+    """Train pebble from nothing on drawn scenes (about forty minutes on one CPU core); resumable.
 
     The model is written to OUT/pebble, ready for `unswayed audit OUT/pebble`; metrics to
     OUT/metrics.jsonl, a line every 20 steps with the accuracy of every skill.

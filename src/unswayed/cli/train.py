@@ -19,6 +19,8 @@ EPILOG = """[bold]Examples[/]
 
   unswayed train configs/pebble-smoke.toml
 
+  unswayed train configs/qwen2.5-vl-7b.toml --check
+
   unswayed train configs/pebble-grpo.toml --set arm=grpo+aug --set seed=1 --out runs/aug-1
 """
 
@@ -35,16 +37,27 @@ def command(
         typer.Option("--out", "-o", help="folder; resumed if it exists. Default: runs/train-ARM-SEED"),
     ] = None,
     until: Annotated[int | None, typer.Option(min=1, help="save and stop after that step")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="only say what would be done; no weights are loaded")
+    ] = False,
 ) -> None:
     """Train as CONFIG says: one arm, one seed. Audits go to OUT/dynamics.parquet, the model to OUT/model.
 
-    Ctrl-C ends the step under way and saves it; the same command goes on from there.
+    Ctrl-C ends the step under way and saves it; the same command goes on from there. Ends with 1 where the
+    training came to nothing (diverged or collapsed), with 2 where the input is wrong.
     """
     from unswayed.training.config import load
     from unswayed.training.run import train
 
     settings = load(config, changes or [])
     folder = out or Path("runs") / f"train-{slug(settings.arm)}-{settings.seed}"
+    if check:
+        from unswayed.training.plan import plan
+
+        for what, how in plan(settings, folder):
+            line = f"{what:<10} {how}"
+            show.out.print(line, highlight=False, markup=False, soft_wrap=True)
+        return
     with show.bar() as progress, gently() as asked:
 
         def told(line: str) -> None:

@@ -76,7 +76,7 @@ def check(folder: Path, study: Study) -> None:
     changed += [f"seed {seed} is gone" for seed in old.seeds if seed not in study.seeds]
     for name in old.arms:
         if name in now:
-            changed += [f"{name}: {line}" for line in configs.difference(old.arms[name], now[name])]
+            changed += [f"{name}: {line}" for line in configs.changed(old.arms[name], now[name])]
     if changed:
         more = f"; and {len(changed) - 8} more" if len(changed) > 8 else ""
         raise RunChanged(

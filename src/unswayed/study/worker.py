@@ -46,7 +46,7 @@ class Word(TypedDict, total=False):
 
 
 def main() -> int:
-    """0: done; 130: stopped; 2: wrong input or diverged, said in one sentence; 1: anything else."""
+    """0: done; 130: stopped; 2: wrong input, or a training that failed, in one sentence; 1: anything else."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the study decides, and closes stdin
     task: Task = json.loads(_first_line())
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")

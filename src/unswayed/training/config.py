@@ -12,11 +12,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from unswayed.errors import BadInput
 from unswayed.training.settings import ARMS, Config
 
+C = TypeVar("C")
 Flat = dict[str, Any]
 """Settings by dotted name: ``grpo.lr``."""
 
@@ -41,18 +42,30 @@ def tables(path: str | Path) -> dict[str, Any]:
 
 def make(found: Mapping[str, Any], changes: Sequence[str] = (), *, where: str = "config") -> Config:
     """A config from the tables of a file and ``key=value`` changes, laid over what the arm brings."""
-    given = flat(found)
+    return typed(Config, found, changes, where=where, arms=ARMS)
+
+
+def typed(
+    kind: type[C],
+    found: Mapping[str, Any],
+    changes: Sequence[str] = (),
+    *,
+    where: str = "config",
+    arms: Mapping[str, Mapping[str, Any]] = {},
+) -> C:
+    """The settings that a dataclass of tables documents, checked; `arms` bring settings by name."""
+    given = flat(found, kind=kind)
     for change in changes:
         name, value = parse(change)
         given[name] = value
-    kinds = known()
+    kinds = known(kind)
     for name in given:
         if name not in kinds:
             raise BadInput(f"{where}: unknown setting {name!r}{_meant(name, kinds)}")
-    settings = {**ARMS.get(str(given.get("arm", Config.arm)), {}), **given}
+    settings = {**arms.get(str(given.get("arm", "")), {}), **given}
     checked = {name: _check(name, kinds[name], value, where) for name, value in settings.items()}
     try:
-        config: Config = _build(Config, checked, "")
+        config: C = _build(kind, checked, "")
         return config
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from error
@@ -83,7 +96,7 @@ def known(kind: type = Config, before: str = "") -> dict[str, Any]:
     return out
 
 
-def as_dict(config: Config) -> dict[str, Any]:
+def as_dict(config: Any) -> dict[str, Any]:
     """All settings as tables, fit for JSON."""
     return dict(json.loads(json.dumps(asdict(config))))
 
@@ -94,21 +107,33 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [f"{k}: {a.get(k)!r}, now {b.get(k)!r}" for k in sorted(a | b) if a.get(k) != b.get(k)]
 
 
-def flat(found: Mapping[str, Any], before: str = "") -> Flat:
+def changed(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """`difference` of the settings that a folder was begun with and those of now, as far as it matters.
+
+    What there was no setting for then was as it is by default; the guard decides when a run ends, not
+    what it learns.
+    """
+    default = flat(as_dict(Config()))
+    old, new = flat(begun), flat(now)
+    old |= {name: default[name] for name in new if name in default and name not in old}
+    return difference(*({k: v for k, v in e.items() if not k.startswith("guard.")} for e in (old, new)))
+
+
+def flat(found: Mapping[str, Any], before: str = "", kind: type = Config) -> Flat:
     """Tables as settings by dotted name; a name that is dotted already stays as it is."""
     out: Flat = {}
     for name, value in found.items():
         if isinstance(value, Mapping):
-            out |= flat(value, f"{before}{name}.") or {f"{before}{name}": {}}
+            out |= flat(value, f"{before}{name}.", kind) or {f"{before}{name}": {}}
         else:
             out[before + name] = value
     # An empty table says nothing, if it is one that exists.
-    return {k: v for k, v in out.items() if not (v == {} and k in tops())}
+    return {k: v for k, v in out.items() if not (v == {} and k in tops(kind))}
 
 
-def tops() -> set[str]:
+def tops(kind: type = Config) -> set[str]:
     """Names of a config's tables."""
-    return {name.split(".")[0] for name in known() if "." in name}
+    return {name.split(".")[0] for name in known(kind) if "." in name}
 
 
 def _check(name: str, hint: Any, value: Any, where: str) -> Any:

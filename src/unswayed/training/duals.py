@@ -4,6 +4,9 @@ For each floor k and condition c: maximise reward while E[signal_k | c] >= floor
 while the running mean is below its floor and falls once it is above, so that the pressure ends where the
 floor is met:  λ <- clip(λ + rate · (floor - mean), 0, most).
 
+Most signals are a rollout's, and λ weighs them in its credit. Entropy is the policy's own, and its gradient
+is known: λ is the weight of an entropy bonus in the loss, for the rollouts of that condition alone.
+
 Decided here: a condition that did not occur in a batch keeps its mean and its multiplier; means begin at
 the first batch; and everything is in `state`, so that a resumed run goes on with the same pressure.
 """
@@ -30,6 +33,8 @@ class Floors:
     """Least length of a rollout's own thought, its prefill not counted."""
     words_share: float = 0.9
     """Share of rollouts that have to be that long (0.9: the length's 10th percentile is at least `words`)."""
+    entropy: float = 0.0
+    """Mean entropy of a rollout's tokens, in nats, each rollout weighing the same."""
     rate: float = 0.05
     """Of the multipliers, a step."""
     most: float = 2.0
@@ -45,6 +50,7 @@ class Floors:
             ("rate", self.rate, 0.0, math.inf),
             ("most", self.most, 0.0, math.inf),
             ("gain", self.gain, 0.0, math.inf),
+            ("entropy", self.entropy, 0.0, math.inf),
             ("words", self.words, 0, math.inf),
         ):
             if not least <= value <= most:
@@ -58,8 +64,14 @@ class Floors:
             "agree": self.agree,
             "gain": self.gain,
             "words": self.words_share if self.words else 0.0,
+            "entropy": self.entropy,
         }
         return {name: floor for name, floor in every.items() if floor > 0}
+
+    @property
+    def credited(self) -> tuple[str, ...]:
+        """Those of `wanted` that are met by credit: all but entropy, which a bonus meets."""
+        return tuple(name for name in self.wanted if name != "entropy")
 
     @property
     def needs_frozen(self) -> bool:
@@ -82,9 +94,13 @@ class Duals:
         return [self.values.get(f"{condition}/{name}", 0.0) for condition in conditions]
 
     def learn(self, signals: Mapping[str, Sequence[float]], conditions: Sequence[str]) -> None:
-        """One step: the batch's means into the running ones, and these into the multipliers."""
+        """One step: the batch's means into the running ones, and these into the multipliers.
+
+        `signals`: of one floor or more, a value for every rollout.
+        """
         f = self.floors
-        for name, floor in f.wanted.items():
+        for name in signals:
+            floor = f.wanted[name]
             for condition in sorted(set(conditions)):
                 found = [v for v, c in zip(signals[name], conditions, strict=True) if c == condition]
                 mean, key = sum(found) / len(found), f"{condition}/{name}"

@@ -11,22 +11,21 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import PeftModel
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
-from unswayed.backends import processors
 from unswayed.backends.local import TransformersBackend
 from unswayed.judges.base import Judge
 from unswayed.question import Question
 from unswayed.training import augmentation
 from unswayed.training.advantages import Floats
+from unswayed.training.arguments import arguments
 from unswayed.training.augmentation import Album, Row
 from unswayed.training.desk import Batch, Desk, Facade
 from unswayed.training.duals import Duals
@@ -40,10 +39,13 @@ from unswayed.training.rollouts import draw
 from unswayed.training.settings import Config
 from unswayed.training.sharing import Fields, Prefix, firsts, log_probs, obstacle
 from unswayed.training.telling import tell
+from unswayed.training.trainers import Common
 from unswayed.training.witnesses import Rollout, Witnesses
 
 DUALS = "duals.json"
 """What the floors remember, in a checkpoint."""
+CONDITIONS = ("base", *augmentation.Shares().by_condition())
+"""All under which rollouts are made; a rollout's is kept as its place here."""
 
 
 class Members(torch.utils.data.Sampler[int]):
@@ -61,7 +63,7 @@ class Members(torch.utils.data.Sampler[int]):
         return len(self._order)
 
 
-class Trainer(GRPOTrainer):  # type: ignore[misc]
+class Trainer(Common, GRPOTrainer):  # type: ignore[misc]
     """`GRPOTrainer` for visual questions under conditions."""
 
     def __init__(
@@ -85,6 +87,7 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         self._outcome: Outcome | None = None
         self._tokens: list[tuple[list[int], list[int]]] = []
         self._entropies = torch.empty(0)
+        self._heard: list[tuple[str, float]] = []
         self._shares: bool | None = None if config.grpo.share_prompts else False
         self._which: list[int] = []
         self._told = told
@@ -151,22 +154,6 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
         order = super()._get_train_sampler(range(len(self.train_dataset) // size))
         return Members(order, size)
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """The weights of a checkpoint into the live model, read as `from_pretrained` reads them.
-
-        A saved model may name its weights otherwise than a live one does (LLaVA's do); the trainer's own
-        way of loading lets names that do not fit pass, and would go on from the first weights.
-        """
-        live = self.model if model is None else model
-        if isinstance(live, PeftModel):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-            return
-        shape = processors.load_config(resume_from_checkpoint)
-        saved = processors.load_model(
-            resume_from_checkpoint, shape, dtype=live.dtype, revision=None, trust_remote_code=False
-        )
-        live.load_state_dict(saved.state_dict(), strict=True)
-
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self._rows = [each["row"] for each in inputs]
         self._batch = self.desk.batch(self._rows)
@@ -182,6 +169,12 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
                 device=made["completion_ids"].device,
             )
             made["which_prompt"] = torch.tensor(self._batch.which, device=made["completion_ids"].device)
+            made["condition"] = torch.tensor(
+                [CONDITIONS.index(row.condition) for row in self._rows], device=made["completion_ids"].device
+            )
+            alike = made["condition"].unsqueeze(0) == made["condition"].unsqueeze(1)
+            kept = made["completion_mask"].any(1)  # a rollout left out of the loss has no entropy either
+            made["share"] = kept / (alike & kept).sum(1).clamp(min=1)
             credits = self._credits(made["thought_tokens"].tolist(), made["completion_ids"].shape[1])
             if credits is not None:
                 made["advantages"] = torch.tensor(
@@ -279,13 +272,17 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
                 num_images=num_images, **fields,
             )  # fmt: skip
         if found[1] is not None:
-            self._entropies = found[1].detach()
+            self._entropies = found[1]
         return found
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
-        """TRL's loss; the entropy that it had to take anyway is told of thought and answer apart."""
+        """TRL's loss, less the bonus that a floor under entropy asks for; the entropy that it had to take
+        anyway is told of thought and answer apart."""
         self._which = inputs["which_prompt"].tolist()
         loss = super()._compute_loss(model, inputs)
+        if self._config.floors.entropy:
+            loss = loss - self._bonus(inputs)
+        self._entropies = self._entropies.detach()
         kept = inputs["completion_mask"].bool()
         places = torch.arange(kept.shape[1], device=kept.device)
         inside = places < inputs["thought_tokens"].unsqueeze(1)
@@ -294,11 +291,21 @@ class Trainer(GRPOTrainer):  # type: ignore[misc]
             self._metrics["train" if self.model.training else "eval"][f"{name}_entropy"].append(value)
         return loss
 
-    def publish(self, numbers: Mapping[str, float]) -> None:
-        """Tell the trackers, and nobody else: what TRL logs of a step stays as it is."""
-        due = self.control.should_log  # which the handler takes for done
-        self.callback_handler.on_log(self.args, self.state, self.control, dict(numbers))
-        self.control.should_log = due
+    def _bonus(self, inputs: dict[str, Any]) -> torch.Tensor:
+        """These rollouts' part of ``Σ_c λ_c · mean entropy under c``; with the step's last part the floor
+        learns. Parts add up over micro-batches, as their gradients do."""
+        kept = inputs["completion_mask"]
+        each = (self._entropies * kept).sum(1) / kept.sum(1).clamp(min=1)
+        names = [CONDITIONS[i] for i in inputs["condition"].tolist()]
+        weights = torch.tensor(self._duals.of("entropy", names), device=each.device) * inputs["share"]
+        told = zip(names, each.tolist(), inputs["share"].tolist(), strict=True)
+        self._heard += [(name, value) for name, value, share in told if share]
+        if self.accelerator.sync_gradients and self._heard:
+            conditions, values = zip(*self._heard, strict=True)
+            self._duals.learn({"entropy": values}, conditions)
+            self._heard = []
+        bonus: torch.Tensor = (weights * each).sum()
+        return bonus
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], Any, dict[str, Any]]:
         assert self._batch is not None
@@ -364,51 +371,3 @@ def _messages(row: Row) -> list[dict[str, str]]:
     p = row.prompt
     said = [{"role": "system", "content": p.system}, {"role": "user", "content": p.text}]
     return said + ([{"role": "assistant", "content": p.prefill}] if p.prefill else [])
-
-
-def arguments(config: Config, out: Path) -> GRPOConfig:
-    """Our settings in TRL's words."""
-    g, cpu = config.grpo, config.model.device == "cpu" or not torch.cuda.is_available()
-    rollouts = g.prompts * g.num_generations
-    rows = g.micro_batch or rollouts
-    return GRPOConfig(
-        output_dir=str(out),
-        seed=config.seed,
-        max_steps=g.steps,
-        per_device_train_batch_size=rows,
-        gradient_accumulation_steps=rollouts // rows,
-        num_generations=g.num_generations,
-        learning_rate=g.lr,
-        warmup_steps=g.warmup,
-        lr_scheduler_type=g.schedule,
-        weight_decay=g.weight_decay,
-        max_grad_norm=g.max_grad_norm,
-        loss_type=g.loss,
-        scale_rewards=g.scale_rewards,
-        beta=g.beta,
-        epsilon=g.epsilon,
-        epsilon_high=g.epsilon_high or None,
-        num_iterations=g.iterations,
-        importance_sampling_level=g.importance,
-        entropy_coef=g.entropy_coef,
-        mask_truncated_completions=g.mask_truncated,
-        temperature=g.temperature,
-        top_p=g.top_p,
-        max_completion_length=g.max_tokens,
-        gradient_checkpointing=g.gradient_checkpointing,
-        use_vllm=g.vllm,
-        vllm_gpu_memory_utilization=g.vllm_memory,
-        use_cpu=cpu,
-        bf16=not cpu and config.model.dtype in ("auto", "bfloat16"),
-        remove_unused_columns=False,
-        dataloader_pin_memory=not cpu,
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # a loss that is no number must be seen
-        save_strategy="steps",
-        save_steps=config.save.every,
-        save_total_limit=config.save.keep,
-        log_completions=config.save.completions,
-        num_completions_to_print=0,
-        report_to=list(config.save.report_to),
-        disable_tqdm=True,
-    )

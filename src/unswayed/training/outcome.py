@@ -31,7 +31,7 @@ class Outcome:
 
     def own_credit(self, config: Config) -> bool:
         """Whether credit is worked out here, not by TRL."""
-        return config.reward.segments or bool(config.floors.wanted)
+        return config.reward.segments or bool(config.floors.credited)
 
     def credits(self, config: Config, duals: Duals, ends: Sequence[int], length: int, size: int) -> Floats:
         """Credit of every rollout (n,), or by segments of every token (n, length).
@@ -79,4 +79,4 @@ def signals(rollouts: Sequence[Rollout], scores: Sequence[Score], floors: Floors
         "gain": [min(max(s.more.get("gain", 0.0), 0.0), 1.0) for s in scores],
         "words": [float(own_words(r.opened, r.text) >= floors.words) for r in rollouts],
     }
-    return {name: every[name] for name in floors.wanted}
+    return {name: every[name] for name in floors.credited}

@@ -106,6 +106,10 @@ TABLES: dict[str, pa.Schema] = {
 """The tables of a study; each is the file of that name, ``.parquet``."""
 
 
+FAILED = "failed.txt"
+"""In the folder of a run that came to nothing: why, in one sentence; gone once it goes on."""
+
+
 def slug(arm: str) -> str:
     """An arm's name as a piece of a folder's name. Raises `BadInput` where nothing is left of it."""
     found = "".join(c if c.isalnum() or c in "+-_." else "-" for c in arm).strip("-.")

@@ -62,14 +62,14 @@ class Grpo:
     """Highest learning rate, of AdamW."""
     warmup: int = 0
     """Steps in which the learning rate rises."""
-    schedule: str = "constant"
-    """How the learning rate goes on: `constant`, `linear`, `cosine`."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the learning rate goes on after the warmup: it stays, or falls to 0 at the last step."""
     weight_decay: float = 0.0
     """AdamW's."""
     max_grad_norm: float = 1.0
     """Gradients are cut to this norm."""
-    loss: str = "dapo"
-    """TRL's `loss_type`: dapo, grpo, bnpo, dr_grpo, cispo, sapo, luspo, vespo."""
+    loss: Literal["dapo", "grpo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
+    """TRL's `loss_type`."""
     scale_rewards: Literal["group", "batch", "none"] = "group"
     """By which standard deviation advantages are divided."""
     beta: float = 0.0
@@ -79,7 +79,7 @@ class Grpo:
     epsilon_high: float = 0.0
     """Clip range above; 0: as `epsilon`."""
     iterations: int = 1
-    """Times that each batch of rollouts is used."""
+    """Times that each batch of rollouts is used. Checkpoints and stops wait until it has been."""
     importance: Literal["token", "sequence"] = "token"
     """Level of the importance ratio; `sequence` with loss `grpo` is GSPO."""
     entropy_coef: float = 0.0
@@ -152,6 +152,23 @@ class Save:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """When a run that has collapsed is stopped: one of these, step after step. They change nothing of what
+    is learnt, so they alone may change in a folder that was begun."""
+
+    patience: int = 50
+    """Steps in a row after which it is; 0: never. While such a row lasts no checkpoint is written."""
+    reward: float = 0.1
+    """Mean reward below this part of its best so far (of medians over `patience` steps); 0: not watched."""
+    entropy: float = 1e-4
+    """Mean entropy of tokens below this, in nats, with every group paid alike and fewer than nine in ten
+    rollouts right: nothing more is learnt; 0: not watched."""
+    length: float = 0.0
+    """Mean tokens of a rollout below this part of what the first `patience` steps had; 0: not watched, for
+    thoughts that wither away are a finding while they are paid."""
+
+
+@dataclass(frozen=True)
 class Config:
     """One arm, one seed."""
 
@@ -168,6 +185,7 @@ class Config:
     grpo: Grpo = field(default_factory=Grpo)
     audit: Audit = field(default_factory=Audit)
     save: Save = field(default_factory=Save)
+    guard: Guard = field(default_factory=Guard)
 
     def __post_init__(self) -> None:
         g = self.grpo
@@ -177,14 +195,23 @@ class Config:
             ("grpo.num_generations", g.num_generations, 2),
             ("grpo.max_tokens", g.max_tokens, 1),
             ("grpo.iterations", g.iterations, 1),
+            ("grpo.warmup", g.warmup, 0),
+            ("grpo.micro_batch", g.micro_batch, 0),
             ("audit.every", self.audit.every, 0),
             ("audit.limit", self.audit.limit, 1),
             ("save.every", self.save.every, 1),
             ("save.keep", self.save.keep, 1),
             ("data.limit", self.data.limit, 0),
+            ("guard.patience", self.guard.patience, 0),
+            ("guard.reward", self.guard.reward, 0),
+            ("guard.entropy", self.guard.entropy, 0),
+            ("guard.length", self.guard.length, 0),
         ):
             if value < least:
                 raise BadInput(f"{name} is {value}; the least is {least}")
+        for part in ("reward", "length"):
+            if (share := getattr(self.guard, part)) > 1:
+                raise BadInput(f"guard.{part} is {share:g}; it is a part, from 0 to 1")
         if g.temperature <= 0:
             raise BadInput(
                 f"grpo.temperature is {g.temperature:g}; rollouts must differ, so give more than 0"
@@ -199,7 +226,7 @@ class Config:
             raise BadInput(
                 "reward.cross pays for being right under other cues too; set augment.groups = 'paired'"
             )
-        if self.reward.segments and self.floors.wanted:
+        if self.reward.segments and self.floors.credited:
             raise BadInput("reward.segments and floors are two ways to credit tokens; use one of them")
         if self.reward.segments and g.importance == "sequence":
             raise BadInput("reward.segments credits tokens one by one; set grpo.importance = 'token'")

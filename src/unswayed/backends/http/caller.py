@@ -98,14 +98,16 @@ class Caller:
         paid: bool = False,
         probing: bool = False,
         stream: StreamForm = "none",
+        attempts: int | None = None,
     ) -> Answered[T] | Failed:
         """Post `body` to the chat endpoint; `read` takes the reply, or raises `Malformed`.
 
         `paid`: belongs to an answer that is paid for already, so no budget holds it up. `probing`: a
-        refusal is what is to be found out. `stream`: how its reply can be streamed. Raises `BackendError`
-        when the run is over.
+        refusal is what is to be found out. `stream`: how its reply can be streamed. `attempts`: how many
+        at most, if fewer than the rule of retries has. Raises `BackendError` when the run is over.
         """
         attempt, avoid = 0, None
+        most = self._retry.attempts if attempts is None else min(attempts, self._retry.attempts)
         name = f"{self._name}-{next(self._questions)}"
         if self._stream:
             body, stream = streamed(body, stream), "none"
@@ -132,7 +134,7 @@ class Caller:
                 if not probing:
                     self._deny(replica, found.words)
                 return Failed(found.words, attempt, True, found.status)
-            if attempt >= self._retry.attempts:
+            if attempt >= most:
                 if self._replicas.silence > self._patience:
                     self._over(f"{replica.url}: {found.words}; see to the server, then run the same command")
                 return Failed(found.words, attempt, False, found.status)
@@ -146,20 +148,24 @@ class Caller:
                 body, stream = streamed(body, stream), "none"
             await sleep(max(found.wait, self._retry.wait(attempt)), self._bell)
 
-    async def aside(self, url: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
+    async def aside(
+        self, url: str, path: str, body: dict[str, Any] | None, *, attempts: int | None = None
+    ) -> dict[str, Any] | None:
         """Something that costs nothing, of one server; None where it has no answer to that.
 
         `path` is below the base URL, or below what stands before its ``/v1`` if it begins with a slash.
+        `attempts` as in `ask`.
         """
+        most = self._retry.attempts if attempts is None else min(attempts, self._retry.attempts)
         where = url.removesuffix("/v1") + path if path.startswith("/") else f"{url}/{path}"
-        for attempt in range(1, self._retry.attempts + 1):
+        for attempt in range(1, most + 1):
             if body is None:
                 found = await self._transport.get(where)
             else:
                 found = await self._transport.post(where, json.dumps(body).encode())
             if not isinstance(found, Trouble):
                 return found
-            if found.kind == "denied" or attempt == self._retry.attempts or found.wait > self._patience:
+            if found.kind == "denied" or attempt == most or found.wait > self._patience:
                 break
             await sleep(max(found.wait, self._retry.wait(attempt)), self._bell)
         return None

@@ -52,6 +52,9 @@ class Ids:
         async with self._busy:
             if letters <= self.letters:
                 return True
+            tag = await self.tokenize(ANSWER_TAG)
+            if tag is None:
+                return False
             words = [blank + "(" for blank in BLANKS] if not self.letters else []
             for c in LETTERS[self.letters : letters]:
                 words += [blank + form.format(c) for blank in BLANKS for form in SPELLINGS]
@@ -61,9 +64,8 @@ class Ids:
                 async with gate:
                     return word, await self.tokenize(word), await self.tokenize(ANSWER_TAG + word)
 
-            tag = await self.tokenize(ANSWER_TAG)
             found = await asyncio.gather(*(look(word) for word in words))
-            if tag is None or any(alone is None or within is None for _, alone, within in found):
+            if any(alone is None or within is None for _, alone, within in found):
                 return False
             for word, alone, within in found:
                 ids = {alone[0]} if alone is not None and len(alone) == 1 else set()

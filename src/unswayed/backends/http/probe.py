@@ -6,6 +6,8 @@ the other; that a field was accepted proves nothing, so its effect is looked for
 * **prefill**: the beginning of the model's own greedy text is put back as prefill. A model that goes
   on with it says the rest; one that starts afresh does not. Where the text does not tell, token counts
   may: a continued turn is shorter than a closed one followed by a new one.
+* **closed thoughts**: a thought that is closed must cost the tokens that it costs while it is open. Some
+  templates take out all that stands before ``</think>``.
 * **stop strings**: a word of that text is made a stop string.
 * **seeds**: each of some seeds must agree with itself, and not all with each other.
 * **pictures**: they must cost tokens, where the server counts them.
@@ -28,7 +30,7 @@ from unswayed.backends.http.dialect import Bodies, Dialect, PictureForm, Prefill
 from unswayed.backends.http.forms import held, in_events
 from unswayed.backends.http.letters import Ids, told_by_id
 from unswayed.backends.http.replies import choice, first_token, restored, usage
-from unswayed.conditions import STOP_THINK, SYSTEM, Prompt
+from unswayed.conditions import SYSTEM, Prompt
 from unswayed.errors import BackendError
 
 T = TypeVar("T")
@@ -36,6 +38,8 @@ _TEXT = "Which of these is a colour?\nSelect from the following choices:\n(A) re
 _LENGTH = 24  # tokens of the text that is put back
 _CLEAR = 6  # characters that must agree
 _COUNTING = "<think>I count from one to twelve: 1, 2, 3, 4, 5, 6, 7, 8, 9,"
+_FAR = 4  # tokens by which two prompts must differ before their counts tell anything
+_STOPS = 3  # attempts at a stop string, which decides nothing: texts are cut here in any case
 _LETTERS = "<think>Red is a colour.</think><answer>"
 _NEW_LIMIT = "max_completion_tokens"
 _SEEDS = 5  # by chance alone, few draws agree so often
@@ -71,10 +75,12 @@ class Probe:
         dialect, seeded = await self._seeds(dialect)
         dialect = await self._pictures(dialect)
         letters: Letters = "none"
-        if prefill == "continues":
-            dialect, letters = await self._letters(dialect)
-        else:
+        if prefill != "continues":
             self._notes.append("letters: none, for they need a prefill that is continued")
+        elif not closed:
+            self._notes.append("letters: none, for they stand behind a closed thought")
+        else:
+            dialect, letters = await self._letters(dialect)
         plain = Prompt(SYSTEM, _TEXT, "", (), ())
         dialect = await in_events(self._caller, self._bodies, dialect, plain, self._notes)
         if schemas:
@@ -107,7 +113,7 @@ class Probe:
             if found.status in (0, 401, 403, 404) or not found.denied:
                 break
         assert first is not None
-        raise BackendError(f"the endpoint cannot be asked: {first.words}")
+        raise BackendError(f"the endpoint cannot be asked: {first.words}{_REMEDY.get(first.status, '')}")
 
     async def _prefill(self, dialect: Dialect, text: str) -> tuple[Dialect, Prefill, bool]:
         """How a turn is begun here, what becomes of it, and whether a closed thought survives."""
@@ -150,11 +156,16 @@ class Probe:
 
     async def _closed(self, dialect: Dialect) -> bool:
         """Whether a template lets a thought through that is opened and closed."""
-        whole, part = await self._count(dialect, STOP_THINK), await self._count(dialect, "<think>")
-        if whole is None or part is None:
+        tag, begun = await self._count(dialect, "<think>"), await self._count(dialect, _COUNTING)
+        closed = await self._tokens(dialect, _COUNTING + "</think>")
+        if isinstance(closed, Failed):
+            self._notes.append(f"closed thoughts: refused ({closed.words})")
+            return False
+        if not (tag and begun and closed) or begun - tag < _FAR:
             self._notes.append("closed thoughts: not checked, the server counts no tokens")
             return True
-        if whole - part >= 3:
+        # In its place may stand an empty one, of some tokens more than the opening tag.
+        if 2 * (closed - tag) >= begun - tag:
             return True
         self._notes.append("closed thoughts: dropped by the chat template")
         return False
@@ -164,7 +175,11 @@ class Probe:
         for at in _cuts(text):
             word = text[at : at + 3]
             whole = text[: text.index(word) + len(word)]
-            if await self._said(replace(dialect, stop=True), stop=(word,)) == whole != text:
+            found = await self._said(replace(dialect, stop=True), stop=(word,), attempts=_STOPS)
+            if isinstance(found, Failed):
+                self._notes.append(f"stop strings: refused ({found.words}); texts are cut here")
+                return dialect
+            if found == whole != text:
                 return replace(dialect, stop=True)
         self._notes.append("stop strings: not kept, so none are sent; texts are cut here")
         return dialect
@@ -233,18 +248,27 @@ class Probe:
         stop: tuple[str, ...] = (),
         seed: int = 0,
         heat: float = 0.0,
+        attempts: int | None = None,
     ) -> str | Failed:
         """Text of a short generation."""
         prompt = Prompt(SYSTEM, _TEXT, prefill, (), ())
         sampling = Sampling(heat, 1.0, _LENGTH, stop)
         body = self._bodies.generation(dialect, prompt, sampling, seed)
-        found = await self._caller.ask(body, lambda r: restored(r, stop, prefill).text, probing=True)
+
+        def read(reply: dict[str, Any]) -> str:
+            return restored(reply, stop, prefill).text
+
+        found = await self._caller.ask(body, read, probing=True, attempts=attempts)
         return found.value if isinstance(found, Answered) else found
 
     async def _count(self, dialect: Dialect, prefill: str) -> int | None:
         """Tokens of a prompt, as counted by the server."""
-        found = await self._ask(dialect, Prompt(SYSTEM, _TEXT, prefill, (), ()), 1, _counted)
+        found = await self._tokens(dialect, prefill)
         return None if isinstance(found, Failed) else found or None
+
+    async def _tokens(self, dialect: Dialect, prefill: str) -> int | Failed:
+        """The same, 0 where the server does not count; or why it does not take the prompt."""
+        return await self._ask(dialect, Prompt(SYSTEM, _TEXT, prefill, (), ()), 1, _counted)
 
     async def _ask(
         self, dialect: Dialect, prompt: Prompt, tokens: int, read: Callable[[dict[str, Any]], T]
@@ -254,6 +278,12 @@ class Probe:
         return found.value if isinstance(found, Answered) else found
 
 
+_KEY = "; see to the key (--key-env names the variable that holds it)"
+_REMEDY = {
+    401: _KEY,
+    403: _KEY,
+    404: "; see that the model is served under this name, and that the address (--base-url) ends in /v1",
+}
 _REFUSED = {
     "plain_sampling": "refuses top_k, min_p, repetition_penalty or skip_special_tokens; its own stand",
     "limit": f"wants {_NEW_LIMIT}",

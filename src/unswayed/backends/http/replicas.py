@@ -23,6 +23,7 @@ Outcome = Literal["good", "busy", "slow", "broken", "unreachable", "denied", "un
 
 _HOMES = 8192  # questions whose replica is remembered
 _START = 8.0
+_UNHEARD = 2.0  # seconds that one is left out at most while none was ever heard of: it may only just start
 _ROW = 5  # failures in a row after which a server is left out
 
 
@@ -118,7 +119,8 @@ class Replicas:
             elif began >= replica.rest_until and (
                 outcome == "unreachable" or (replica.row >= _ROW and outcome != "busy")
             ):
-                replica.pause = min(self._ceiling, max(self._first, 2 * replica.pause))
+                ceiling = self._ceiling if self.heard is not None else min(self._ceiling, _UNHEARD)
+                replica.pause = min(ceiling, max(self._first, 2 * replica.pause))
                 replica.threshold = max(1.0, replica.limit / 2, replica.threshold / 2)
                 replica.limit = 1.0
                 self._rest(replica, now + replica.pause)

@@ -14,11 +14,12 @@ _SHOWN = ("root", "parent", "max_model_len", "owned_by")
 async def who(caller: Caller, urls: tuple[str, ...], model: str) -> tuple[str, list[dict[str, Any]]]:
     """The revision (empty where no server says), and what each server says of itself.
 
+    Servers are asked once each: some have no such list, and fail at it instead of saying so.
     Raises `BadInput` where two replicas say that they serve different weights.
     """
     served = []
     for url in urls:
-        listed = await caller.aside(url, "models", None)
+        listed = await caller.aside(url, "models", None, attempts=1)
         entries = listed.get("data") if listed else None
         entry = next(
             (e for e in entries if isinstance(e, dict) and e.get("id") == model)
@@ -27,7 +28,7 @@ async def who(caller: Caller, urls: tuple[str, ...], model: str) -> tuple[str, l
             {},
         )
         found = {name: entry[name] for name in _SHOWN if isinstance(entry.get(name), (str, int))}
-        version = await caller.aside(url, "/version", None)
+        version = await caller.aside(url, "/version", None, attempts=1)
         if version and isinstance(version.get("version"), str):
             found["version"] = version["version"][:80]
         served.append({"url": url, **found})

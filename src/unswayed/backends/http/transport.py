@@ -179,7 +179,7 @@ class Transport:
             kind = "busy"
         elif status in AGAIN or status >= 500:
             kind = "broken"
-        said = self._key.redact(own_words(raw))
+        said = self._key.redact(own_words(raw)).removeprefix(f"{status}: ")
         wait = retry_after(later) if kind != "denied" else 0.0
         return Trouble(kind, f"{status}: {said or reason or 'no reason given'}", wait, status)
 
