@@ -221,7 +221,7 @@ class State:
 
 
 def _longer(inputs: dict[str, Any], made: list[int]) -> dict[str, Any]:
-    from unswayed.backends.batches import _longer as longer
+    from unswayed.backends.batches import longer
 
     return longer(inputs, [made], 0) if made else inputs
 
