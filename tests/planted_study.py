@@ -24,10 +24,13 @@ class At:
     """What a model does at one moment; rates are population values."""
 
     right: float = 0.6
-    """Under base; see `under`."""
+    """Under base."""
     under_think: float = -0.25
-    """Added under a wrong thought, and taken under a right one by half."""
+    """Added under a wrong thought."""
     under_caption: float = -0.2
+    """Added under a wrong caption."""
+    under_right: float = 0.0
+    """Added under a right thought."""
     agrees: float = 0.9
     entropy: float = 1.0
     length: float = 120.0
@@ -109,7 +112,8 @@ def _audit(
     run: tuple[str, int, int],
 ) -> pa.Table:
     n = len(hard)
-    under = {"wrong-think": now.under_think, "wrong-caption": now.under_caption}.get(condition, 0.0)
+    added = {"wrong-think": now.under_think, "wrong-caption": now.under_caption}
+    under = (added | {"correct-think": now.under_right}).get(condition, 0.0)
     right = rng.random(n) < np.clip(now.right + under + own[0] + hard, 0.01, 0.99)
     wrong = condition.startswith("wrong")
     cued = wrong or condition.startswith("correct")

@@ -30,7 +30,7 @@ from unswayed.measures.summary import Estimate, Summary
 from unswayed.report.words import visible
 
 # A file or a pipe has no width of its own; the table by condition needs this much.
-out = Console(width=None if sys.stdout.isatty() else 124)
+out = Console(width=None if sys.stdout.isatty() else 140)
 err = Console(stderr=True)
 
 COLUMNS = {
