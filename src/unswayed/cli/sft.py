@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unswayed.cli import show
-from unswayed.cli.train import gently
+from unswayed.cli.train import carry_out
 from unswayed.training.records import slug
 
 EPILOG = """[bold]Examples[/]
@@ -49,22 +48,7 @@ def command(
 
     settings = load(config, changes or [])
     folder = out or Path("runs") / f"sft-{slug(settings.arm)}-{settings.seed}"
-    with show.bar() as progress, gently() as asked:
-
-        def told(line: str) -> None:
-            show.out.print(line, highlight=False, markup=False, soft_wrap=True)
-
-        done = finetune(settings, folder, until=until, stop=asked.is_set, progress=progress, told=told)
-    if done:
-        show.out.print(f"model: {folder / 'model'}", highlight=False, markup=False, soft_wrap=True)
-        return
-    show.err.print(
-        f"stopped; the last step is saved in {folder}. To go on, run the same command again.",
-        highlight=False,
-        markup=False,
-    )
-    if asked.is_set():
-        raise typer.Exit(130)
+    carry_out(finetune, settings, folder, until)
 
 
 command.__doc__ = cleandoc(command.__doc__ or "") + "\n\n" + EPILOG

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -58,12 +58,17 @@ def command(
             line = f"{what:<10} {how}"
             show.out.print(line, highlight=False, markup=False, soft_wrap=True)
         return
+    carry_out(train, settings, folder, until)
+
+
+def carry_out(training: Callable[..., bool], settings: Any, folder: Path, until: int | None) -> None:
+    """Run a training under a bar, stop it gently, and say where its model is or how to go on."""
     with show.bar() as progress, gently() as asked:
 
         def told(line: str) -> None:
             show.out.print(line, highlight=False, markup=False, soft_wrap=True)
 
-        done = train(settings, folder, until=until, stop=asked.is_set, progress=progress, told=told)
+        done = training(settings, folder, until=until, stop=asked.is_set, progress=progress, told=told)
     if done:
         show.out.print(f"model: {folder / 'model'}", highlight=False, markup=False, soft_wrap=True)
         return

@@ -189,7 +189,7 @@ class Config:
 
     def __post_init__(self) -> None:
         g = self.grpo
-        for name, value, least in (
+        at_least(
             ("grpo.steps", g.steps, 1),
             ("grpo.prompts", g.prompts, 1),
             ("grpo.num_generations", g.num_generations, 2),
@@ -206,9 +206,7 @@ class Config:
             ("guard.reward", self.guard.reward, 0),
             ("guard.entropy", self.guard.entropy, 0),
             ("guard.length", self.guard.length, 0),
-        ):
-            if value < least:
-                raise BadInput(f"{name} is {value}; the least is {least}")
+        )
         for part in ("reward", "length"):
             if (share := getattr(self.guard, part)) > 1:
                 raise BadInput(f"guard.{part} is {share:g}; it is a part, from 0 to 1")
@@ -237,6 +235,13 @@ class Config:
                 f"grpo.micro_batch is {g.micro_batch}; it must divide prompts x num_generations "
                 f"({g.prompts * g.num_generations})"
             )
+
+
+def at_least(*fields: tuple[str, float, float]) -> None:
+    """Raises `BadInput` for the first of (name, value, least) that is less than it may be."""
+    for name, value, least in fields:
+        if value < least:
+            raise BadInput(f"{name} is {value}; the least is {least}")
 
 
 _AUGMENTED = {

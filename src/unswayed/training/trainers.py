@@ -1,13 +1,88 @@
-"""What every trainer here does alike: resuming from a checkpoint, and telling trackers of audits."""
+"""What every trainer here does alike: its settings, resuming from a checkpoint, telling trackers of audits.
+
+Decided here: every step is logged, a loss that is no number too, for the guards read the log; and a name
+among trackers hangs on the folder of the run.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
+import torch
 from peft import PeftModel
 
 from unswayed.backends import processors
+from unswayed.training.settings import Model, Save
+
+
+class Pace(Protocol):
+    """How weights are moved, in any training."""
+
+    @property
+    def lr(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def schedule(self) -> str: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def max_grad_norm(self) -> float: ...
+    @property
+    def gradient_checkpointing(self) -> bool: ...
+    @property
+    def micro_batch(self) -> int: ...
+
+
+class About(Protocol):
+    """What the configs of all trainings have."""
+
+    @property
+    def arm(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def model(self) -> Model: ...
+    @property
+    def save(self) -> Save: ...
+
+
+def settings(config: About, pace: Pace, rows: int, out: Path) -> dict[str, Any]:
+    """Settings of a trainer of transformers whose steps are of `rows` rows; checkpoints go to `out`."""
+    cpu = config.model.device == "cpu" or not torch.cuda.is_available()
+    at_once = pace.micro_batch or rows
+    # What transformers calls constant does not warm up, whatever it is told.
+    warms = pace.schedule == "constant" and pace.warmup
+    # By its folder, so that a run that goes on is the same one to a tracker, and another is not.
+    name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:8]
+    return {
+        "output_dir": str(out),
+        "run_name": f"{config.arm}-seed-{config.seed}-{name}",
+        "project": "unswayed",
+        "seed": config.seed,
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": rows // at_once,
+        "learning_rate": pace.lr,
+        "warmup_steps": pace.warmup,
+        "lr_scheduler_type": "constant_with_warmup" if warms else pace.schedule,
+        "weight_decay": pace.weight_decay,
+        "max_grad_norm": pace.max_grad_norm,
+        "gradient_checkpointing": pace.gradient_checkpointing,
+        "use_cpu": cpu,
+        "bf16": not cpu and config.model.dtype in ("auto", "bfloat16"),
+        "remove_unused_columns": False,
+        "dataloader_pin_memory": not cpu,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # a loss that is no number must be seen
+        "save_strategy": "steps",
+        "save_steps": config.save.every,
+        "save_total_limit": config.save.keep,
+        "report_to": list(config.save.report_to),
+        "disable_tqdm": True,
+    }
 
 
 class Common:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from unswayed.errors import BadInput
-from unswayed.training.settings import Audit, Data, Model, Save
+from unswayed.training.settings import Audit, Data, Model, Save, at_least
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Config:
 
     def __post_init__(self) -> None:
         s, t = self.sft, self.thoughts
-        for name, value, least in (
+        at_least(
             ("sft.steps", s.steps, 0),
             ("sft.batch", s.batch, 1),
             ("sft.micro_batch", s.micro_batch, 0),
@@ -108,9 +108,7 @@ class Config:
             ("save.keep", self.save.keep, 1),
             ("data.limit", self.data.limit, 0),
             ("guard.patience", self.guard.patience, 0),
-        ):
-            if value < least:
-                raise BadInput(f"{name} is {value}; the least is {least}")
+        )
         if not (t.file or t.run or t.scenes):
             raise BadInput(
                 "nothing says where the thoughts come from; set thoughts.file, thoughts.run or "

@@ -20,7 +20,7 @@ import transformers
 from unswayed.training.sft.example import Example
 from unswayed.training.sft.settings import Config
 from unswayed.training.sft.sheet import IGNORED, Sheet
-from unswayed.training.trainers import Common
+from unswayed.training.trainers import Common, settings
 
 
 class Trainer(Common, transformers.Trainer):  # type: ignore[misc]
@@ -92,30 +92,7 @@ class Trainer(Common, transformers.Trainer):  # type: ignore[misc]
 
 def arguments(config: Config, out: Path) -> Any:
     """Our settings in the trainer's words."""
-    s, cpu = config.sft, config.model.device == "cpu" or not torch.cuda.is_available()
-    rows = s.micro_batch or s.batch
+    s = config.sft
     return transformers.TrainingArguments(
-        output_dir=str(out),
-        seed=config.seed,
-        max_steps=s.steps or -1,
-        num_train_epochs=s.epochs,
-        per_device_train_batch_size=rows,
-        gradient_accumulation_steps=s.batch // rows,
-        learning_rate=s.lr,
-        warmup_steps=s.warmup,
-        lr_scheduler_type=s.schedule,
-        weight_decay=s.weight_decay,
-        max_grad_norm=s.max_grad_norm,
-        gradient_checkpointing=s.gradient_checkpointing,
-        use_cpu=cpu,
-        bf16=not cpu and config.model.dtype in ("auto", "bfloat16"),
-        remove_unused_columns=False,
-        dataloader_pin_memory=not cpu,
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # a loss that is no number must be seen
-        save_strategy="steps",
-        save_steps=config.save.every,
-        save_total_limit=config.save.keep,
-        report_to=list(config.save.report_to),
-        disable_tqdm=True,
+        **settings(config, s, s.batch, out), max_steps=s.steps or -1, num_train_epochs=s.epochs
     )
