@@ -11,7 +11,7 @@ import pytest
 
 from unswayed.errors import BadInput
 from unswayed.training import augmentation, duals, recipe, settings
-from unswayed.training.config import as_dict, changed, difference, known, load, make, parse
+from unswayed.training.config import as_dict, changed, difference, flat, known, load, make, parse
 from unswayed.training.settings import ARMS, Config
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -150,3 +150,13 @@ def test_arms_are_what_their_names_say() -> None:
     assert made["grpo+aug+faith"].reward == made["grpo+faith"].reward
     assert make({"arm": "grpo+faith", "reward": {"combine": "gated"}}).reward.combine == "gated"
     assert make({"arm": "mine"}).arm == "mine"
+
+
+def test_an_arm_asked_for_on_the_command_line_is_that_arm_whatever_the_file_says() -> None:
+    file = {"arm": "grpo", "reward": {"combine": "additive", "correct": 1.0}, "grpo": {"lr": 1e-5}}
+    for name, brings in ARMS.items():
+        found = flat(as_dict(make(file, [f"arm={name}"])))
+        assert {k: found[k] for k in brings} == dict(brings)
+        assert found["grpo.lr"] == 1e-5, "what the arm does not bring stays the file's"
+    own = make(file, ["reward.combine=gated", "arm=grpo+faith"])
+    assert own.reward.combine == "gated", "what is asked for beside it goes over the arm, in any order"

@@ -1,7 +1,8 @@
 """From a TOML file, and settings on the command line, to a typed `Config`.
 
 Decided here: an unknown field is refused with the nearest known one; nothing is converted but an
-integer to a float; what an arm's name brings stands below what the file says, and that below ``--set``.
+integer to a float; what an arm's name brings stands below what the file says, and that below ``--set``. An
+arm named by ``--set`` goes over the file with all that it brings: who asks for it means it.
 """
 
 from __future__ import annotations
@@ -54,15 +55,13 @@ def typed(
     arms: Mapping[str, Mapping[str, Any]] = {},
 ) -> C:
     """The settings that a dataclass of tables documents, checked; `arms` bring settings by name."""
-    given = flat(found, kind=kind)
-    for change in changes:
-        name, value = parse(change)
-        given[name] = value
+    given, asked = flat(found, kind=kind), dict(map(parse, changes))
     kinds = known(kind)
-    for name in given:
+    for name in given | asked:
         if name not in kinds:
             raise BadInput(f"{where}: unknown setting {name!r}{_meant(name, kinds)}")
-    settings = {**arms.get(str(given.get("arm", "")), {}), **given}
+    brought = arms.get(str((given | asked).get("arm", "")), {})
+    settings = {**given, **brought, **asked} if "arm" in asked else {**brought, **given, **asked}
     checked = {name: _check(name, kinds[name], value, where) for name, value in settings.items()}
     try:
         config: C = _build(kind, checked, "")
