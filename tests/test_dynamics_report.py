@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from planted_study import PAPER, STEPS, flat, write
+from planted_study import CONDITIONS, PAPER, STEPS, flat, write
 from test_report import HOSTILE, png
 from test_report_browser import CHROMIUM, dom, looked_at
 from unswayed.cli import app
@@ -150,6 +150,13 @@ def test_the_figure_is_a_file_of_its_own(folder: Path, tmp_path: Path) -> None:
     for arm in PAPER:
         assert arm in said
     assert "prefers-color-scheme:dark" in said
+    at = write_training_figure(folder, tmp_path / "accuracy.svg", "accuracy")
+    said = "".join(ET.fromstring(at.read_text("utf-8")).itertext())
+    assert all(arm in said for arm in PAPER)
+    assert all(condition in said for condition in CONDITIONS)
+    with pytest.raises(BadInput, match=r"no measure 'acuracy'; there are: .*accuracy"):
+        write_training_figure(folder, tmp_path / "none.svg", "acuracy")
+    assert not (tmp_path / "none.svg").exists()
 
 
 @pytest.mark.parametrize(("low", "up"), [(0.0, 1.0), (0.31, 0.34), (-3.0, 120.0), (0.0, 1e-4)])

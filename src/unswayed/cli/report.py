@@ -35,6 +35,10 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="file to write; default: report.html, or stdout")
     ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(help="svg: draw this over steps; default: accuracy against consistency"),
+    ] = None,
 ) -> None:
     """Build the report of RUN again, from what it stored alone.
 
@@ -45,9 +49,13 @@ def command(
       unswayed report runs/first --format latex > table.tex
 
       unswayed report studies/mini
+
+      unswayed report studies/mini --format svg --measure robust_accuracy
     """
+    if measure is not None and form is not Format.svg:
+        raise BadInput("--measure says what a figure shows; give --format svg too")
     if is_study(run):
-        of_study(run, form, out)
+        of_study(run, form, out, measure)
         return
     if form is Format.svg:
         raise BadInput(f"--format svg draws a study or training run, and {run} is neither")
@@ -65,7 +73,7 @@ def command(
         write_text(out, text)
 
 
-def of_study(folder: Path, form: Format, out: Path | None) -> None:
+def of_study(folder: Path, form: Format, out: Path | None, measure: str | None = None) -> None:
     """The page of a study or training run, or its figure."""
     from unswayed.report.study import write_study_report, write_training_figure
 
@@ -78,7 +86,8 @@ def of_study(folder: Path, form: Format, out: Path | None) -> None:
         if form is Format.html:
             found = write_study_report(folder, out)
         else:
-            found = write_training_figure(folder, out or folder / "trajectories.svg")
+            to = out or folder / f"{measure or 'trajectories'}.svg"
+            found = write_training_figure(folder, to, measure)
     name = "report" if form is Format.html else "figure"
     show.out.print(f"{name}: {found}", highlight=False, markup=False, soft_wrap=True)
 

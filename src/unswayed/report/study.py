@@ -74,14 +74,14 @@ def write_study_report(folder: Path, out: Path | None = None) -> Path:
     return target
 
 
-def write_training_figure(folder: Path, out: Path) -> Path:
-    """Write the drawing of accuracy against faithfulness as an SVG file; returns where.
+def write_training_figure(folder: Path, out: Path, measure: str | None = None) -> Path:
+    """Write accuracy against faithfulness, or a `measure` over steps, as an SVG file; returns where.
 
-    Raises `BadInput` where no arm has two audits with a judged thought.
+    Raises `BadInput` where no arm has two audits with a judged thought, or none has the measure.
     """
     material = load(Path(folder))
     found = material.measured()
-    drawing = sections.trajectories(found)
+    drawing = sections.trajectories(found) if measure is None else sections.over_steps(found, measure)
     if drawing is None:
         raise BadInput(
             f"{folder}: no arm has two audits with accuracy and consistency, so nothing can be drawn"

@@ -64,7 +64,7 @@ def legend(arms: Sequence[str]) -> tuple[Part, ...]:
 def panels(title: str, drawn: Sequence[Panel], form: str, columns: int = 3) -> Markup:
     """Small line charts side by side on one scale: means as lines, their intervals as bands, seeds thin."""
     columns = min(columns, len(drawn))
-    left, gap, high = 50, 46, 128 if columns > 1 else 190
+    left, gap, high = 56, 54, 128 if columns > 1 else 190
     wide = (WIDTH - left - 12 - gap * (columns - 1)) / columns
     low, up = _range([line for panel in drawn for line in panel.lines], form)
     ticks = _ticks(low, up)

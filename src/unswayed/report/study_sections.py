@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from unswayed.errors import BadInput
 from unswayed.measures.alarms import ALARMS, Ring
 from unswayed.measures.claims_training import GRPO, Part, TrainingClaim
 from unswayed.measures.paired import BASE, WRONG_CUES
@@ -158,14 +159,21 @@ def drawings(study: Study) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         wanted = [n for n in names if n in there]
         wanted += parts if heading == SHOWN[-1][0] else []
         if wanted:
-            yield heading, [_drawing(study, name) for name in wanted]
+            yield heading, [over_steps(study, name) for name in wanted]
 
 
 def _of_training(study: Study, name: str) -> bool:
     return any(s.total.shape[2] == 1 for (_, m, _), s in study.series.items() if m == name)
 
 
-def _drawing(study: Study, name: str) -> dict[str, Any]:
+def over_steps(study: Study, name: str) -> dict[str, Any]:
+    """The drawing of one measure over steps, a panel a condition.
+
+    Raises `BadInput` for a measure that the study does not have.
+    """
+    there = sorted({m for _, m, _ in study.series})
+    if name not in there:
+        raise BadInput(f"the records have no measure {name!r}; there are: {', '.join(there)}")
     about = meaning(name)
     order = [*study.conditions, *sorted({c for _, m, c in study.series if m == name} - {*study.conditions})]
     drawn = []
