@@ -190,6 +190,22 @@ def test_when_first_audits_are_the_same() -> None:
     assert not alike(read, replace(read, seed=1)), "the reader shuffles by the seed"
 
 
+@pytest.mark.parametrize("name", ["mini", "ablation"])
+def test_shipped_records_are_whole_and_stand_without_their_runs(tmp_path: Path, name: str) -> None:
+    shipped = Path(__file__).parent.parent / "studies"
+    out = tmp_path / "out"
+    shutil.copytree(shipped / name, out)
+    before = {at.name: at.read_bytes() for at in out.glob("*.parquet")}
+    result = CliRunner().invoke(app, ["study", str(shipped / f"{name}.toml"), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "were done before; to train anew, give another folder" in result.output
+    assert {at.name: at.read_bytes() for at in out.glob("*.parquet")} == before
+    found = Records(out)
+    assert {run.state for run in found.study.runs} == {"done"}
+    runs = {(run.arm, run.seed) for run in found.study.runs}
+    assert {(row["arm"], row["seed"]) for row in found.audits.select(["arm", "seed"]).to_pylist()} == runs
+
+
 @pytest.mark.slow
 def test_a_run_that_collapses_is_told_with_its_reason_and_the_others_go_on(tmp_path: Path) -> None:
     """A guard so strict that the first step rings it, in a real worker."""

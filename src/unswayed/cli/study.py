@@ -91,6 +91,9 @@ def command(
         if asked.is_set():
             say_stopped(folder, ended)
             raise typer.Exit(130)
+        if not watcher.trained and all(run.state == "done" for run in ended):
+            said = f"all {len(ended)} runs were done before; to train anew, give another folder with --out"
+            show.err.print(said, highlight=False, markup=False, soft_wrap=True)
     collect(study, folder)
     bad = [run for run in ended if run.state != "done"]
     for run in bad:
@@ -139,6 +142,8 @@ class Board:
         self._runs: dict[tuple[str, int], RunState] = {}
         self._tasks: dict[tuple[str, int], TaskID] = {}
         self._all = bars.add_task("all runs", total=None)
+        self.trained = False
+        """Whether any run was at work."""
 
     def run(self, run: RunState, note: str) -> None:
         """See `unswayed.study.crew.Watcher`."""
@@ -150,6 +155,7 @@ class Board:
             self._all, completed=made, total=steps, description=f"{done} of {len(self._runs)} runs done"
         )
         if run.state == "running":
+            self.trained = True
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task("", completed=run.step, total=run.steps)
             said = f"  {run.arm} seed {run.seed} {note}"
