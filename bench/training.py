@@ -33,10 +33,10 @@ from unswayed.benchmarks import registry
 from unswayed.question import Question
 from unswayed.training.augmentation import Album, Row, Shares, rows
 from unswayed.training.config import make
+from unswayed.training.course import model_path
 from unswayed.training.desk import Desk
 from unswayed.training.grpo import Trainer, arguments
 from unswayed.training.rewards import score
-from unswayed.training.run import model_path
 from unswayed.training.settings import Config
 
 TARGET, TURNS, WARM = 0.67, 3, 1

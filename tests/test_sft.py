@@ -34,8 +34,8 @@ from unswayed.errors import BadInput, RunChanged
 from unswayed.question import Question
 from unswayed.training import config as configs
 from unswayed.training.dynamics import Ledger
+from unswayed.training.folder import last_checkpoint
 from unswayed.training.guards import Diverged
-from unswayed.training.run import last_checkpoint
 from unswayed.training.sft import settings as told
 from unswayed.training.sft.example import Example, Wording
 from unswayed.training.sft.examples import gather

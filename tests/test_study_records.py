@@ -31,7 +31,8 @@ from unswayed.training import records
 from unswayed.training.dynamics import Ledger, points
 from unswayed.training.records import TABLES, Records
 from unswayed.training.run import train
-from unswayed.training.settings import Audit, Config, Grpo
+from unswayed.training.settings import Config, Grpo
+from unswayed.training.tables import Audit
 
 CONDITIONS = ["base", "wrong-caption"]
 PLAN = "seeds = [0, 1]\n[arms.one]\n[arms.two]\ngrpo.lr = 1e-3\n"

@@ -19,10 +19,11 @@ from unswayed.cli import main
 from unswayed.errors import BadInput
 from unswayed.report.study import load as load_report
 from unswayed.training.collapse import Alarm
+from unswayed.training.folder import last_checkpoint
 from unswayed.training.grpo import Trainer
 from unswayed.training.guards import Collapsed, Watch
 from unswayed.training.records import FAILED
-from unswayed.training.run import last_checkpoint, train
+from unswayed.training.run import train
 from unswayed.training.settings import Guard
 
 GOOD = {"reward": 0.5, "entropy": 0.1, "completions/mean_length": 40.0}

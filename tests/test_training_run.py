@@ -34,9 +34,10 @@ from unswayed.store.files import Lock
 from unswayed.training import dynamics
 from unswayed.training.config import load
 from unswayed.training.dynamics import SCHEMA, Ledger, Point
+from unswayed.training.folder import last_checkpoint
 from unswayed.training.guards import Diverged, Watch
 from unswayed.training.reader import Reader
-from unswayed.training.run import last_checkpoint, train
+from unswayed.training.run import train
 from unswayed.training.settings import Config
 
 SMOKE = Path(__file__).parent.parent / "configs" / "pebble-smoke.toml"

@@ -27,8 +27,8 @@ from unswayed.study.settings import Study
 from unswayed.study.state import Book, check
 from unswayed.study.worker import Task, Word
 from unswayed.training.config import as_dict
+from unswayed.training.course import need_train
 from unswayed.training.records import RunState
-from unswayed.training.run import need_train
 
 WORKER = [sys.executable, "-m", "unswayed.study.worker"]
 _WRITE_EVERY = 10.0  # seconds between two writes of what a killed study may forget

@@ -22,7 +22,7 @@ def arguments(config: Config, out: Path) -> GRPOConfig:
 def _arguments(config: Config, out: Path) -> GRPOConfig:
     g = config.grpo
     return GRPOConfig(
-        **trainers.settings(config, g, g.prompts * g.num_generations, out),
+        **trainers.settings(config, out),
         max_steps=g.steps,
         num_generations=g.num_generations,
         loss_type=g.loss,

@@ -34,7 +34,7 @@ from unswayed.training import policy
 from unswayed.training.policy import Listener, Reread, Start
 from unswayed.training.reader import Reader, Thought, agreement, mean_gain
 from unswayed.training.records import DYNAMICS as SCHEMA
-from unswayed.training.settings import Config
+from unswayed.training.tables import Training
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Auditor(TrainerCallback):  # type: ignore[misc]
         self,
         processor: Any,
         questions: Questions,
-        config: Config,
+        config: Training,
         folder: Path,
         told: Callable[[str], None],
         reader: Reader | None = None,

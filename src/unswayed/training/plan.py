@@ -13,7 +13,9 @@ from pathlib import Path
 
 from unswayed.benchmarks.registry import Questions
 from unswayed.conditions import condition
-from unswayed.training.run import check, data, frozen_copy, lacking, last_checkpoint, model_path, need_train
+from unswayed.training.course import frozen_copy, lacking, model_path, need_train
+from unswayed.training.folder import check, last_checkpoint
+from unswayed.training.run import data, rewards_read
 from unswayed.training.settings import Config
 
 
@@ -42,7 +44,7 @@ def plan(config: Config, out: str | Path) -> list[tuple[str, str]]:
         ("paid", _paid(config)),
         ("audits", _audits(config, held_out)),
         ("guard", _guard(config)),
-        *(("lacking", what) for what in lacking(config)),
+        *(("lacking", what) for what in lacking(config, config.grpo.vllm)),
     ]
 
 
@@ -68,7 +70,7 @@ def _copies(config: Config) -> Iterator[str]:
     yield f"the model with adapters of rank {rank}" if rank else "the model"
     if config.grpo.beta and not config.grpo.peft_rank:
         yield "the first weights for the KL term"
-    reads, kept = frozen_copy(config)
+    reads, kept = frozen_copy(config, rewards_read(config))
     if kept:
         yield "the first weights " + ("to read thoughts blind" if reads else "to measure KL in audits")
     if config.reward.care and config.reward.care_ema:

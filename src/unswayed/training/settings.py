@@ -1,6 +1,7 @@
-"""What one training run is told: every field of a config file, its meaning and its default.
+"""What one training by reinforcement is told: every field of a config file, its meaning and its default.
 
-Frozen dataclasses, one a table of the file. `config` reads them; this page is their documentation.
+Frozen dataclasses, one a table of the file, beside those of `tables`. `config` reads them; the two pages are
+their documentation.
 """
 
 from __future__ import annotations
@@ -12,42 +13,11 @@ from unswayed.errors import BadInput
 from unswayed.training.augmentation import Shares
 from unswayed.training.duals import Floors
 from unswayed.training.recipe import Recipe
+from unswayed.training.tables import Pace, Training, at_least
 
 
 @dataclass(frozen=True)
-class Model:
-    """Which weights training begins with."""
-
-    path: str = "pebble"
-    """`pebble` (the bundled model), a folder, or a name on the Hub."""
-    revision: str = ""
-    """Commit or tag of a Hub model; empty: its newest."""
-    dtype: str = "auto"
-    """`auto` (bfloat16 on a GPU, float32 on the CPU), `float32`, `bfloat16` or `float16`."""
-    device: str = "auto"
-    """`auto` (a GPU where there is one) or `cpu`."""
-    threads: int = 1
-    """CPU threads; the bundled model gains nothing from more."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """What is trained on."""
-
-    benchmark: str = "scenes"
-    """A name from `unswayed benchmarks`, or a .tsv file."""
-    split: str = "train"
-    """Which split; empty: all rows."""
-    limit: int = 4096
-    """How many questions; 0: all (drawn ones: 512)."""
-    seed: int = 0
-    """Draws the questions."""
-    folder: str = ""
-    """The benchmark's file, or the folder that holds it; empty for drawn ones."""
-
-
-@dataclass(frozen=True)
-class Grpo:
+class Grpo(Pace):
     """Group Relative Policy Optimization (Shao et al. 2024, arXiv 2402.03300), on TRL."""
 
     steps: int = 200
@@ -56,18 +26,6 @@ class Grpo:
     """Questions a step."""
     num_generations: int = 8
     """Rollouts a question (G)."""
-    micro_batch: int = 0
-    """Rollouts in one forward and backward pass on one device; 0: all of a step."""
-    lr: float = 1e-5
-    """Highest learning rate, of AdamW."""
-    warmup: int = 0
-    """Steps in which the learning rate rises."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes on after the warmup: it stays, or falls to 0 at the last step."""
-    weight_decay: float = 0.0
-    """AdamW's."""
-    max_grad_norm: float = 1.0
-    """Gradients are cut to this norm."""
     loss: Literal["dapo", "grpo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
     """TRL's `loss_type`."""
     scale_rewards: Literal["group", "batch", "none"] = "group"
@@ -92,8 +50,6 @@ class Grpo:
     """Of the rollouts."""
     max_tokens: int = 96
     """Of a rollout, its prefill not counted."""
-    gradient_checkpointing: bool = False
-    """Trade time for memory."""
     vllm: bool = False
     """Generate with vLLM in the same process (needs a GPU and trl's extra `vllm`)."""
     vllm_memory: float = 0.3
@@ -101,54 +57,6 @@ class Grpo:
     share_prompts: bool = True
     """Put a prompt that several rollouts share through the model once (see `sharing`). Rollouts and loss
     are the same, up to rounding. False: as TRL does it, every rollout with a prompt of its own."""
-    peft_rank: int = 0
-    """Rank of LoRA adapters on all linear layers; 0: all weights are trained. OUT/model has them merged."""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The audits of the model while it trains: fixed held-out questions, greedy."""
-
-    every: int = 50
-    """Steps between two audits; also one before the first step and one after the last. 0: none."""
-    benchmark: str = ""
-    """What is asked; empty: as `data`."""
-    split: str = "dev"
-    """Which split, of questions that are not trained on; empty: all rows."""
-    limit: int = 96
-    """How many questions."""
-    seed: int = 1000
-    """Draws the questions, the wrong options and the phrasings."""
-    folder: str = ""
-    """The benchmark's file or folder; empty: as `data`."""
-    conditions: tuple[str, ...] = ("base", "wrong-caption", "correct-caption", "wrong-think", "correct-think")
-    """Names from `unswayed conditions`."""
-    max_tokens: int = 96
-    """Of a generation."""
-    letters: bool = True
-    """Also measure letter probabilities."""
-    batch: int = 0
-    """Rows of a batch; 0: by the free memory."""
-    kl: bool = True
-    """Also measure how far the model is from the start (KL, see `policy`), whatever `grpo.beta`. With
-    adapters they are switched off for it; otherwise a frozen second copy of the first weights is kept."""
-    reader: bool = False
-    """Also ask the blind reader: a frozen second copy of the first weights. Worth it only where that
-    model can find an option from the words of a thought alone; its agreement at step 0 says so."""
-
-
-@dataclass(frozen=True)
-class Save:
-    """Checkpoints and trackers."""
-
-    every: int = 50
-    """Steps between two checkpoints; one more stands at the end."""
-    keep: int = 2
-    """How many checkpoints are kept."""
-    report_to: tuple[str, ...] = ()
-    """Trackers, by TRL's names: tensorboard, wandb, trackio."""
-    completions: bool = False
-    """Write all rollouts with their rewards, a Parquet file a step, under checkpoints/completions."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +77,7 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Training):
     """One arm, one seed."""
 
     arm: str = "grpo"
@@ -177,31 +85,31 @@ class Config:
     may override."""
     seed: int = 0
     """Of rollouts, of the order of questions, of augmentation and cues."""
-    model: Model = field(default_factory=Model)
-    data: Data = field(default_factory=Data)
     augment: Shares = field(default_factory=Shares)
     reward: Recipe = field(default_factory=Recipe)
     floors: Floors = field(default_factory=Floors)
     grpo: Grpo = field(default_factory=Grpo)
-    audit: Audit = field(default_factory=Audit)
-    save: Save = field(default_factory=Save)
     guard: Guard = field(default_factory=Guard)
+
+    @property
+    def pace(self) -> Grpo:
+        """See `Training`."""
+        return self.grpo
+
+    @property
+    def rows(self) -> int:
+        """Rollouts of one step."""
+        return self.grpo.prompts * self.grpo.num_generations
 
     def __post_init__(self) -> None:
         g = self.grpo
+        self.check()
         at_least(
             ("grpo.steps", g.steps, 1),
             ("grpo.prompts", g.prompts, 1),
             ("grpo.num_generations", g.num_generations, 2),
             ("grpo.max_tokens", g.max_tokens, 1),
             ("grpo.iterations", g.iterations, 1),
-            ("grpo.warmup", g.warmup, 0),
-            ("grpo.micro_batch", g.micro_batch, 0),
-            ("audit.every", self.audit.every, 0),
-            ("audit.limit", self.audit.limit, 1),
-            ("save.every", self.save.every, 1),
-            ("save.keep", self.save.keep, 1),
-            ("data.limit", self.data.limit, 0),
             ("guard.patience", self.guard.patience, 0),
             ("guard.reward", self.guard.reward, 0),
             ("guard.entropy", self.guard.entropy, 0),
@@ -214,8 +122,6 @@ class Config:
             raise BadInput(
                 f"grpo.temperature is {g.temperature:g}; rollouts must differ, so give more than 0"
             )
-        if g.lr < 0:
-            raise BadInput(f"grpo.lr is {g.lr:g}; give 0 or more")
         if self.augment.groups == "paired" and g.num_generations < 3:
             raise BadInput(
                 f"grpo.num_generations is {g.num_generations}; with augment.groups = 'paired' give 3 or more"
@@ -230,18 +136,6 @@ class Config:
             raise BadInput("reward.segments credits tokens one by one; set grpo.importance = 'token'")
         if self.augment.groups == "paired" and g.vllm:
             raise BadInput("grpo.vllm asks all rollouts of a group alike; with it, augment.groups is 'same'")
-        if g.micro_batch and g.prompts * g.num_generations % g.micro_batch:
-            raise BadInput(
-                f"grpo.micro_batch is {g.micro_batch}; it must divide prompts x num_generations "
-                f"({g.prompts * g.num_generations})"
-            )
-
-
-def at_least(*fields: tuple[str, float, float]) -> None:
-    """Raises `BadInput` for the first of (name, value, least) that is less than it may be."""
-    for name, value, least in fields:
-        if value < least:
-            raise BadInput(f"{name} is {value}; the least is {least}")
 
 
 _AUGMENTED = {

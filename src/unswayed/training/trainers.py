@@ -9,49 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from peft import PeftModel
 
 from unswayed.backends import processors
-from unswayed.training.settings import Model, Save
+from unswayed.training.tables import Training
 
 
-class Pace(Protocol):
-    """How weights are moved, in any training."""
-
-    @property
-    def lr(self) -> float: ...
-    @property
-    def warmup(self) -> int: ...
-    @property
-    def schedule(self) -> str: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def max_grad_norm(self) -> float: ...
-    @property
-    def gradient_checkpointing(self) -> bool: ...
-    @property
-    def micro_batch(self) -> int: ...
-
-
-class About(Protocol):
-    """What the configs of all trainings have."""
-
-    @property
-    def arm(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def model(self) -> Model: ...
-    @property
-    def save(self) -> Save: ...
-
-
-def settings(config: About, pace: Pace, rows: int, out: Path) -> dict[str, Any]:
-    """Settings of a trainer of transformers whose steps are of `rows` rows; checkpoints go to `out`."""
+def settings(config: Training, out: Path) -> dict[str, Any]:
+    """What a trainer of transformers is told of any training; checkpoints go to `out`."""
+    pace, rows = config.pace, config.rows
     cpu = config.model.device == "cpu" or not torch.cuda.is_available()
     at_once = pace.micro_batch or rows
     # What transformers calls constant does not warm up, whatever it is told.

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from unswayed.backends import processors
-from unswayed.training.settings import Model
+from unswayed.training.tables import Model
 
 
 @dataclass(frozen=True)

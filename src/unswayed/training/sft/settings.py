@@ -1,15 +1,14 @@
 """What one supervised finetuning is told: every field of its config file, its meaning and its default.
 
-The tables `model`, `data`, `audit` and `save` are those of `unswayed.training.settings`.
+The tables `model`, `data`, `audit` and `save` are those of `unswayed.training.tables`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from unswayed.errors import BadInput
-from unswayed.training.settings import Audit, Data, Model, Save, at_least
+from unswayed.training.tables import Pace, Training, at_least
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Thoughts:
 
 
 @dataclass(frozen=True)
-class Sft:
+class Sft(Pace):
     """Next-token prediction on the completions, with AdamW."""
 
     steps: int = 0
@@ -48,22 +47,6 @@ class Sft:
     """Times that every example is seen, where `steps` is 0."""
     batch: int = 8
     """Examples a step. All their tokens weigh the same."""
-    micro_batch: int = 0
-    """Examples in one forward and backward pass on one device; 0: all of a step."""
-    lr: float = 1e-5
-    """Highest learning rate."""
-    warmup: int = 0
-    """Steps in which the learning rate rises."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes on."""
-    weight_decay: float = 0.0
-    """AdamW's."""
-    max_grad_norm: float = 1.0
-    """Gradients are cut to this norm."""
-    gradient_checkpointing: bool = False
-    """Trade time for memory."""
-    peft_rank: int = 0
-    """Rank of LoRA adapters on all linear layers; 0: all weights are trained. OUT/model has them merged."""
 
 
 @dataclass(frozen=True)
@@ -77,36 +60,35 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Training):
     """One finetuning."""
 
     arm: str = "sft"
     """A label, by which runs are compared."""
     seed: int = 0
     """Of the order of the examples, and of which are answered at once."""
-    model: Model = field(default_factory=Model)
-    data: Data = field(default_factory=Data)
     thoughts: Thoughts = field(default_factory=Thoughts)
     sft: Sft = field(default_factory=Sft)
-    audit: Audit = field(default_factory=Audit)
-    save: Save = field(default_factory=Save)
     guard: Guard = field(default_factory=Guard)
+
+    @property
+    def pace(self) -> Sft:
+        """See `Training`."""
+        return self.sft
+
+    @property
+    def rows(self) -> int:
+        """Examples of one step."""
+        return self.sft.batch
 
     def __post_init__(self) -> None:
         s, t = self.sft, self.thoughts
+        self.check()
         at_least(
             ("sft.steps", s.steps, 0),
             ("sft.batch", s.batch, 1),
-            ("sft.micro_batch", s.micro_batch, 0),
-            ("sft.lr", s.lr, 0),
-            ("sft.peft_rank", s.peft_rank, 0),
             ("thoughts.most", t.most, 0),
             ("thoughts.longest", t.longest, 0),
-            ("audit.every", self.audit.every, 0),
-            ("audit.limit", self.audit.limit, 1),
-            ("save.every", self.save.every, 1),
-            ("save.keep", self.save.keep, 1),
-            ("data.limit", self.data.limit, 0),
             ("guard.patience", self.guard.patience, 0),
         )
         if not (t.file or t.run or t.scenes):
@@ -116,8 +98,6 @@ class Config:
             )
         if not s.steps and s.epochs <= 0:
             raise BadInput(f"sft.epochs is {s.epochs:g}; give more than 0, or set sft.steps")
-        if s.micro_batch and s.batch % s.micro_batch:
-            raise BadInput(f"sft.micro_batch is {s.micro_batch}; it must divide sft.batch ({s.batch})")
         if not 0 <= t.direct <= 1:
             raise BadInput(f"thoughts.direct is {t.direct:g}; a share is from 0 to 1")
         if self.guard.patience and self.guard.rise <= 1:

@@ -94,5 +94,5 @@ def arguments(config: Config, out: Path) -> Any:
     """Our settings in the trainer's words."""
     s = config.sft
     return transformers.TrainingArguments(
-        **settings(config, s, s.batch, out), max_steps=s.steps or -1, num_train_epochs=s.epochs
+        **settings(config, out), max_steps=s.steps or -1, num_train_epochs=s.epochs
     )
