@@ -99,8 +99,8 @@ def png(number: int) -> bytes:
 
 def ours(pipe: Any, url: str, trials: int, letters: bool) -> None:
     """An audit with a run folder."""
-    from unswayed.audit import audit
-    from unswayed.backends.http import OpenAIBackend
+    from unswayed.backends.openai import OpenAIBackend
+    from unswayed.pipeline.audit import audit
     from unswayed.question import Image, Question
 
     pictures = [png(i) for i in range(512)]  # made before the clock starts; each is checked and encoded anew

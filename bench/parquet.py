@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from unswayed.benchmarks import load, pictures
+from unswayed import images
+from unswayed.benchmarks import load
 
 CHUNK = 200
 
@@ -68,7 +69,7 @@ def measure(name: str, path: Path) -> None:
     questions = load(name, data=path)
     ready = time.perf_counter() - start
     for at in (0, len(questions) - 1):
-        pictures.check(questions[at].images[0].read(), "made")
+        images.check(questions[at].images[0].read(), "made")
     files = [path] if path.is_file() else list(path.rglob("*.parquet"))
     size = sum(file.stat().st_size for file in files) / 1e6
     print(

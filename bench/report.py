@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import unswayed
 from unswayed import report
 from unswayed.backends import open_backend
-from unswayed.cli.report import write_text
-from unswayed.measures import summarise
+from unswayed.cli.evaluate.report import write_text
+from unswayed.metrics import summarise
 from unswayed.trial import SCHEMA
 
 

@@ -28,16 +28,16 @@ from datasets import Dataset
 from PIL import Image
 from trl import GRPOTrainer
 
-from unswayed.backends import processors
+from unswayed.backends.transformers import loading
 from unswayed.benchmarks import registry
 from unswayed.question import Question
 from unswayed.training.augmentation import Album, Row, Shares, rows
-from unswayed.training.config import make
-from unswayed.training.course import model_path
-from unswayed.training.desk import Desk
-from unswayed.training.grpo import Trainer, arguments
-from unswayed.training.rewards import score
-from unswayed.training.settings import Config
+from unswayed.training.config.grpo import Config
+from unswayed.training.config.loader import make
+from unswayed.training.grpo.prompt_batches import Desk
+from unswayed.training.grpo.trainer import Trainer, arguments
+from unswayed.training.rewards.score import score
+from unswayed.training.session import model_path
 
 TARGET, TURNS, WARM = 0.67, 3, 1
 PARTS = {
@@ -140,14 +140,14 @@ def main() -> None:
     torch.set_num_threads(1)
     questions = registry.load("scenes", split="train", limit=64).items
     path = model_path(config)
-    dtype = processors.pick_dtype("auto", "cuda" if torch.cuda.is_available() else "cpu")
-    shape = processors.load_config(path)
-    first = processors.load_model(path, shape, dtype=dtype, revision=None, trust_remote_code=False)
+    dtype = loading.pick_dtype("auto", "cuda" if torch.cuda.is_available() else "cpu")
+    shape = loading.load_config(path)
+    first = loading.load_model(path, shape, dtype=dtype, revision=None, trust_remote_code=False)
     weights = copy.deepcopy(first.state_dict())
     with tempfile.TemporaryDirectory() as folder:
         trainers: dict[str, Any] = {}
         for name, kind in (("unswayed", Trainer), ("stock", Stock)):
-            model, processor = copy.deepcopy(first), processors.load_processor(path)
+            model, processor = copy.deepcopy(first), loading.load_processor(path)
             trainers[name] = kind(model, processor, questions, config, Path(folder) / name)
             trainers[name].remove_callback(transformers.PrinterCallback)
         clocks = {name: Clock(trainer) for name, trainer in trainers.items()}

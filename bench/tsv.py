@@ -23,7 +23,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from unswayed.benchmarks import load, pictures
+from unswayed import images
+from unswayed.benchmarks import load
 
 
 def make(path: Path, rows: int, kilobytes: int, packed: bool) -> None:
@@ -53,7 +54,7 @@ def measure(path: Path) -> None:
     start = time.perf_counter()
     questions = load(path)
     image = questions[len(questions) // 2].images[0]
-    pictures.check(image.read(), image.name)
+    images.check(image.read(), image.name)
     seconds = time.perf_counter() - start
     size = path.stat().st_size / 1e6
     print(

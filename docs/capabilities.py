@@ -143,7 +143,7 @@ def served() -> Iterator[dict[str, Any]]:
 
 
 def _behind(url: str, model: object) -> Any:
-    from unswayed.backends.http import OpenAIBackend
+    from unswayed.backends.openai import OpenAIBackend
     from unswayed.retry import Retry
 
     return OpenAIBackend(str(model), [url], concurrency=2, retry=Retry(2, 0.01, 0.01))

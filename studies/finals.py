@@ -21,7 +21,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from unswayed.training.records import Records
+from unswayed.store.study_records import Records
 
 CONDITIONS = ("base", "stop-think", "wrong-caption", "wrong-think", "wrong-think-but")
 ROBUST = ("base", "wrong-caption", "wrong-think")

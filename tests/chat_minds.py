@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from unswayed.backends.base import Generation, Request, Sampling
 from unswayed.conditions import Prompt
+from unswayed.model_io import Generation, Request, Sampling
 from unswayed.question import LETTERS
 
 OPTION = re.compile(r"^\(([A-Z])\) (.*)$", re.MULTILINE)

@@ -20,8 +20,8 @@ from typing import Any
 
 from aiohttp import web
 
-from unswayed.backends.base import Sampling
 from unswayed.conditions import Prompt
+from unswayed.model_io import Sampling
 
 _STREAMED = re.compile(rb', "stream": true(, "stream_options": \{[^}]*\})?')
 Fault = Callable[[web.Request, bytes, int, Callable[[], Awaitable[web.Response]]], Awaitable[Any]]

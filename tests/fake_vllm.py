@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from unswayed.backends.base import first_stop
+from unswayed.model_io import first_stop
 
 MAX_LOGPROB_TOKEN_IDS = 128
 
@@ -221,7 +221,7 @@ class State:
 
 
 def _longer(inputs: dict[str, Any], made: list[int]) -> dict[str, Any]:
-    from unswayed.backends.batches import longer
+    from unswayed.backends.transformers.batching import longer
 
     return longer(inputs, [made], 0) if made else inputs
 

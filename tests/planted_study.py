@@ -12,7 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unswayed.training.records import AUDITS, DYNAMICS, METRICS, ROLLOUTS, RunState, StudyState
+from unswayed.store.study_records import (
+    AUDITS,
+    DYNAMICS,
+    METRICS,
+    ROLLOUTS,
+    RunState,
+    StudyState,
+)
 
 CONDITIONS = ("base", "stop-think", "wrong-think", "wrong-caption", "correct-think", "correct-caption")
 STEPS = (0, 20, 40, 60, 80, 100)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unswayed.errors import BadInput
-from unswayed.store.files import Lock
+from unswayed.store.atomic_files import Lock
 from unswayed.study import worker
 
 PAUSE = 0.03

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from statsmodels.stats import inter_rater
 
-from unswayed.measures.agreement import NO_VOTE, fleiss_kappa, krippendorff_alpha, pairwise
-from unswayed.measures.correction import Share, corrected, share
-from unswayed.measures.stats import wilson
-from unswayed.measures.summary import Estimate
+from unswayed.metrics.judges.agreement import (
+    NO_VOTE,
+    fleiss_kappa,
+    krippendorff_alpha,
+    pairwise,
+)
+from unswayed.metrics.judges.judge_error import Share, corrected, share
+from unswayed.metrics.stats import wilson
+from unswayed.metrics.summary import Estimate
 
 RNG = np.random.default_rng
 

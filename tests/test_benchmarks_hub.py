@@ -13,8 +13,9 @@ import pytest
 
 from hub_server import COMMIT, Hub, serving
 from tsv_files import png
-from unswayed.benchmarks import load, streams
-from unswayed.benchmarks.far import Far
+from unswayed.benchmarks import load
+from unswayed.benchmarks.files import streaming
+from unswayed.benchmarks.files.remote import Far
 from unswayed.errors import BadInput
 
 ROWS, GROUP = 40, 4
@@ -47,7 +48,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("UNSWAYED_CACHE", str(tmp_path / "own"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(streams, "BLOCK", 1 << 12)
+    monkeypatch.setattr(streaming, "BLOCK", 1 << 12)
     with serving(Hub("array/SAT", {SPLIT: table(), "README.md": b"# SAT"})) as found:
         monkeypatch.setenv("HF_ENDPOINT", found.url)
         yield found
@@ -68,7 +69,7 @@ def test_of_a_large_split_only_what_was_drawn_is_read_and_kept(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = load("sat", data=_written(tmp_path, hub), split="train", limit=3, seed=4)
-    monkeypatch.setattr(streams, "LARGE", 1000)
+    monkeypatch.setattr(streaming, "LARGE", 1000)
     found = load("sat", split="train", limit=3, seed=4)
     assert [(q.uid, q.text, q.options, q.gold) for q in found] == [
         (q.uid, q.text, q.options, q.gold) for q in whole
@@ -87,7 +88,7 @@ def test_of_a_large_split_only_what_was_drawn_is_read_and_kept(
 def test_rows_that_show_one_picture_are_one_group_among_those_drawn(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "LARGE", 1000)
+    monkeypatch.setattr(streaming, "LARGE", 1000)
     found = load("sat", split="train", limit=ROWS)
     assert {q.group for q in found} == {str(k) for k in range(0, ROWS, 2)}
 
@@ -100,7 +101,7 @@ def test_rows_left_out_are_made_up_for_as_in_a_whole_file(
     answers = dict.fromkeys(random.Random(seed).sample(range(ROWS), 26), "neither")
     hub.files[SPLIT] = table(answers)
     whole = load("sat", data=_written(tmp_path, hub), split="train", limit=9, seed=seed)
-    monkeypatch.setattr(streams, "LARGE", 1000)
+    monkeypatch.setattr(streaming, "LARGE", 1000)
     found = load("sat", split="train", limit=9, seed=seed)
     assert [q.uid for q in found] == [q.uid for q in whole]
     assert {s.uid for s in found.skipped} <= {s.uid for s in whole.skipped}
@@ -109,7 +110,7 @@ def test_rows_left_out_are_made_up_for_as_in_a_whole_file(
 def test_without_a_limit_a_large_file_is_fetched_for_all_of_it_is_wanted(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "LARGE", 1000)
+    monkeypatch.setattr(streaming, "LARGE", 1000)
     assert len(load("sat", split="train")) == ROWS
     assert hub.sent[SPLIT] == len(hub.files[SPLIT])
     load("sat", split="train", limit=2)  # it is in the cache by now
@@ -117,8 +118,8 @@ def test_without_a_limit_a_large_file_is_fetched_for_all_of_it_is_wanted(
 
 
 def test_a_hub_that_breaks_off_is_told_in_one_line(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "LARGE", 1000)
-    place = streams.streamed(_source(), "train")
+    monkeypatch.setattr(streaming, "LARGE", 1000)
+    place = streaming.streamed(_source(), "train")
     assert place is not None
     hub.broken = True
     with pytest.raises(BadInput, match=r"array/SAT@bda5.*SAT_train\.parquet"):

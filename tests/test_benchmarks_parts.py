@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from benchmark_files import write_json, write_png, write_tar, write_zip
 from tsv_files import png
-from unswayed.benchmarks import archives, inline, order
-from unswayed.benchmarks.drafts import LeftOut
-from unswayed.benchmarks.groups import joined
-from unswayed.benchmarks.numbers import near
-from unswayed.benchmarks.places import Place
+from unswayed.benchmarks import answer_parsing, shuffling
+from unswayed.benchmarks.clustering import joined
+from unswayed.benchmarks.distractors import near
+from unswayed.benchmarks.files import archives
+from unswayed.benchmarks.files.local import Place
+from unswayed.benchmarks.records import LeftOut
 from unswayed.errors import BadImage, BadInput
 
 GLOVE = "What is the material of the glove?"
@@ -55,13 +56,13 @@ GLOVE = "What is the material of the glove?"
     ],
 )
 def test_options_inside_a_text(text: str, question: str, options: tuple[str, ...]) -> None:
-    assert inline.split(text) == (question, options)
+    assert answer_parsing.split(text) == (question, options)
 
 
 @pytest.mark.parametrize("text", ["What is it?", "A. only one", "Q?\nA. x\nB. y\nThe sky is wide."])
 def test_a_text_without_options_or_with_more_behind_is_left_out(text: str) -> None:
     with pytest.raises(LeftOut):
-        inline.split(text)
+        answer_parsing.split(text)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_text_without_options_or_with_more_behind_is_left_out(text: str) -> No
     ],
 )
 def test_instructions_are_cut_off_and_questions_are_not(text: str, rest: str) -> None:
-    assert inline.without_instruction(text) == rest
+    assert answer_parsing.without_instruction(text) == rest
 
 
 OPTIONS = ("left", "right", "Upwards", "nan")
@@ -87,16 +88,16 @@ OPTIONS = ("left", "right", "Upwards", "nan")
 @pytest.mark.parametrize(
     ("read", "answer", "gold"),
     [
-        (inline.letter, "C", 2),
-        (inline.letter, "(C)", 2),
-        (inline.letter, "c.", 2),
-        (inline.text, "right", 1),
-        (inline.text, "nan", 3),
-        (inline.text, "upwards.", 2),
-        (inline.labelled, "C. upwards", 2),
-        (inline.labelled, "(A) left", 0),
-        (inline.labelled, "B", 1),
-        (inline.labelled, "right", 1),
+        (answer_parsing.letter, "C", 2),
+        (answer_parsing.letter, "(C)", 2),
+        (answer_parsing.letter, "c.", 2),
+        (answer_parsing.text, "right", 1),
+        (answer_parsing.text, "nan", 3),
+        (answer_parsing.text, "upwards.", 2),
+        (answer_parsing.labelled, "C. upwards", 2),
+        (answer_parsing.labelled, "(A) left", 0),
+        (answer_parsing.labelled, "B", 1),
+        (answer_parsing.labelled, "right", 1),
     ],
 )
 def test_right_answers_of_all_kinds(read: object, answer: str, gold: int) -> None:
@@ -106,11 +107,11 @@ def test_right_answers_of_all_kinds(read: object, answer: str, gold: int) -> Non
 @pytest.mark.parametrize(
     ("read", "answer", "words"),
     [
-        (inline.letter, "E", "not the letter"),
-        (inline.letter, "left", "not the letter"),
-        (inline.text, "down", "none of its options"),
-        (inline.labelled, "A. right", "letter and words of its answer disagree"),
-        (inline.labelled, "F. left", "not the letter"),
+        (answer_parsing.letter, "E", "not the letter"),
+        (answer_parsing.letter, "left", "not the letter"),
+        (answer_parsing.text, "down", "none of its options"),
+        (answer_parsing.labelled, "A. right", "letter and words of its answer disagree"),
+        (answer_parsing.labelled, "F. left", "not the letter"),
     ],
 )
 def test_answers_that_are_no_option_are_left_out(read: object, answer: str, words: str) -> None:
@@ -119,7 +120,9 @@ def test_answers_that_are_no_option_are_left_out(read: object, answer: str, word
 
 
 def test_labels_of_any_width_are_taken_off_and_others_stay() -> None:
-    assert [inline.unlabelled(o, k) for k, o in enumerate(["(A) a dog", "B. cat", "(C)cow", "(A) x"])] == [
+    assert [
+        answer_parsing.unlabelled(o, k) for k, o in enumerate(["(A) a dog", "B. cat", "(C)cow", "(A) x"])
+    ] == [
         "a dog",
         "cat",
         "cow",
@@ -132,20 +135,20 @@ def test_a_shuffle_keeps_the_options_and_the_right_one_and_can_be_undone(
     options: list[str], key: int
 ) -> None:
     gold = key % len(options)
-    shown, place, meta = order.shuffled(options, gold, "x", key)
+    shown, place, meta = shuffling.shuffled(options, gold, "x", key)
     assert shown[place] == options[gold]
     assert [options[k] for k in meta["order"]] == list(shown)
-    assert order.shuffled(options, gold, "x", key) == (shown, place, meta)
+    assert shuffling.shuffled(options, gold, "x", key) == (shown, place, meta)
 
 
 def test_a_shuffle_puts_the_first_option_everywhere_alike() -> None:
-    places = Counter(order.shuffled("abcd", 0, "row", k)[1] for k in range(4000))
+    places = Counter(shuffling.shuffled("abcd", 0, "row", k)[1] for k in range(4000))
     assert min(places.values()) > 900
 
 
 def test_an_option_about_the_others_keeps_its_place() -> None:
     options = ("a", "b", "c", "None of the above")
-    shown = {order.shuffled(options, 0, k)[0] for k in range(50)}
+    shown = {shuffling.shuffled(options, 0, k)[0] for k in range(50)}
     assert {s[3] for s in shown} == {"None of the above"}
     assert len(shown) == 6
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from published import published
-from unswayed.benchmarks import Questions, load, pictures
+from unswayed import images
+from unswayed.benchmarks import Questions, load
 from unswayed.errors import BadImage
 
 
@@ -20,7 +21,7 @@ def gold(questions: Questions, uid: str) -> str:
 def readable(questions: Questions) -> None:
     for question in questions:
         for image in question.images:
-            pictures.check(image.read(), image.name)
+            images.check(image.read(), image.name)
 
 
 def test_3dsrbench_rows_and_their_flips() -> None:
@@ -78,7 +79,7 @@ def test_geometry3k_of_the_hub_and_of_its_authors_are_the_same_problems() -> Non
     ]
     assert gold(hub, "15") == r"5 \sqrt { 3 }"
     assert {q.uid: q.meta["note"] for q in raw}["14"] == "give up"
-    assert pictures.open_rgb(hub[0].images[0].read()).mode == "RGB"
+    assert images.open_rgb(hub[0].images[0].read()).mode == "RGB"
     for a, b in zip(hub, raw, strict=True):
         assert a.images[0].read() == b.images[0].read()
 

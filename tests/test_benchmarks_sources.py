@@ -18,10 +18,12 @@ import pytest
 
 from benchmark_files import in_hub_cache, write_parquet
 from tsv_files import png
-from unswayed.benchmarks import fetch, hub, load
-from unswayed.benchmarks.parquet import Parquet
-from unswayed.benchmarks.parquet_pictures import ParquetPictures
-from unswayed.benchmarks.places import Place
+from unswayed.benchmarks import load
+from unswayed.benchmarks.files import download as fetch
+from unswayed.benchmarks.files import hub
+from unswayed.benchmarks.files.local import Place
+from unswayed.benchmarks.files.parquet import Parquet
+from unswayed.benchmarks.files.parquet_images import ParquetPictures
 from unswayed.errors import BadImage, BadInput, MissingExtra
 
 # ── The hub ────────────────────────────────────────────────────────────────────────────────────

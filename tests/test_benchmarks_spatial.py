@@ -11,7 +11,8 @@ import pytest
 
 from benchmark_files import halves, said, why, write_json, write_parquet, write_png, write_tar, write_zip
 from tsv_files import b64, png, row, write
-from unswayed.benchmarks import load, pictures
+from unswayed import images
+from unswayed.benchmarks import load
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -41,7 +42,7 @@ def test_3dsrbench_mirrors_the_picture_of_a_flip_row(tmp_path: Path) -> None:
     assert (base.group, flip.group) == ("AAAAAAAA", "AAAAAAAA")
     assert (base.meta["flip"], flip.meta["flip"]) == (False, True)
     assert (base.gold, flip.gold) == (0, 1)
-    plain, turned = (pictures.open_rgb(q.images[0].read()) for q in (base, flip))
+    plain, turned = (images.open_rgb(q.images[0].read()) for q in (base, flip))
     assert plain.getpixel((0, 0)) == turned.getpixel((19, 0)) == (255, 0, 0)
     assert plain.getpixel((19, 0)) == turned.getpixel((0, 0)) == (0, 0, 255)
 
@@ -56,8 +57,8 @@ def test_3dsrbench_tsv_is_mirrored_only_where_it_is_not_yet(tmp_path: Path, mirr
     ]
     write(tmp_path / "3DSRBench.tsv", rows)
     base, flip, rolled = load("3dsrbench", data=tmp_path)
-    assert pictures.open_rgb(flip.images[0].read()).getpixel((0, 0)) == (0, 0, 255)
-    assert pictures.open_rgb(base.images[0].read()).getpixel((0, 0)) == (255, 0, 0)
+    assert images.open_rgb(flip.images[0].read()).getpixel((0, 0)) == (0, 0, 255)
+    assert images.open_rgb(base.images[0].read()).getpixel((0, 0)) == (255, 0, 0)
     assert (rolled.meta["pass"], rolled.meta["base"], rolled.group) == (1, "AAAAAAAA", "AAAAAAAA")
     assert rolled.options[rolled.gold] == base.options[base.gold]
 

@@ -11,8 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unswayed.benchmarks import cells
-from unswayed.benchmarks.cells import Table, Unclosed, scan, unquoted
+from unswayed.benchmarks.files import tsv
+from unswayed.benchmarks.files.tsv import (
+    Table,
+    Unclosed,
+    scan,
+    unquoted,
+)
 from unswayed.errors import BadInput
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
@@ -69,7 +74,7 @@ def test_what_the_csv_module_writes_is_read_back(table: list[list[str]], end: st
 def test_a_table_gives_cells_by_offset_and_knows_their_lines(
     path: Path, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells, "CHUNK", piece)
+    monkeypatch.setattr(tsv, "CHUNK", piece)
     path.write_bytes('\ufeffa\tb\r\n"x\r\ny"\t1\r\n\r\n"say ""hi"""\t\r\nlast\té'.encode())
     table = Table(path)
     assert table.columns == ("a", "b")

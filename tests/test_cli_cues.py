@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unswayed.cli import app
-from unswayed.cues import book
+from unswayed.cues import cue_file
 from unswayed.errors import BadInput
 from unswayed.store import load
 
@@ -31,7 +31,7 @@ def test_cues_are_written_shown_and_asked_with(tmp_path: Path) -> None:
     said = run("cues", "write", str(SAMPLE), "--out", str(out), "--seed", "3")
     assert "100%" in said
     assert "# Cues" in (tmp_path / "cues.md").read_text()
-    made = book.read(out)
+    made = cue_file.read(out)
     assert made.sheet["seed"] == 3
     assert made.rows[0]["text"] in " ".join(run("cues", "show", str(out), "--n", "5").split())
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from unswayed.benchmarks import load
-from unswayed.cues import book, write
-from unswayed.cues.book import Book
+from unswayed.cues import cue_file, write
+from unswayed.cues.cue_file import Book
 from unswayed.errors import BadInput
 from unswayed.question import Question
 
@@ -27,14 +27,14 @@ def questions() -> list[Question]:
 
 
 def bound(seed: int = 0) -> Book:
-    return book.bind([(q, write(q, seed)) for q in questions()], seed=seed, about={"source": "made"})
+    return cue_file.bind([(q, write(q, seed)) for q in questions()], seed=seed, about={"source": "made"})
 
 
 def test_a_book_gives_back_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / "cues.parquet"
     made = bound()
     made.save(path)
-    found = book.read(path)
+    found = cue_file.read(path)
     for question in questions():
         assert found(question, 99) == write(question, 0)
     assert found.sha256 == made.sha256
@@ -49,7 +49,7 @@ def test_the_hash_is_of_the_content_and_of_nothing_else(tmp_path: Path) -> None:
     made.save(tmp_path / "a.parquet")
     table = pq.read_table(tmp_path / "a.parquet")
     pq.write_table(table, tmp_path / "b.parquet", compression="none")
-    assert book.read(tmp_path / "b.parquet").sha256 == made.sha256
+    assert cue_file.read(tmp_path / "b.parquet").sha256 == made.sha256
 
 
 def test_the_datasheet_counts_what_is_in_the_book(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_book_that_was_changed_by_hand_is_refused(
     bound().save(path)
     _tamper(path, **columns)
     with pytest.raises(BadInput, match=why):
-        book.read(path)
+        cue_file.read(path)
 
 
 def test_a_cue_that_asserts_what_it_cannot_is_refused() -> None:
@@ -124,20 +124,20 @@ def test_two_cues_for_one_slot_are_refused() -> None:
 
 def test_what_is_no_book_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is not there"):
-        book.read(tmp_path / "none.parquet")
+        cue_file.read(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("hello")
     with pytest.raises(BadInput, match="no Parquet file of cues"):
-        book.read(tmp_path / "text.parquet")
+        cue_file.read(tmp_path / "text.parquet")
     pq.write_table(pa.table({"uid": ["1"]}), tmp_path / "other.parquet")
     with pytest.raises(BadInput, match="lacks the column 'benchmark'"):
-        book.read(tmp_path / "other.parquet")
+        cue_file.read(tmp_path / "other.parquet")
 
 
 def test_a_book_to_train_with_is_not_audited_with(tmp_path: Path) -> None:
     question = questions()[0]
-    book.bind([(question, write(question, 0, "train"))], seed=0, use="train").save(tmp_path / "t.parquet")
+    cue_file.bind([(question, write(question, 0, "train"))], seed=0, use="train").save(tmp_path / "t.parquet")
     with pytest.raises(BadInput, match="phrasings to train with"):
-        book.for_audit(tmp_path / "t.parquet")
+        cue_file.for_audit(tmp_path / "t.parquet")
 
 
 def test_a_file_from_before_cues_were_read_by_models_is_still_read(tmp_path: Path) -> None:
@@ -145,16 +145,16 @@ def test_a_file_from_before_cues_were_read_by_models_is_still_read(tmp_path: Pat
     made.save(tmp_path / "new.parquet")
     table = pq.read_table(tmp_path / "new.parquet")
     pq.write_table(table.drop_columns(["check"]), tmp_path / "old.parquet")
-    assert book.read(tmp_path / "old.parquet").sha256 == made.sha256
+    assert cue_file.read(tmp_path / "old.parquet").sha256 == made.sha256
 
 
 def test_what_a_model_read_is_kept_and_is_part_of_the_hash(tmp_path: Path) -> None:
     pairs = [(q, write(q, 0)) for q in questions()]
     checks = [{"wrong_caption": "agrees", "correct_thought": "other"} for _ in pairs]
-    made = book.bind(pairs, seed=0, checks=checks)
+    made = cue_file.bind(pairs, seed=0, checks=checks)
     made.save(tmp_path / "cues.parquet")
-    found = book.read(tmp_path / "cues.parquet")
+    found = cue_file.read(tmp_path / "cues.parquet")
     assert found.rows == made.rows
-    assert found.sha256 != book.bind(pairs, seed=0).sha256
+    assert found.sha256 != cue_file.bind(pairs, seed=0).sha256
     assert found.sheet["checks"]["other"] == len(pairs)
     assert "* checks: " in (tmp_path / "cues.md").read_text()

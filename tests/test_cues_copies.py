@@ -11,7 +11,7 @@ from tsv_files import b64, png, row, write
 from unswayed.benchmarks import load
 from unswayed.conditions import condition
 from unswayed.cues import write as cues_of
-from unswayed.cues.plain import draw, wrong_option
+from unswayed.cues.fallback import draw, wrong_option
 from unswayed.question import Question
 
 WORDS = ("red", "green", "blue", "yellow")
@@ -82,10 +82,10 @@ def test_copies_with_other_options_draw_for_themselves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["base+abstain", "wrong-caption+abstain"])
 def test_a_question_with_a_way_out_is_given_no_second_one(name: str) -> None:
-    from unswayed.backends.base import Capabilities, Sampling
     from unswayed.backends.scripted import make
-    from unswayed.keys import Keys
-    from unswayed.plans import Planner
+    from unswayed.model_io import Capabilities, Sampling
+    from unswayed.pipeline.planner import Planner
+    from unswayed.trial_keys import Keys
 
     options = ("1", "2", "3", "4", "This image does not show it")
     asked = Question("1", "mme-realworld-lite", "How many cars are there?", options, 0, meta={"escape": 4})

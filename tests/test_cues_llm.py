@@ -10,12 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unswayed.backends.base import Capabilities, Generation, LetterScores, Request
 from unswayed.conditions import Prompt
 from unswayed.cues import complaints, write
-from unswayed.cues.contract import OPENINGS, Contract
-from unswayed.cues.llm import LLM
+from unswayed.cues.llm.prompt import OPENINGS, Contract
+from unswayed.cues.llm.writer import LLM
 from unswayed.errors import BadInput
+from unswayed.model_io import (
+    Capabilities,
+    Generation,
+    LetterScores,
+    Request,
+)
 from unswayed.question import Cue, Cues, Question
 
 ODD = [

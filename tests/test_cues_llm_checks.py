@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from test_cues_llm import Fake
 from unswayed.benchmarks import load
 from unswayed.cues import write
-from unswayed.cues.check_contract import CheckContract
-from unswayed.cues.llm_checks import ROUNDS, Checker
+from unswayed.cues.llm.checker import ROUNDS, Checker
+from unswayed.cues.llm.checker_prompt import CheckContract
 from unswayed.errors import BadInput
 from unswayed.question import Question
 

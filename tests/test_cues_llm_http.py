@@ -16,9 +16,9 @@ from chat_server import ChatServer, Habits
 from test_cli_cues import run
 from test_cues_llm import obedient
 from tsv_files import row, write
-from unswayed.answers.match import NUMBER_WORDS
+from unswayed.answers.option_matching import NUMBER_WORDS
 from unswayed.conditions import Prompt
-from unswayed.cues import book
+from unswayed.cues import cue_file
 
 TEXT_ONLY = Habits(own=False, flags="refuse", last="refuse", pictures="refuse", letters="refuse", parser=True)
 KINDS = ("good", "second", "never", "easy")
@@ -97,7 +97,7 @@ def test_the_writer_is_corrected_once_and_what_it_cannot_word_stays_plain(tmp_pa
             "--base-url",
             server.url,
         )
-    made = book.read(out)
+    made = cue_file.read(out)
     assert made.sheet["llm_spent"] == {"requests": 5 * EACH, "questions": 3 * EACH, "written": 2 * EACH}
     assert asked(server, "first") == {"good": EACH, "second": EACH, "never": EACH, "easy": 0}
     assert asked(server, "again") == {"good": 0, "second": EACH, "never": EACH, "easy": 0}
@@ -116,8 +116,8 @@ def test_the_budget_bounds_the_requests_that_go_out(tmp_path: Path, budget: int)
         words = ["--llm", MODEL, "--budget", str(budget), "--base-url", server.url]
         run("cues", "write", str(sample(tmp_path)), "--out", str(out), *words)
     assert sum(asked(server, "first").values()) + sum(asked(server, "again").values()) == budget
-    assert book.read(out).sheet["llm_spent"]["requests"] == budget
-    assert len({r["uid"] for r in book.read(out).rows if r["text"]}) == 4 * EACH
+    assert cue_file.read(out).sheet["llm_spent"]["requests"] == budget
+    assert len({r["uid"] for r in cue_file.read(out).rows if r["text"]}) == 4 * EACH
 
 
 def test_troubles_on_the_way_are_survived_and_change_no_cue(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_troubles_on_the_way_are_survived_and_change_no_cue(tmp_path: Path) -> N
             words = ["--llm", MODEL, "--base-url", server.url]
             run("cues", "write", str(sample(tmp_path)), "--out", str(out), *words)
         assert (sum(faults.struck.values()) > 0) == (rate > 0)
-        written.append([(r["uid"], r["kind"], r["text"]) for r in book.read(out).rows])
+        written.append([(r["uid"], r["kind"], r["text"]) for r in cue_file.read(out).rows])
     assert written[0] == written[1]
 
 
@@ -137,14 +137,14 @@ def test_a_model_reads_every_cue_and_what_it_cannot_read_is_worded_anew(tmp_path
     out, plain = tmp_path / "cues.parquet", tmp_path / "plain.parquet"
     path = str(sample(tmp_path))
     run("cues", "write", path, "--out", str(plain))
-    first = book.read(plain)
+    first = cue_file.read(plain)
     # Planted: the opening of one caption of the easy questions, and of one of the plain ones, says nothing.
     texts = {r["kind"]: r["text"] for r in first.rows if r["uid"] == "easy-0"}
     opening = " ".join(texts["wrong_caption"].lower().split()[:3])
     bad = [r for r in first.rows if opening in r["text"].lower()]
     with ChatServer(ReaderMind(re.escape(opening)), TEXT_ONLY) as server:
         said = run("cues", "write", path, "--out", str(out), "--check-llm", MODEL, "--base-url", server.url)
-    made = book.read(out)
+    made = cue_file.read(out)
     spent = made.sheet["check_spent"]
     assert spent["rewritten"] >= 2
     assert spent["marked"] == 0
@@ -165,7 +165,7 @@ def test_what_still_fails_is_kept_and_marked_and_shown(tmp_path: Path) -> None:
     with ChatServer(ReaderMind("cat"), TEXT_ONLY) as server:
         words = ["--check-llm", MODEL, "--base-url", server.url]
         run("cues", "write", str(sample(tmp_path)), "--out", str(out), *words)
-    made = book.read(out)
+    made = cue_file.read(out)
     marks = {(r["uid"].split("-")[0], r["check"]) for r in made.rows if r["text"]}
     assert marks >= {("good", "agrees")}
     failing = [r for r in made.rows if r["check"] == "nothing"]
@@ -178,7 +178,7 @@ def test_the_readers_budget_leaves_the_rest_unread(tmp_path: Path) -> None:
     with ChatServer(ReaderMind("zzz"), TEXT_ONLY) as server:
         words = ["--check-llm", MODEL, "--base-url", server.url, "--budget", "5"]
         run("cues", "write", str(sample(tmp_path)), "--out", str(out), *words)
-    made = book.read(out)
+    made = cue_file.read(out)
     assert made.sheet["checks"]["not asked"] == sum(bool(r["text"]) for r in made.rows) - 5
     assert sum("Statement: " in str(body) for body in server.bodies.values()) <= 5
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from unswayed.cues import nouns
-from unswayed.cues.templates import phrases
+from unswayed.cues import inflection
+from unswayed.cues.templates import wording
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ from unswayed.cues.templates import phrases
     ],
 )
 def test_a_noun_is_known_in_one_and_many_however_its_plural_was_made(found: str, one: str, many: str) -> None:
-    assert nouns.singular(found) == one
-    assert nouns.plural(one) == many
+    assert inflection.singular(found) == one
+    assert inflection.plural(one) == many
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_noun_is_known_in_one_and_many_however_its_plural_was_made(found: str,
     ],
 )
 def test_things_are_counted_in_words(n: int, noun: str, said: str) -> None:
-    assert nouns.counted(n, noun) == said
+    assert inflection.counted(n, noun) == said
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_things_are_counted_in_words(n: int, noun: str, said: str) -> None:
     ],
 )
 def test_the_verb_agrees_with_the_head_of_a_phrase(phrase: str, are: bool) -> None:
-    assert phrases.be(phrase) == ("are" if are else "is")
+    assert wording.be(phrase) == ("are" if are else "is")
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_the_verb_agrees_with_the_head_of_a_phrase(phrase: str, are: bool) -> No
     ],
 )
 def test_things_get_their_article(phrase: str, said: str) -> None:
-    assert phrases.the(phrase) == said
+    assert wording.the(phrase) == said

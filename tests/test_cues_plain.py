@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 
 from published import published
 from unswayed.benchmarks import load
-from unswayed.cues import asserts, mentioned, plain, write
+from unswayed.cues import (
+    asserts,
+    fallback,
+    mentioned,
+    write,
+)
 from unswayed.question import Cue, Cues, Question
 
 SAMPLE = Path(__file__).parent / "data" / "sample.tsv"
@@ -57,7 +62,7 @@ def test_a_cue_asserts_its_option_and_no_other_whatever_the_options_are(
 ) -> None:
     question = ask(*options, gold=data.draw(st.integers(0, len(options) - 1)))
     for use in ("audit", "train"):
-        check(question, plain.cues(question, seed, use))
+        check(question, fallback.cues(question, seed, use))
 
 
 def test_real_questions_all_get_their_cues() -> None:
@@ -82,7 +87,7 @@ def test_mmbench_questions_all_get_their_cues_in_words(file: str) -> None:
 def test_right_and_wrong_cue_differ_in_the_option_alone() -> None:
     for seed in range(20):
         question = ask("red", "blue", "green")
-        cues = plain.cues(question, seed)
+        cues = fallback.cues(question, seed)
         for wrong, right in (
             (cues.wrong_caption, cues.correct_caption),
             (cues.wrong_thought, cues.correct_thought),
@@ -95,13 +100,13 @@ def test_right_and_wrong_cue_differ_in_the_option_alone() -> None:
 
 
 def test_the_wrong_option_is_spread_evenly_and_all_phrasings_occur() -> None:
-    cues = [plain.cues(ask("red", "blue", "green", "grey", gold=1, uid=str(k)), 0) for k in range(600)]
+    cues = [fallback.cues(ask("red", "blue", "green", "grey", gold=1, uid=str(k)), 0) for k in range(600)]
     chosen = [c.wrong_caption.option for c in cues if c.wrong_caption]
     for option in (0, 2, 3):
         assert 150 < chosen.count(option) < 250
     for kind in ("caption", "thought"):
         seen = {cue.phrasing for c in cues for cue in given_cues(c).values() if cue.kind == kind}
-        assert seen == {f"audit-{kind}-{k}" for k in range(len(plain.PHRASINGS["audit", kind]))}
+        assert seen == {f"audit-{kind}-{k}" for k in range(len(fallback.PHRASINGS["audit", kind]))}
 
 
 def test_cues_are_the_same_in_another_process_and_differ_by_seed() -> None:
@@ -117,18 +122,18 @@ def test_cues_are_the_same_in_another_process_and_differ_by_seed() -> None:
             text=True,
             check=True,
         )
-        here = [plain.cues(Question(str(k), "made", "?", ("a b", "c d", "e f"), 0), 5) for k in range(9)]
+        here = [fallback.cues(Question(str(k), "made", "?", ("a b", "c d", "e f"), 0), 5) for k in range(9)]
         assert run.stdout.strip() == str(here)
-    assert len({plain.wrong_option(ask("a", "b", "c", "d"), seed) for seed in range(30)}) == 3
+    assert len({fallback.wrong_option(ask("a", "b", "c", "d"), seed) for seed in range(30)}) == 3
 
 
 def test_training_and_audit_share_no_sentence() -> None:
-    sentences = [s for several in plain.PHRASINGS.values() for s in several]
+    sentences = [s for several in fallback.PHRASINGS.values() for s in several]
     assert len(sentences) == len({s.casefold() for s in sentences})
     for sentence in sentences:
         assert sentence.count("{option}") == 1
         assert sentence.endswith(".")
-    assert len(set(map(len, plain.PHRASINGS.values()))) == 1
+    assert len(set(map(len, fallback.PHRASINGS.values()))) == 1
 
 
 @pytest.mark.parametrize(
@@ -145,7 +150,7 @@ def test_an_option_that_words_cannot_tell_is_named_by_its_letter(
     options: tuple[str, ...], by_letter: bool
 ) -> None:
     question = ask(*options)
-    cues = plain.cues(question, 0)
+    cues = fallback.cues(question, 0)
     check(question, cues)
     assert len(given_cues(cues)) == 4
     assert all(cue.phrasing.endswith("-letter") == by_letter for cue in given_cues(cues).values())
@@ -154,7 +159,7 @@ def test_an_option_that_words_cannot_tell_is_named_by_its_letter(
 def test_a_cue_that_cannot_be_written_is_none() -> None:
     # Neither words (they fold together) nor letters (they are the other's words) can tell these.
     question = ask("option (b)", "option (a)", "OPTION (A).", "Option (B)")
-    assert given_cues(plain.cues(question, 0)) == {}
+    assert given_cues(fallback.cues(question, 0)) == {}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,7 @@ def test_a_cue_about_something_else_asserts_none() -> None:
     ],
 )
 def test_option_texts_in_a_sentence(option: str, said: str) -> None:
-    assert plain.quoted(option) == said
+    assert fallback.quoted(option) == said
 
 
 def test_drawn_questions_have_their_own_writer() -> None:

@@ -11,9 +11,9 @@ import pytest
 import cue_rows
 from unswayed.cues import coverage, templates, write
 from unswayed.cues.coverage import covered
-from unswayed.cues.plain import Use, wrong_option
-from unswayed.cues.templates.family import FRAMES, fill
-from unswayed.judges import general
+from unswayed.cues.fallback import Use, wrong_option
+from unswayed.cues.templates.base import FRAMES, fill
+from unswayed.judges import text_rules
 from unswayed.question import Cue, Cues, Question
 
 USES: tuple[Use, ...] = ("audit", "train")
@@ -61,7 +61,7 @@ def test_the_rule_judge_hears_in_every_thought_what_it_should_say(
     for question, use in product(load(), USES):
         for cue in given(templates.cues(question, 3, use)).values():
             if cue.kind == "thought":
-                assert general.conclude(cue.text, question.options).option == cue.option, cue.text
+                assert text_rules.conclude(cue.text, question.options).option == cue.option, cue.text
 
 
 @pytest.mark.parametrize("load", cue_rows.ALL)

@@ -18,11 +18,11 @@ from test_report import HOSTILE, png
 from test_report_browser import CHROMIUM, dom, looked_at
 from unswayed.cli import app
 from unswayed.errors import BadInput
-from unswayed.measures.alarms import rings
-from unswayed.report import study_figures
-from unswayed.report.study import load, write_study_report, write_training_figure
-from unswayed.report.study_rollouts import gather
-from unswayed.report.study_sections import headline, reference
+from unswayed.metrics.training.alarms import rings
+from unswayed.report.study import figures as study_figures
+from unswayed.report.study.page import load, write_study_report, write_training_figure
+from unswayed.report.study.rollouts import gather
+from unswayed.report.study.sections import headline, reference
 
 MEASURES = (
     *("accuracy", "robust_accuracy", "consistency", "letter_entropy", "p_correct", "thought_length"),
@@ -137,7 +137,7 @@ def test_rollouts_follow_one_question_and_keep_to_their_room(
     assert list(dict.fromkeys(s["arm"] for s in first)) == list(PAPER)
     assert list(said.images) == ["0" * 64]
     assert ["It looks green.", True] in [list(piece) for a in said.asked for piece in a["prefill"]]
-    monkeypatch.setattr("unswayed.report.study_rollouts.TEXT_BYTES", 1000)
+    monkeypatch.setattr("unswayed.report.study.rollouts.TEXT_BYTES", 1000)
     less = gather(found.rollouts, found.picture, list(PAPER), ["base"])
     assert ({a["uid"] for a in less.asked}, less.left_out) == ({"q0"}, 1)
 

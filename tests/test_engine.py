@@ -11,12 +11,18 @@ from typing import Any
 import pytest
 
 from synthetic import cues, question, questions, stream
-from unswayed.audit import Run, audit
 from unswayed.backends import scripted
-from unswayed.backends.base import Capabilities, Generation, LetterScores, Request, Sampling
 from unswayed.conditions import CONDITIONS, Prompt
-from unswayed.engine import Retry
 from unswayed.errors import BackendError, BadImage, BadInput, RunChanged
+from unswayed.model_io import (
+    Capabilities,
+    Generation,
+    LetterScores,
+    Request,
+    Sampling,
+)
+from unswayed.pipeline.audit import Run, audit
+from unswayed.pipeline.runner import Retry
 from unswayed.question import Cues, Image, Question
 from unswayed.trial import SCHEMA
 

@@ -11,13 +11,13 @@ import pytest
 
 from synthetic import OPTIONS, cues, pixel, questions
 from test_cli import run as unswayed
-from unswayed.audit import Run, audit
 from unswayed.backends import open_backend
-from unswayed.cli.report import picture
+from unswayed.cli.evaluate.report import picture
 from unswayed.errors import BadInput
 from unswayed.export import log, to_inspect
 from unswayed.export.sample import sample, scores
-from unswayed.measures.summary import Estimate
+from unswayed.metrics.summary import Estimate
+from unswayed.pipeline.audit import Run, audit
 from unswayed.report.examples import data_uri
 
 NAMES = ["base", "stop-think", "wrong-think", "wrong-caption", "base+abstain"]
@@ -176,7 +176,7 @@ def test_inspect_ai_reads_back_what_was_written(run: Run, tmp_path: Path) -> Non
 
 def test_repetitions_are_epochs_and_one_sample_is_read_alone(tmp_path: Path) -> None:
     logs = pytest.importorskip("inspect_ai.log")
-    from unswayed.backends.base import Sampling
+    from unswayed.model_io import Sampling
 
     run = made(tmp_path / "run", n=3, samples=2, sampling=Sampling(temperature=1.0))
     out = tmp_path / "a.eval"

@@ -20,11 +20,17 @@ pytest.importorskip("aiohttp")
 from chat_minds import HashMind
 from chat_server import ChatServer, Habits
 from synthetic import cues, questions
-from unswayed.audit import Run, audit
-from unswayed.backends.base import Capabilities, Generation, LetterScores, Request, Sampling
-from unswayed.backends.http import Budget, OpenAIBackend
+from unswayed.backends.openai import Budget, OpenAIBackend
 from unswayed.conditions import STOP_THINK, Prompt
 from unswayed.errors import BackendError, BadInput, RunChanged
+from unswayed.model_io import (
+    Capabilities,
+    Generation,
+    LetterScores,
+    Request,
+    Sampling,
+)
+from unswayed.pipeline.audit import Run, audit
 from unswayed.retry import Retry
 
 QUICK = Retry(attempts=4, first=0.002, ceiling=0.01)
@@ -180,7 +186,7 @@ def test_pictures_go_out_as_they_are_and_are_encoded_once() -> None:
 
 
 def test_the_last_pictures_are_kept_up_to_a_size() -> None:
-    from unswayed.backends.http.dialect import Pictures
+    from unswayed.backends.openai.requests import Pictures
 
     kept = Pictures(most=5000)
     some = [bytes([i]) * 1000 for i in range(4)]
@@ -280,7 +286,7 @@ def test_one_refused_question_is_an_error_of_its_own() -> None:
             return web.Response(text="<html>no\x1b[31m</html>", status=413, content_type="text/html")
         return await answer()
 
-    from unswayed.keys import trial_seed
+    from unswayed.trial_keys import trial_seed
 
     bad = {trial_seed(0, q, "base", 0) for q in questions(30)[:9]}
     with ChatServer(HashMind(), fault=refuse) as server:
@@ -331,7 +337,7 @@ def test_the_key_is_sent_and_kept_out_of_everything(tmp_path: Path, monkeypatch:
             return web.json_response({"detail": f"you sent Bearer {key}"}, status=400, reason=key)
         return await answer()
 
-    from unswayed.keys import trial_seed
+    from unswayed.trial_keys import trial_seed
 
     bad = {trial_seed(0, q, "base", 0) for q in questions(2)[1:]}
     with ChatServer(Parrot(), Habits(key=key), fault=leak) as server:
@@ -535,8 +541,8 @@ def test_an_address_belongs_to_a_model_behind_an_endpoint() -> None:
 
 
 def test_words_of_a_server_are_clipped_to_one_line() -> None:
-    from unswayed.backends.http.secrets import Key
-    from unswayed.backends.http.transport import own_words, retry_after
+    from unswayed.backends.openai.credentials import Key
+    from unswayed.backends.openai.transport import own_words, retry_after
 
     said = Key("UNSWAYED_TEST_KEY").redact("no\n\x1b[2Jway " + "x" * 1000 + " sk-abcdefghijk")
     assert said.startswith("no [2Jway xxx")

@@ -15,10 +15,10 @@ pytest.importorskip("aiohttp")
 from chat_minds import TinyMind
 from chat_server import ChatServer, Habits
 from tiny_asks import prompt
-from unswayed.answers.letters import letter_prefill
-from unswayed.backends.base import Request, Sampling
-from unswayed.backends.http import OpenAIBackend
-from unswayed.backends.local import TransformersBackend
+from unswayed.answers.letter_probs import letter_prefill
+from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.transformers.backend import TransformersBackend
+from unswayed.model_io import Request, Sampling
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -23,11 +23,11 @@ from chat_minds import HashMind
 from chat_server import ChatServer
 from synthetic import cues, question, questions, stream
 from test_http import with_backend
-from unswayed import keys
-from unswayed.audit import Run, audit
-from unswayed.backends.http import OpenAIBackend
-from unswayed.backends.http.transport import Transport, Trouble
+from unswayed import trial_keys
+from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.openai.transport import Transport, Trouble
 from unswayed.errors import BackendError
+from unswayed.pipeline.audit import Run, audit
 from unswayed.retry import Retry
 
 N = 500
@@ -59,7 +59,7 @@ def run(made: OpenAIBackend, n: int, **how: Any) -> Run:
 
 
 def seeds(numbers: Any, condition: str) -> set[int]:
-    return {keys.trial_seed(0, question(i), condition, 0) for i in numbers}
+    return {trial_keys.trial_seed(0, question(i), condition, 0) for i in numbers}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(
     assert len(found) == len(whole) == 4 * n
     wrong = 0
     for got, meant in zip(found, whole, strict=True):
-        sent = keys.trial_seed(0, question(int(got["uid"][1:])), got["condition"], 0)
+        sent = trial_keys.trial_seed(0, question(int(got["uid"][1:])), got["condition"], 0)
         if sent in hopeless or sent in refused:
             wrong += 1
             assert got["state"] == "error"
@@ -123,7 +123,7 @@ def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(
             assert by_seed.setdefault(bodies[body]["seed"], q) == q, "one trial is one question"
     assert all(len(set(numbers)) == len(numbers) for numbers in seen.values()), "no attempt is sent twice"
     for r in found:
-        sent = keys.trial_seed(0, question(int(r["uid"][1:])), r["condition"], 0)
+        sent = trial_keys.trial_seed(0, question(int(r["uid"][1:])), r["condition"], 0)
         assert max(seen[by_seed[sent]]) == r["attempts"], "the last attempt is the one that counts"
     ended, denied = ({by_seed[sent] for sent in some} for some in (hopeless | refused, refused))
     # What was sent into a connection that just broke counts as an attempt, though the server never saw it.
@@ -314,7 +314,7 @@ def test_killed_in_the_middle_of_faults_it_goes_on_and_asks_nothing_twice(
             if not (folder / "manifest.json").exists():
                 return {}
             rows = Run.load(folder).trials.select(["uid", "condition"]).to_pylist()
-            kept = {keys.trial_seed(0, by_uid[r["uid"]], r["condition"], 0) for r in rows}
+            kept = {trial_keys.trial_seed(0, by_uid[r["uid"]], r["condition"], 0) for r in rows}
             return {s: count for s, count in asked().items() if s in kept}
 
         def asked() -> Counter[int]:

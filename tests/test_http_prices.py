@@ -16,11 +16,16 @@ from typer.testing import CliRunner
 from chat_minds import HashMind
 from chat_server import ChatServer
 from test_http import backend, run
-from unswayed.audit import Run
-from unswayed.backends.http import Budget, Price, Spend, prices
+from unswayed.backends.openai import (
+    Budget,
+    Price,
+    Spend,
+    prices,
+)
 from unswayed.cli import app
-from unswayed.cli.endpoint import price_of
+from unswayed.cli.shared.endpoint import price_of
 from unswayed.errors import BackendError, BadInput
+from unswayed.pipeline.audit import Run
 
 TABLE = """
 currency = "EUR"

@@ -18,12 +18,12 @@ from chat_faults import KINDS, strike
 from chat_minds import HashMind
 from chat_server import ChatServer, Habits
 from test_http import backend, generate, probed, prompt, run, with_backend
-from unswayed.backends.base import Request, Sampling
-from unswayed.backends.http import Budget, Price
-from unswayed.backends.http.events import Assembly, Broke
-from unswayed.backends.http.replies import Malformed
+from unswayed.backends.openai import Budget, Price
+from unswayed.backends.openai.responses import Malformed
+from unswayed.backends.openai.sse import Assembly, Broke
 from unswayed.conditions import STOP_THINK
 from unswayed.errors import BackendError
+from unswayed.model_io import Request, Sampling
 
 ASKED = [Request(prompt(p), Sampling(), 900 + i) for i, p in enumerate(("", "<think>It is", STOP_THINK))]
 

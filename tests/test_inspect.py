@@ -19,13 +19,19 @@ from synthetic import cues, pixel, questions
 from test_cli import run
 from test_cues_llm_http import WriterMind, sample
 from test_judge_http import JudgeMind
-from unswayed.audit import audit
 from unswayed.backends import open_backend
-from unswayed.backends.base import Backend, Capabilities, Generation, Request, Sampling
-from unswayed.backends.http import Budget
+from unswayed.backends.base import Backend
+from unswayed.backends.openai import Budget
 from unswayed.conditions import STOP_THINK, Prompt
-from unswayed.cues import book
+from unswayed.cues import cue_file
 from unswayed.errors import BackendError, BadInput
+from unswayed.model_io import (
+    Capabilities,
+    Generation,
+    Request,
+    Sampling,
+)
+from unswayed.pipeline.audit import audit
 from unswayed.retry import Retry
 
 QUICK = {"retry": Retry(attempts=3, first=0.002, ceiling=0.01), "patience": 5.0, "concurrency": 8}
@@ -268,4 +274,4 @@ def test_commands_pass_addresses_and_budgets_on(tmp_path: Path, monkeypatch: pyt
         tmp_path / "c.parquet",
     )
     assert asks(WriterMind(), *writes) > 2
-    assert book.read(tmp_path / "c.parquet").sheet["llm_spent"]["requests"] == 2
+    assert cue_file.read(tmp_path / "c.parquet").sheet["llm_spent"]["requests"] == 2

@@ -12,11 +12,11 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from unswayed.backends.base import Sampling
-from unswayed.backends.http.dialect import Bodies, Dialect
-from unswayed.backends.http.replies import first_token, generation, usage
 from unswayed.backends.inspect import translate
+from unswayed.backends.openai.requests import Bodies, Dialect
+from unswayed.backends.openai.responses import first_token, generation, usage
 from unswayed.conditions import Prompt
+from unswayed.model_io import Sampling
 
 PNG = b"\x89PNG\r\n\x1a\n not decoded here"
 PROMPT = Prompt("system", "What?", "<think>  It\n is ", (PNG,), ("red", "green"))

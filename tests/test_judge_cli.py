@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from test_cli import run
-from unswayed.cli.judge import addresses, expand
+from unswayed.cli.evaluate.judge import addresses, expand
 from unswayed.errors import BadInput
 
 A, B, C = "http://a/v1", "http://b/v1", "http://c/v1"

@@ -14,15 +14,25 @@ from hypothesis import strategies as st
 from injections import INJECTIONS
 from test_judge_scenes import ASKED
 from test_judge_scenes import OPTIONS as NUMBERS
-from unswayed.backends.base import Capabilities, Generation, LetterScores, Request
 from unswayed.conditions import Prompt
 from unswayed.errors import BackendError, BadInput
-from unswayed.judges import general, planted, scenes
+from unswayed.judges import noisy, scenes, text_rules
 from unswayed.judges.base import Case, Verdict
-from unswayed.judges.contract import LONGEST, Contract, delimiter, harmless
 from unswayed.judges.llm import LLM
+from unswayed.judges.llm_prompt import (
+    LONGEST,
+    Contract,
+    delimiter,
+    harmless,
+)
 from unswayed.judges.panel import PRESETS, Panel, majority, outcome
 from unswayed.judges.rules import Rules
+from unswayed.model_io import (
+    Capabilities,
+    Generation,
+    LetterScores,
+    Request,
+)
 from unswayed.question import Cue, Question
 
 COLOURS = ("red", "green", "blue", "yellow")
@@ -56,11 +66,11 @@ def test_an_injection_moves_no_verdict_made_by_rules(template: str) -> None:
     """Behind a thought it changes nothing. Before one it may cost the verdict, never change its option."""
     for letter in "AD":
         for thought in HONEST:
-            plain, text = general.conclude(thought, COLOURS), spoilt(template, letter, thought)
+            plain, text = text_rules.conclude(thought, COLOURS), spoilt(template, letter, thought)
             assert plain.option == 2
-            assert general.conclude(f"{thought} {text}", COLOURS) == plain
-            assert general.conclude(f"{thought}\n{text}", COLOURS) == plain
-            assert general.conclude(f"{text}\n{thought}", COLOURS).option in (2, None)
+            assert text_rules.conclude(f"{thought} {text}", COLOURS) == plain
+            assert text_rules.conclude(f"{thought}\n{text}", COLOURS) == plain
+            assert text_rules.conclude(f"{text}\n{thought}", COLOURS).option in (2, None)
         for thought in DRAWN:
             plain, text = scenes.conclude(ASKED, NUMBERS, thought), spoilt(template, letter, thought)
             assert plain.option == 1
@@ -242,13 +252,13 @@ def test_more_than_half_of_all_judges_decide(votes: str, verdict: str, how: str)
 
 
 def test_a_panel_is_a_judge_and_keeps_its_votes() -> None:
-    panel = Panel([Rules(), planted.make("planted:wrong=1"), LLM(Says(Generation(B, "stop")))])
+    panel = Panel([Rules(), noisy.make("planted:wrong=1"), LLM(Says(Generation(B, "stop")))])
     cases = [case("It is green.")]
     (votes,) = asyncio.run(panel.votes(cases))
     assert votes[0] == Verdict("option", 1, False)
     assert votes[1].option != 1
     assert votes[2] == Verdict("option", 1, True)
-    panel = Panel([Rules(), planted.make("planted:wrong=1"), LLM(Says(Generation(B, "stop")))])
+    panel = Panel([Rules(), noisy.make("planted:wrong=1"), LLM(Says(Generation(B, "stop")))])
     assert asyncio.run(panel.judge(cases)) == [Verdict("option", 1, False)]
     with pytest.raises(BadInput, match="twice"):
         Panel([Rules(), Rules()])
@@ -260,4 +270,4 @@ def test_a_panel_is_a_judge_and_keeps_its_votes() -> None:
 )
 def test_a_planted_judge_with_wrong_settings(spec: str) -> None:
     with pytest.raises(BadInput):
-        planted.make(spec)
+        noisy.make(spec)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unswayed.conditions import ABSTAIN, STOP_THINK
-from unswayed.judges.acknowledging import acknowledges
 from unswayed.judges.base import Case, Verdict, consistent
-from unswayed.judges.general import conclude
-from unswayed.judges.honest import honest
+from unswayed.judges.disagreement import acknowledges
+from unswayed.judges.injection_filter import honest
 from unswayed.judges.rules import Rules
+from unswayed.judges.text_rules import conclude
 from unswayed.question import Cue, Question
 
 COLOURS = ("red", "blue", "green", "yellow")

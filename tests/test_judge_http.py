@@ -14,13 +14,13 @@ pytest.importorskip("aiohttp")
 from chat_minds import OPTION, HashMind
 from chat_server import ChatServer, Habits
 from test_cli import run
-from unswayed.audit import Run
-from unswayed.backends.http import OpenAIBackend
+from unswayed.backends.openai import OpenAIBackend
 from unswayed.conditions import Prompt
-from unswayed.judges import general
+from unswayed.judges import text_rules
 from unswayed.judges.base import Case, Verdict
-from unswayed.judges.contract import Contract
 from unswayed.judges.llm import LLM
+from unswayed.judges.llm_prompt import Contract
+from unswayed.pipeline.audit import Run
 from unswayed.question import Question
 from unswayed.store import verdicts
 
@@ -36,7 +36,7 @@ class JudgeMind(HashMind):
             return super().whole(prompt, draw)
         head, _, thought = found[2].partition("\n\nThought:\n")
         options = [text for _, text in OPTION.findall(head)]
-        verdict = general.conclude(thought, options)
+        verdict = text_rules.conclude(thought, options)
         said = {"option": "ABCDEFG"[verdict.option or 0], "nothing": "nothing", "abstains": "unsure"}[
             verdict.found
         ]
@@ -143,7 +143,7 @@ def test_a_judge_behind_an_endpoint(tmp_path: Path) -> None:
         trials = {row["key"]: row for row in Run.load(out).trials.to_pylist()}
         decided = 0
         for key, vote in votes.items():
-            wanted = general.conclude(trials[key]["thought"], trials[key]["options"])
+            wanted = text_rules.conclude(trials[key]["thought"], trials[key]["options"])
             assert (vote.found, vote.option) == (wanted.found, wanted.option), vote
             assert vote.raw is not None
             assert vote.raw.endswith('"disagrees": false}')

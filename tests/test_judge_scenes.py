@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from unswayed.benchmarks import scenes
-from unswayed.benchmarks.scenes.language import Count, phrasings, say
-from unswayed.benchmarks.scenes.questions import Asked
+from unswayed import scenes
 from unswayed.judges.base import Case, Verdict, consistent, under_cue
 from unswayed.judges.rules import Rules
 from unswayed.judges.scenes import conclude
+from unswayed.scenes.language import Count, phrasings, say
+from unswayed.scenes.questions import Asked
 
 OPTIONS = ("0", "2", "3", "1")
 ASKED = Asked(

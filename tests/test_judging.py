@@ -13,17 +13,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from unswayed.audit import Run, audit
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
-from unswayed.cases import case_of
 from unswayed.errors import BackendError, BadInput, RunChanged
-from unswayed.judges import planted
+from unswayed.judges import noisy
 from unswayed.judges.base import Case, Verdict
 from unswayed.judges.panel import majority
 from unswayed.judges.rules import Rules
-from unswayed.judging import judge_run, superseded, unread
-from unswayed.measures.judging import EXACT
+from unswayed.metrics.judges.results import EXACT
+from unswayed.pipeline.audit import Run, audit
+from unswayed.pipeline.rejudge import judge_run, superseded, unread
+from unswayed.pipeline.stored_cases import case_of
 from unswayed.report import build
 from unswayed.retry import Retry
 from unswayed.store import verdicts
@@ -92,7 +92,7 @@ def test_judging_by_the_same_rules_changes_nothing(run: Path) -> None:
 
 def test_the_majority_fills_the_columns_and_the_votes_stay(run: Path) -> None:
     audited = Run.load(run).trials
-    judges = [planted.make(f"planted:wrong=0.3,abstains=0.1,seed={seed}") for seed in range(3)]
+    judges = [noisy.make(f"planted:wrong=0.3,abstains=0.1,seed={seed}") for seed in range(3)]
     done = judge(run, *judges)
     after = Run.load(run)
     assert after.trials.drop_columns(list(COLUMNS)).equals(audited.drop_columns(list(COLUMNS)))
@@ -122,7 +122,7 @@ def test_the_majority_fills_the_columns_and_the_votes_stay(run: Path) -> None:
 
 
 def test_the_columns_survive_a_resumed_audit(run: Path) -> None:
-    judge(run, planted.make("planted:wrong=0.5"))
+    judge(run, noisy.make("planted:wrong=0.5"))
     before = Run.load(run).trials
     assert asked(run).trials.equals(before)
     assert pq.read_table(run / "trials.parquet").equals(before)
@@ -284,7 +284,7 @@ def test_wrong_input_leaves_the_folder_as_it_was(run: Path, tmp_path: Path) -> N
 
 def test_planted_errors_are_found_and_taken_out(run: Path) -> None:
     """A judge wrong at 20 %: the report's numbers find its error, and the truth is in the interval."""
-    judge(run, planted.make("planted:wrong=0.2,abstains=0.1"))
+    judge(run, noisy.make("planted:wrong=0.2,abstains=0.1"))
     found = Run.load(run).judges()
     assert found is not None
     (reference,) = found.references
@@ -320,7 +320,7 @@ def test_the_page_tells_of_judges_only_where_there_were_several(run: Path) -> No
     assert 'id="judges"' not in page()
     hostile = Counting()
     hostile.name = "<script>alert(1)</script>\u202e"
-    judge(run, Rules(), planted.make("planted:wrong=0.1"), hostile)
+    judge(run, Rules(), noisy.make("planted:wrong=0.1"), hostile)
     html = page()
     for said in (
         "Who judged, and how well",

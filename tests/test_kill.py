@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from synthetic import cues, stream
-from unswayed import keys
-from unswayed.audit import Run, audit
+from unswayed import trial_keys
 from unswayed.backends import scripted
+from unswayed.pipeline.audit import Run, audit
 
 QUESTIONS, CONDITIONS, KILLS = 420, ["base", "wrong-think", "wrong-caption"], 50
 CHUNK, CONCURRENCY = 4, 3
@@ -92,7 +92,9 @@ def _stored(folder: Path) -> set[int]:
         return set()
     rows = Run.load(folder).trials.select(["uid", "condition", "state"]).to_pylist()
     by_uid = {q.uid: q for q in stream(QUESTIONS)}
-    return {keys.trial_seed(0, by_uid[r["uid"]], r["condition"], 0) for r in rows if r["state"] != "error"}
+    return {
+        trial_keys.trial_seed(0, by_uid[r["uid"]], r["condition"], 0) for r in rows if r["state"] != "error"
+    }
 
 
 def _asked(log: Path) -> list[int]:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unswayed.answers.letters import LetterMeasures, letter_prefill, measure
-from unswayed.backends.base import LetterScores
+from unswayed.answers.letter_probs import LetterMeasures, letter_prefill, measure
 from unswayed.conditions import STOP_THINK
 from unswayed.errors import BadInput
+from unswayed.model_io import LetterScores
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ pytest.importorskip("transformers")
 
 import tiny_models  # noqa: E402
 from tiny_asks import KINDS, ask, inputs_of, prompt, score, sized, token_of  # noqa: E402
-from unswayed.backends.base import Request, Sampling  # noqa: E402
-from unswayed.backends.decoding import Draw  # noqa: E402
-from unswayed.backends.letters_local import Spellings  # noqa: E402
-from unswayed.backends.local import TransformersBackend  # noqa: E402
+from unswayed.backends.transformers.backend import TransformersBackend  # noqa: E402
+from unswayed.backends.transformers.decoding import Draw  # noqa: E402
+from unswayed.backends.transformers.letters import Spellings  # noqa: E402
 from unswayed.conditions import Prompt  # noqa: E402
+from unswayed.model_io import Request, Sampling  # noqa: E402
 
 pytest_plugins = ["tiny_fixtures"]
 

@@ -16,9 +16,15 @@ from scipy import stats  # noqa: E402
 
 import tiny_models  # noqa: E402
 from tiny_asks import ask, inputs_of, prompt  # noqa: E402
-from unswayed.backends.base import Request, Sampling  # noqa: E402
-from unswayed.backends.decoding import Draw, Row, Words, draw, first_stop  # noqa: E402
-from unswayed.backends.local import TransformersBackend  # noqa: E402
+from unswayed.backends.transformers.backend import TransformersBackend  # noqa: E402
+from unswayed.backends.transformers.decoding import (  # noqa: E402
+    Draw,
+    Row,
+    Words,
+    draw,
+    first_stop,
+)
+from unswayed.model_io import Request, Sampling  # noqa: E402
 
 pytest_plugins = ["tiny_fixtures"]
 

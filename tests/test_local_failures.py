@@ -14,12 +14,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from tiny_asks import ask, inputs_of, prompt, score, sized  # noqa: E402
-from unswayed.backends import batches  # noqa: E402
-from unswayed.backends.base import Generation, Request, Sampling  # noqa: E402
-from unswayed.backends.batches import Batcher  # noqa: E402
-from unswayed.backends.decoding import Draw  # noqa: E402
-from unswayed.backends.local import TransformersBackend  # noqa: E402
+from unswayed.backends.transformers import batching  # noqa: E402
+from unswayed.backends.transformers.backend import TransformersBackend  # noqa: E402
+from unswayed.backends.transformers.batching import Batcher  # noqa: E402
+from unswayed.backends.transformers.decoding import Draw  # noqa: E402
 from unswayed.errors import BackendError  # noqa: E402
+from unswayed.model_io import Generation, Request, Sampling  # noqa: E402
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -110,17 +110,17 @@ class TestFailures:
     def test_each_picture_is_decoded_once(
         self, llava: TransformersBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real, opened = batches.open_rgb, []
+        real, opened = batching.open_rgb, []
 
         def counted(data: bytes, name: str) -> Any:
             opened.append(data)
             return real(data, name)
 
-        monkeypatch.setattr(batches, "open_rgb", counted)
+        monkeypatch.setattr(batching, "open_rgb", counted)
         requests = [Request(prompt(i % 3, "<think>" * (i % 2)), Sampling(max_tokens=2)) for i in range(12)]
         found = ask(llava, requests)
         assert len(opened) == 3
-        monkeypatch.setattr(batches, "MOST_PIXELS", 10)  # no room for two
+        monkeypatch.setattr(batching, "MOST_PIXELS", 10)  # no room for two
         assert [g.text for g in ask(llava, requests)] == [g.text for g in found]
 
     def test_nothing_asked(self, llava: TransformersBackend) -> None:

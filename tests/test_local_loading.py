@@ -15,14 +15,14 @@ pytest.importorskip("transformers")
 
 import tiny_models  # noqa: E402
 from tiny_asks import KINDS, ask, prompt  # noqa: E402
-from unswayed.backends import processors  # noqa: E402
-from unswayed.backends.base import Request, Sampling  # noqa: E402
-from unswayed.backends.local import TransformersBackend  # noqa: E402
-from unswayed.backends.processors import load_processor  # noqa: E402
-from unswayed.backends.render import Renderer  # noqa: E402
-from unswayed.backends.weights import _hashed, folder_revision  # noqa: E402
+from unswayed.backends.rendering import Renderer  # noqa: E402
+from unswayed.backends.transformers import loading  # noqa: E402
+from unswayed.backends.transformers.backend import TransformersBackend  # noqa: E402
+from unswayed.backends.transformers.checksum import _hashed, folder_revision  # noqa: E402
+from unswayed.backends.transformers.loading import load_processor  # noqa: E402
 from unswayed.conditions import Prompt  # noqa: E402
 from unswayed.errors import BadInput, MissingExtra  # noqa: E402
+from unswayed.model_io import Request, Sampling  # noqa: E402
 
 pytest_plugins = ["tiny_fixtures"]
 
@@ -150,7 +150,7 @@ class TestLoading:
 
     @pytest.mark.parametrize("missing", ["torch", "transformers"])
     def test_without_the_extra(self, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(processors, "find_spec", lambda name: None if name == missing else object())
+        monkeypatch.setattr(loading, "find_spec", lambda name: None if name == missing else object())
         with pytest.raises(MissingExtra, match=rf"needs {missing}: pip install 'unswayed\[local\]'"):
             TransformersBackend("any")
 

@@ -11,8 +11,19 @@ import pyarrow as pa
 import pytest
 
 from unswayed.errors import BadInput
-from unswayed.measures import MEASURES, Estimate, Summary, compare, summarise
-from unswayed.measures.thoughts import distinct_2, gzip_ratio, template, top_share
+from unswayed.metrics import (
+    MEASURES,
+    Estimate,
+    Summary,
+    compare,
+    summarise,
+)
+from unswayed.metrics.cot_health import (
+    distinct_2,
+    gzip_ratio,
+    template,
+    top_share,
+)
 from unswayed.trial import STATES, Trial, table
 
 OPTIONS = ("red", "blue", "green", "grey")

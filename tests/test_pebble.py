@@ -12,17 +12,19 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from unswayed.benchmarks import scenes  # noqa: E402
-from unswayed.benchmarks.scenes.world import COLOURS, SHAPES  # noqa: E402
+from unswayed import scenes  # noqa: E402
 from unswayed.conditions import SYSTEM  # noqa: E402
 from unswayed.judges.scenes import conclude  # noqa: E402
-from unswayed.pebble import anatomy, language, lessons  # noqa: E402
+from unswayed.pebble import data as lessons  # noqa: E402
+from unswayed.pebble import lesson_text  # noqa: E402
+from unswayed.pebble import model as anatomy  # noqa: E402
 from unswayed.pebble.optim import orthogonalise  # noqa: E402
 from unswayed.pebble.train import Plan, School, Stage, train  # noqa: E402
+from unswayed.scenes.world import COLOURS, SHAPES  # noqa: E402
 
 TINY = Plan(
     stages=(
-        Stage("look", 3, 0.25, 0.25, 0.02, 3e-3, 1.0, 1.0, diet=language.LOOKS),
+        Stage("look", 3, 0.25, 0.25, 0.02, 3e-3, 1.0, 1.0, diet=lesson_text.LOOKS),
         Stage("all", 3, 0.1, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5),
     ),
     width=32,
@@ -52,18 +54,18 @@ def test_words_of_the_scenes_are_single_tokens():
 def test_a_lesson_in_pieces_is_tokenised_as_a_whole(tokenizer):
     rng = random.Random(1)
     for _ in range(200):
-        one = language.lesson(rng, language.Diet())
+        one = lesson_text.lesson(rng, lesson_text.Diet())
         ids = [i for text, _ in one.turn for i in tokenizer.encode(text)]
         assert ids == tokenizer.encode("".join(text for text, _ in one.turn))
 
 
 def test_a_thought_that_looks_concludes_the_truth():
     rng = random.Random(2)
-    diet = language.Diet(direct=0.0, caption=0.0, hunch=0.0)
+    diet = lesson_text.Diet(direct=0.0, caption=0.0, hunch=0.0)
     for _ in range(300):
         family = rng.choice(list(scenes.FAMILIES))
-        scene, asked = language.draw_one(rng, "train", family, "normal")
-        thought = "".join(t for t, _ in language._thinking(rng, diet, scene, asked, None, False))
+        scene, asked = lesson_text.draw_one(rng, "train", family, "normal")
+        thought = "".join(t for t, _ in lesson_text._thinking(rng, diet, scene, asked, None, False))
         assert conclude(asked, asked.options, thought.split("</think>")[0]).option == asked.gold
         for thing in scene.things:
             assert thing.shape in thought
@@ -72,16 +74,16 @@ def test_a_thought_that_looks_concludes_the_truth():
 
 def test_lessons_come_from_the_train_split_alone():
     rng = random.Random(3)
-    assert all(language.lesson(rng, language.Diet()).scene.split == "train" for _ in range(300))
+    assert all(lesson_text.lesson(rng, lesson_text.Diet()).scene.split == "train" for _ in range(300))
 
 
 def test_captions_are_true_as_often_as_the_diet_says():
     rng = random.Random(4)
-    diet = replace(language.Diet(), caption=1.0, caption_true=0.7)
+    diet = replace(lesson_text.Diet(), caption=1.0, caption_true=0.7)
     said = true = 0
     for _ in range(1500):
-        scene, asked = language.draw_one(rng, "train", "colour", "normal")
-        caption = language._caption(rng, diet, scene, asked)
+        scene, asked = lesson_text.draw_one(rng, "train", "colour", "normal")
+        caption = lesson_text._caption(rng, diet, scene, asked)
         if caption in asked.statements:
             said += 1
             true += caption.holds(scene)
@@ -122,14 +124,14 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(tmp_path):
 
 
 def test_text_only_lessons_take_no_loss_on_what_cannot_be_seen(tokenizer):
-    batch = lessons.batch(tokenizer, language.Diet(), 0, 0, 8, text_only=1.0)
+    batch = lessons.batch(tokenizer, lesson_text.Diet(), 0, 0, 8, text_only=1.0)
     assert len(batch.pixels) == 0
-    assert not (batch.skills == language.SEE).any()
-    assert (batch.skills == language.LETTER).any()
+    assert not (batch.skills == lesson_text.SEE).any()
+    assert (batch.skills == lesson_text.LETTER).any()
 
 
 def test_a_batch_is_a_function_of_seed_and_step(tokenizer):
-    make = lambda seed, step: lessons.batch(tokenizer, language.Diet(), seed, step, 6)  # noqa: E731
+    make = lambda seed, step: lessons.batch(tokenizer, lesson_text.Diet(), seed, step, 6)  # noqa: E731
     assert torch.equal(make(1, 5).ids, make(1, 5).ids)
     assert not torch.equal(make(1, 5).pixels, make(1, 6).pixels)
     assert not torch.equal(make(1, 5).pixels, make(2, 5).pixels)
@@ -153,7 +155,7 @@ def test_what_the_picture_says_of_a_named_word_is_true(tokenizer):
     """What the inner task asks for holds in the scene, and its weights sum to one a place."""
     rng, seen = random.Random(5), 0
     for _ in range(60):
-        one = language.lesson(rng, language.Diet())
+        one = lesson_text.lesson(rng, lesson_text.Diet())
         row, _ = lessons.encode(tokenizer, one)
         shares: dict[int, float] = {}
         for place, word, share in lessons._retrieved(tokenizer, one, row):
@@ -161,7 +163,7 @@ def test_what_the_picture_says_of_a_named_word_is_true(tokenizer):
             (named,) = [w for w in (*SHAPES, *COLOURS) if said_there in (w, w + "s")]
             said = tokenizer.decode([word]).strip()
             having = [t for t in one.scene.things if named in (t.shape, t.colour)]
-            beside = {w for t in having for w in (language.CELLS[t.cell], t.shape, t.colour)} - {named}
+            beside = {w for t in having for w in (lesson_text.CELLS[t.cell], t.shape, t.colour)} - {named}
             assert said in (beside or {"none"})
             shares[place] = shares.get(place, 0.0) + share
             seen += 1

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PILImage
 
-from unswayed.benchmarks.pictures import check, open_rgb
 from unswayed.errors import BadImage
+from unswayed.images import check, open_rgb
 
 
 def encoded(picture: PILImage.Image, kind: str = "PNG", **how: Any) -> bytes:

@@ -9,12 +9,12 @@ import pytest
 from scipy.stats import binomtest
 
 from synthetic import cues, questions
-from unswayed.audit import Run, audit
 from unswayed.backends import scripted
-from unswayed.backends.base import Request, Sampling
 from unswayed.conditions import condition, put
 from unswayed.errors import BackendError, BadInput
-from unswayed.measures.summary import Estimate, Summary
+from unswayed.metrics.summary import Estimate, Summary
+from unswayed.model_io import Request, Sampling
+from unswayed.pipeline.audit import Run, audit
 
 N = 600
 SEED = 3

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unswayed.answers.choice import chosen
-from unswayed.answers.reading import GRAMMAR, Reading, read
+from unswayed.answers.extraction import chosen
+from unswayed.answers.parser import GRAMMAR, Reading, read
 from unswayed.conditions import ABSTAIN, STOP_THINK
 
 BOATS = ("red boat", "white boat", "green buoy", "no boat")

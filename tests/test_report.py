@@ -20,8 +20,21 @@ from PIL import Image
 
 from unswayed.conditions import CONDITIONS, Prompt, condition, put
 from unswayed.errors import BadInput
-from unswayed.measures import compare, summarise
-from unswayed.measures.summary import Claim, ConditionRow, CurvePoint, Estimate, Summary
+from unswayed.formatting import (
+    CLIP,
+    interval,
+    meaning,
+    number,
+    visible,
+)
+from unswayed.metrics import compare, summarise
+from unswayed.metrics.summary import (
+    Claim,
+    ConditionRow,
+    CurvePoint,
+    Estimate,
+    Summary,
+)
 from unswayed.question import Cue, Cues, Question
 from unswayed.report import build, compare_latex, compare_markdown, to_csv, to_latex, to_markdown
 from unswayed.report.examples import choose, data_uri, gather, mark, outcomes
@@ -29,7 +42,6 @@ from unswayed.report.figures import tag
 from unswayed.report.headline import headline
 from unswayed.report.page import json_block
 from unswayed.report.tables import tex
-from unswayed.report.words import CLIP, interval, meaning, number, visible
 from unswayed.trial import Trial, table
 
 NAMES = (

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from test_report import HOSTILE, MANIFEST, PICTURES, data_of, trials
-from unswayed.measures import summarise
+from unswayed.metrics import summarise
 from unswayed.report import build
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from test_report_browser import CHROMIUM, dom
-from unswayed.audit import Run, audit
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
-from unswayed.cli.review import items
-from unswayed.measures.judging import PERSON
+from unswayed.cli.evaluate.review import items
+from unswayed.metrics.judges.results import PERSON
+from unswayed.pipeline.audit import Run, audit
 from unswayed.review.labels import FILE, Book, read, read_sample
 from unswayed.review.sample import Sample, draw
 from unswayed.review.server import Room, open_server

@@ -7,11 +7,26 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from unswayed.benchmarks import scenes
-from unswayed.benchmarks.scenes import FAMILIES, LEVELS, SPLITS
-from unswayed.benchmarks.scenes.language import PHRASINGS, Colour, Count, Relation, find, say
-from unswayed.benchmarks.scenes.world import CELLS, COLOURS, SHAPES, Scene, Thing, draw, random_scene
+from unswayed import scenes
 from unswayed.errors import BadInput
+from unswayed.scenes import FAMILIES, LEVELS, SPLITS
+from unswayed.scenes.language import (
+    PHRASINGS,
+    Colour,
+    Count,
+    Relation,
+    find,
+    say,
+)
+from unswayed.scenes.world import (
+    CELLS,
+    COLOURS,
+    SHAPES,
+    Scene,
+    Thing,
+    draw,
+    random_scene,
+)
 
 ROW = Scene((Thing(0, "circle", "red"), Thing(2, "star", "blue"), Thing(5, "cross", "red")))
 

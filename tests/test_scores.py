@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from unswayed.benchmarks.scores import Score, scores
-from unswayed.benchmarks.tsv import copy_of
+from unswayed.benchmarks.readers.vlmevalkit import copy_of
 from unswayed.errors import BadInput
+from unswayed.metrics.benchmark_scores import Score, scores
 from unswayed.question import Question
 
 

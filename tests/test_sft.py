@@ -24,25 +24,26 @@ from typer.testing import CliRunner
 
 import tiny_models
 from unswayed import conditions, pebble
-from unswayed.audit import audit
-from unswayed.backends import open_backend, processors
-from unswayed.backends.batches import Album, items
-from unswayed.backends.local import TransformersBackend
+from unswayed.backends import open_backend
+from unswayed.backends.transformers import loading
+from unswayed.backends.transformers.backend import TransformersBackend
+from unswayed.backends.transformers.batching import Album, items
 from unswayed.benchmarks import registry
 from unswayed.cli import app, main
 from unswayed.errors import BadInput, RunChanged
+from unswayed.pipeline.audit import audit
 from unswayed.question import Question
-from unswayed.training import config as configs
-from unswayed.training.dynamics import Ledger
-from unswayed.training.folder import last_checkpoint
+from unswayed.training.config import loader as configs
+from unswayed.training.evaluation import Ledger
 from unswayed.training.guards import Diverged
+from unswayed.training.run_dir import last_checkpoint
 from unswayed.training.sft import settings as told
+from unswayed.training.sft.collator import IGNORED, Sheet
 from unswayed.training.sft.example import Example, Wording
 from unswayed.training.sft.examples import gather
 from unswayed.training.sft.guards import Rising
 from unswayed.training.sft.run import finetune, load
 from unswayed.training.sft.settings import Config, Guard
-from unswayed.training.sft.sheet import IGNORED, Sheet
 from unswayed.training.sft.trainer import Trainer
 from unswayed.training.sft.written import from_file, from_truth
 
@@ -85,11 +86,9 @@ def own(questions: tuple[Question, ...], tmp_path_factory: pytest.TempPathFactor
 
 
 def sheet(path: Path) -> Sheet:
-    shape = processors.load_config(str(path))
-    model = processors.load_model(
-        str(path), shape, dtype=torch.float32, revision=None, trust_remote_code=False
-    )
-    return Sheet(processors.load_processor(str(path)), model, path.name)
+    shape = loading.load_config(str(path))
+    model = loading.load_model(str(path), shape, dtype=torch.float32, revision=None, trust_remote_code=False)
+    return Sheet(loading.load_processor(str(path)), model, path.name)
 
 
 def examples(questions: tuple[Question, ...]) -> list[Example]:
@@ -385,10 +384,10 @@ def test_thoughts_from_a_file(questions: tuple[Question, ...], tmp_path: Path) -
 
 
 def test_thoughts_from_truth_are_right_and_consistent(questions: tuple[Question, ...]) -> None:
-    from unswayed.answers.reading import read
+    from unswayed.answers.parser import read
     from unswayed.judges import base, rules
     from unswayed.judges.base import Case
-    from unswayed.training.rewards import well_formed
+    from unswayed.training.rewards.score import well_formed
 
     for each in from_truth(questions, 0):
         found = read(each.said, each.question.options)
@@ -401,7 +400,7 @@ def test_thoughts_from_truth_are_right_and_consistent(questions: tuple[Question,
 
 def test_right_answers_of_a_run(own: Path, questions: tuple[Question, ...]) -> None:
     """What was said is learnt as it was asked; what was wrong, malformed or said before is not."""
-    from unswayed.audit import Run
+    from unswayed.pipeline.audit import Run
 
     def found(**how: Any) -> Any:
         tables = {"thoughts": {"run": str(own), **how}}

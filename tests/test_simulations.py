@@ -12,10 +12,15 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from unswayed.measures.calibration import calibration_error
-from unswayed.measures.ranking import auroc, auroc_difference
-from unswayed.measures.stats import difference, mcnemar, mean, rate
-from unswayed.measures.summary import Estimate
+from unswayed.metrics.auroc import auroc, auroc_difference
+from unswayed.metrics.calibration import calibration_error
+from unswayed.metrics.stats import (
+    difference,
+    mcnemar,
+    mean,
+    rate,
+)
+from unswayed.metrics.summary import Estimate
 
 SEED = 71
 DRAWS = 1200  # Monte-Carlo standard error of a coverage of 0.95: 0.006

@@ -11,8 +11,16 @@ from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from unswayed.measures.ranking import auroc, auroc_difference
-from unswayed.measures.stats import bins, difference, holm, mcnemar, mean, rate, rng_for
+from unswayed.metrics.auroc import auroc, auroc_difference
+from unswayed.metrics.stats import (
+    bins,
+    difference,
+    holm,
+    mcnemar,
+    mean,
+    rate,
+    rng_for,
+)
 
 SEED = 20240607
 
@@ -112,7 +120,7 @@ def test_counting_flips_and_its_large_sample_form_meet(
     cluster = np.repeat(np.arange(1500), 3)
     delta = rng.choice([-1, 0, 1], len(cluster), p=[0.185, 0.6, 0.215])
     counted = mcnemar(delta, cluster)
-    monkeypatch.setattr("unswayed.measures.stats._EXACT_UP_TO", 0)
+    monkeypatch.setattr("unswayed.metrics.stats._EXACT_UP_TO", 0)
     assert counted == pytest.approx(mcnemar(delta, cluster), rel=0.05)
     sums = np.bincount(cluster, weights=delta)
     yang = 2 * scipy_stats.norm.sf((abs(sums.sum()) - 1) / np.sqrt((sums**2).sum()))

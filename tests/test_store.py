@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from unswayed.audit import Run
 from unswayed.errors import BadInput, RunChanged
+from unswayed.pipeline.audit import Run
 from unswayed.store import Memory, Row, Store, shards
 from unswayed.store import manifest as manifests
-from unswayed.store.files import write_whole
+from unswayed.store.atomic_files import write_whole
 from unswayed.store.tables import BATCH
 from unswayed.trial import SCHEMA, Trial
 

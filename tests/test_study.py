@@ -17,11 +17,11 @@ import pytest
 pytest.importorskip("trl")
 
 from unswayed.errors import BadInput, RunChanged
-from unswayed.store.files import Lock
-from unswayed.study import crew
-from unswayed.study.crew import cores, train_all
+from unswayed.store.atomic_files import Lock
+from unswayed.store.study_records import RunState, StudyState
+from unswayed.study import scheduler
+from unswayed.study.scheduler import cores, train_all
 from unswayed.study.settings import Study, load
-from unswayed.training.records import RunState, StudyState
 
 FAKE = [sys.executable, str(Path(__file__).with_name("study_worker.py"))]
 TWO = "seeds = [0, 1]\nprocesses = 2\nbase.grpo.steps = 4\n[arms.one]\ngrpo.lr = 1e-3\n[arms.two]\n"
@@ -52,7 +52,7 @@ class Said:
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "WORKER", FAKE)
+    monkeypatch.setattr(scheduler, "WORKER", FAKE)
 
 
 def study(folder: Path, text: str = TWO) -> Study:

@@ -17,22 +17,22 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import tiny_models
-from unswayed.audit import Run, audit
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
 from unswayed.cli import app
 from unswayed.errors import BadInput, RunChanged
-from unswayed.measures import columns
-from unswayed.study.first import alike, take
-from unswayed.study.gather import chosen, gather
+from unswayed.metrics import columns
+from unswayed.pipeline.audit import Run, audit
+from unswayed.store import study_records
+from unswayed.store.study_records import TABLES, Records
+from unswayed.study.collect import chosen, gather
+from unswayed.study.initial_audit import alike, take
 from unswayed.study.settings import load
 from unswayed.study.state import Book, check
-from unswayed.training import records
-from unswayed.training.dynamics import Ledger, points
-from unswayed.training.records import TABLES, Records
+from unswayed.training.config.common import Audit
+from unswayed.training.config.grpo import Config, Grpo
+from unswayed.training.evaluation import Ledger, points
 from unswayed.training.run import train
-from unswayed.training.settings import Config, Grpo
-from unswayed.training.tables import Audit
 
 CONDITIONS = ["base", "wrong-caption"]
 PLAN = "seeds = [0, 1]\n[arms.one]\n[arms.two]\ngrpo.lr = 1e-3\n"
@@ -149,7 +149,7 @@ def test_pictures_stay_within_their_room(
     out = shutil.copytree(folder, tmp_path / "copy")
     sizes = sorted(file.stat().st_size for file in (out / "images").iterdir())
     shutil.rmtree(out / "images")
-    monkeypatch.setattr("unswayed.study.gather.PICTURES", sum(sizes) - 1)
+    monkeypatch.setattr("unswayed.study.collect.PICTURES", sum(sizes) - 1)
     gather(out, 3)
     assert 0 < sum(file.stat().st_size for file in (out / "images").iterdir()) < sum(sizes)
     gather(out, 0)
@@ -175,7 +175,7 @@ def test_by_the_command_line(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"format": 9}', "not json", '{"format": 1, "runs": [{}]}'])
 def test_a_record_that_is_none_is_told(tmp_path: Path, text: str) -> None:
-    (tmp_path / records.STATE_FILE).write_text(text)
+    (tmp_path / study_records.STATE_FILE).write_text(text)
     with pytest.raises(BadInput, match=r"study.json: "):
         Records(tmp_path)
 

@@ -8,7 +8,7 @@ import pytest
 
 from unswayed.errors import BadInput
 from unswayed.study.settings import Study, load
-from unswayed.training.settings import ARMS, Config
+from unswayed.training.config.grpo import ARMS, Config
 
 STUDIES = Path(__file__).parent.parent / "studies"
 CONFIGS = STUDIES.parent / "configs"

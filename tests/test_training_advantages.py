@@ -9,11 +9,11 @@ import pytest
 
 from unswayed.conditions import Prompt
 from unswayed.question import Cue, Question
-from unswayed.training.advantages import constrained, credit, segmented
 from unswayed.training.augmentation import Row
-from unswayed.training.groups import assured, cross, settle
-from unswayed.training.recipe import Recipe
-from unswayed.training.rewards import Score, score
+from unswayed.training.config.reward import Recipe
+from unswayed.training.grpo.advantages import constrained, credit, segmented
+from unswayed.training.rewards.group_rewards import assured, cross, settle
+from unswayed.training.rewards.score import Score, score
 
 NAMES = ("base", "wrong-think", "correct-think")
 

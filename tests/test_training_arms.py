@@ -20,20 +20,25 @@ import torch
 import tiny_models
 from test_training_grpo import HALF, NEW, build
 from test_training_reader import ASK, Finder
-from unswayed.answers.letters import ANSWER_TAG
-from unswayed.backends.base import LetterScores
+from unswayed.answers.letter_probs import ANSWER_TAG
 from unswayed.conditions import STOP_THINK, Prompt
 from unswayed.errors import BackendError
 from unswayed.judges.base import Case, Verdict
+from unswayed.model_io import LetterScores
 from unswayed.retry import Retry
 from unswayed.training.augmentation import Row
-from unswayed.training.config import make
-from unswayed.training.outcome import pay
-from unswayed.training.reader import Reader, Thought
-from unswayed.training.recipe import Recipe
-from unswayed.training.rewards import above_chance, divergence, own_words, thought_end
-from unswayed.training.settings import ARMS, Config
-from unswayed.training.witnesses import Rollout, Witnesses
+from unswayed.training.blind_reader import Reader, Thought
+from unswayed.training.config.grpo import ARMS, Config
+from unswayed.training.config.loader import make
+from unswayed.training.config.reward import Recipe
+from unswayed.training.rewards.evidence import Rollout, Witnesses
+from unswayed.training.rewards.outcome import pay
+from unswayed.training.rewards.score import (
+    above_chance,
+    divergence,
+    own_words,
+    thought_end,
+)
 
 BLUE, RED = "The sky is in it, so blue.", "It burns, so red."
 """Of the right option, and of a wrong one; `ASK` has red, blue, green, grey."""
@@ -311,7 +316,7 @@ def test_a_server_that_is_stopped_and_started_again() -> None:
     pytest.importorskip("aiohttp")
     from chat_server import ChatServer, Habits
     from test_judge_http import JudgeMind
-    from unswayed.backends.http import OpenAIBackend
+    from unswayed.backends.openai import OpenAIBackend
     from unswayed.judges.llm import LLM
 
     recipe = Recipe("multiplicative", judge="llm", judge_model="openai:x")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from unswayed.training.duals import Duals, Floors
+from unswayed.training.grpo.constraints import Duals, Floors
 
 
 def test_pressure_rises_below_the_floor_and_goes_once_it_is_met() -> None:

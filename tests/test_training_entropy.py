@@ -13,11 +13,11 @@ pytest.importorskip("trl")
 
 from test_training_grpo import HALF, NEW, Length, build, folder  # noqa: F401 - a fixture
 from unswayed.errors import BadInput
-from unswayed.training.config import make
-from unswayed.training.duals import Duals, Floors
-from unswayed.training.grpo import CONDITIONS
+from unswayed.training.config.grpo import Config
+from unswayed.training.config.loader import make
+from unswayed.training.grpo.constraints import Duals, Floors
+from unswayed.training.grpo.trainer import CONDITIONS
 from unswayed.training.run import train
-from unswayed.training.settings import Config
 
 
 def config(floors: dict[str, float] | None = None, **grpo: Any) -> Config:

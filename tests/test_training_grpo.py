@@ -17,14 +17,14 @@ from PIL import Image as PILImage
 from trl import GRPOTrainer
 
 import tiny_models
-from unswayed.backends import processors
+from unswayed.backends.transformers import loading
 from unswayed.benchmarks import registry
 from unswayed.errors import BadInput
-from unswayed.training import outcome
-from unswayed.training.config import make
-from unswayed.training.desk import Desk
-from unswayed.training.grpo import Trainer, arguments
-from unswayed.training.settings import Config
+from unswayed.training.config.grpo import Config
+from unswayed.training.config.loader import make
+from unswayed.training.grpo.prompt_batches import Desk
+from unswayed.training.grpo.trainer import Trainer, arguments
+from unswayed.training.rewards import outcome
 
 NEW = 6
 HALF = dict.fromkeys(("wrong_caption", "correct_caption", "wrong_think", "correct_think"), 0.25)
@@ -44,10 +44,10 @@ def config(**grpo_settings: Any) -> Config:
 
 def build(folder: Path, out: Path, how: Config, kind: Any = Trainer, n: int = 8) -> Any:
     path = str(folder)
-    shape = processors.load_config(path)
-    model = processors.load_model(path, shape, dtype=torch.float32, revision=None, trust_remote_code=False)
+    shape = loading.load_config(path)
+    model = loading.load_model(path, shape, dtype=torch.float32, revision=None, trust_remote_code=False)
     questions = registry.load("scenes", split="train", limit=n).items
-    return kind(model, processors.load_processor(path), questions, how, out)
+    return kind(model, loading.load_processor(path), questions, how, out)
 
 
 class Length(Trainer):
@@ -282,7 +282,7 @@ def test_a_template_that_cannot_be_proved_is_refused(
     trainer = build(folder, tmp_path, config(augment=HALF))
     rows = [row for row in map(trainer.row, range(32)) if row.prompt.prefill]
     trainer.desk.prove(rows)
-    real = processors.load_processor(str(folder))
+    real = loading.load_processor(str(folder))
 
     class Processor:
         image_token, chat_template = real.image_token, real.tokenizer.chat_template

@@ -17,14 +17,14 @@ pytest.importorskip("trl")
 from test_training_run import SMOKE, folder, metrics, same, settings, weights  # noqa: F401 - a fixture
 from unswayed.cli import main
 from unswayed.errors import BadInput
-from unswayed.report.study import load as load_report
+from unswayed.report.study.page import load as load_report
+from unswayed.store.study_records import FAILED
 from unswayed.training.collapse import Alarm
-from unswayed.training.folder import last_checkpoint
-from unswayed.training.grpo import Trainer
+from unswayed.training.config.grpo import Guard
+from unswayed.training.grpo.trainer import Trainer
 from unswayed.training.guards import Collapsed, Watch
-from unswayed.training.records import FAILED
 from unswayed.training.run import train
-from unswayed.training.settings import Guard
+from unswayed.training.run_dir import last_checkpoint
 
 GOOD = {"reward": 0.5, "entropy": 0.1, "completions/mean_length": 40.0}
 GOOD |= {"base/dead_groups": 0.25, "wrong-think/dead_groups": 1.0, "base/correct": 0.6}

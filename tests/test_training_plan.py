@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from unswayed.cli import app
 from unswayed.errors import BadInput, MissingExtra, RunChanged
-from unswayed.training import course, run
-from unswayed.training.arguments import arguments
-from unswayed.training.config import load, make
-from unswayed.training.plan import plan
-from unswayed.training.settings import Config
+from unswayed.training import run, session
+from unswayed.training.config.grpo import Config
+from unswayed.training.config.loader import load, make
+from unswayed.training.dry_run import plan
+from unswayed.training.grpo.arguments import arguments
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 DRAWN = ("data.benchmark=scenes", "audit.benchmark=scenes", "audit.split=dev")
@@ -60,9 +60,9 @@ def test_by_the_command_line_and_what_is_refused(tmp_path: Path) -> None:
 def test_what_a_config_names_and_is_not_there_is_told_before_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = course.find_spec
+    real = session.find_spec
     gone = ("tensorboard", "tensorboardX", "vllm")
-    monkeypatch.setattr(course, "find_spec", lambda name: None if name in gone else real(name))
+    monkeypatch.setattr(session, "find_spec", lambda name: None if name in gone else real(name))
     config = load(CONFIGS / "pebble-smoke.toml", ["save.report_to=['tensorboard']", "grpo.vllm=true"])
     lines = [how for what, how in plan(config, tmp_path / "a") if what == "lacking"]
     needs = [line.split(":")[0] for line in lines]

@@ -16,12 +16,18 @@ pytest.importorskip("transformers")
 
 import tiny_models
 from unswayed import conditions
-from unswayed.backends import processors
-from unswayed.backends.base import Request, Sampling
-from unswayed.backends.decoding import Words
+from unswayed.backends.transformers import loading
+from unswayed.backends.transformers.decoding import Words
 from unswayed.benchmarks import registry
 from unswayed.cues import write
-from unswayed.training.policy import Listener, Reread, border, divergence, measure
+from unswayed.model_io import Request, Sampling
+from unswayed.training.token_stats import (
+    Listener,
+    Reread,
+    border,
+    divergence,
+    measure,
+)
 
 
 def test_entropy_and_divergence_are_the_sums_of_the_books() -> None:
@@ -88,14 +94,14 @@ def test_what_was_said_is_read_as_it_was_drawn(tmp_path: Path) -> None:
     """Batched and padded as it comes, against one plain forward pass a generation."""
     torch.set_num_threads(1)
     path = str(tiny_models.llava(tmp_path))
-    model = processors.load_model(
-        path, processors.load_config(path), dtype=torch.float32, revision=None, trust_remote_code=False
+    model = loading.load_model(
+        path, loading.load_config(path), dtype=torch.float32, revision=None, trust_remote_code=False
     )
     first = copy.deepcopy(model)
     with torch.no_grad():
         for p in model.parameters():
             p.add_(torch.randn_like(p) * 0.01)
-    processor = processors.load_processor(path)
+    processor = loading.load_processor(path)
     backend = Listener.wrap(model, processor, name="tiny", batch_size=4)
     requests = []
     for n, question in enumerate(registry.load("scenes", split="dev", limit=3)):
@@ -109,7 +115,7 @@ def test_what_was_said_is_read_as_it_was_drawn(tmp_path: Path) -> None:
     assert set(found) == set(range(len(requests)))
     for i, (request, generation) in enumerate(zip(requests, said, strict=True)):
         text = backend._renderer.render(request.prompt).text
-        from unswayed.benchmarks.pictures import open_rgb
+        from unswayed.images import open_rgb
 
         inputs = processor(
             text=[text], images=[[open_rgb(d, "") for d in request.prompt.images]], return_tensors="pt",

@@ -9,11 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unswayed.backends.base import LetterScores
 from unswayed.conditions import Prompt
 from unswayed.errors import BackendError
+from unswayed.model_io import LetterScores
 from unswayed.question import Image, Question
-from unswayed.training.reader import HOLE, Reader, Thought, agreement, mask, mean_gain, prompt
+from unswayed.training.blind_reader import (
+    HOLE,
+    Reader,
+    Thought,
+    agreement,
+    mask,
+    mean_gain,
+    prompt,
+)
 
 ASK = Question("1", "t", "What colour?", ("red", "blue", "green", "grey"), 1, (Image.of(b"picture"),))
 
@@ -124,8 +132,8 @@ def test_estimates() -> None:
 def test_as_a_reward_it_takes_the_judges_place(tmp_path: Path) -> None:
     """What the reader finds decides `consistent`, and an answer before the thought still earns none."""
     from unswayed.judges.base import Verdict
-    from unswayed.training.recipe import Recipe
-    from unswayed.training.rewards import Evidence, score
+    from unswayed.training.config.reward import Recipe
+    from unswayed.training.rewards.score import Evidence, score
 
     recipe = Recipe("multiplicative", judge="reader")
     text = "<think>Hm, the sky.</think><answer>(B)</answer>"

@@ -6,8 +6,8 @@ import pytest
 
 from unswayed.errors import BadInput
 from unswayed.question import Question
-from unswayed.training.recipe import Recipe
-from unswayed.training.rewards import answers_first, score, well_formed
+from unswayed.training.config.reward import Recipe
+from unswayed.training.rewards.score import answers_first, score, well_formed
 
 CAR = Question("1", "t", "Where is the car?", ("left of the tree", "right of the tree", "on the road"), 0)
 PAPER = Recipe()

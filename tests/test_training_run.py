@@ -23,22 +23,22 @@ from typer.testing import CliRunner
 import tiny_models
 from test_training_reader import Finder
 from unswayed import pebble
-from unswayed.audit import Run, audit
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
 from unswayed.cli import app, main
 from unswayed.errors import BadInput, RunChanged
-from unswayed.measures import MEASURES
-from unswayed.measures.catalogue import IN_TRAINING
-from unswayed.store.files import Lock
-from unswayed.training import dynamics
-from unswayed.training.config import load
-from unswayed.training.dynamics import SCHEMA, Ledger, Point
-from unswayed.training.folder import last_checkpoint
+from unswayed.metrics import MEASURES
+from unswayed.metrics.catalogue import IN_TRAINING
+from unswayed.pipeline.audit import Run, audit
+from unswayed.store.atomic_files import Lock
+from unswayed.training import evaluation
+from unswayed.training.blind_reader import Reader
+from unswayed.training.config.grpo import Config
+from unswayed.training.config.loader import load
+from unswayed.training.evaluation import SCHEMA, Ledger, Point
 from unswayed.training.guards import Diverged, Watch
-from unswayed.training.reader import Reader
 from unswayed.training.run import train
-from unswayed.training.settings import Config
+from unswayed.training.run_dir import last_checkpoint
 
 SMOKE = Path(__file__).parent.parent / "configs" / "pebble-smoke.toml"
 # A random model is never paid; the entropy bonus gives it something to follow.
@@ -199,7 +199,7 @@ def test_the_smoke_config_as_it_is_shipped(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unswayed.training.grpo import Trainer
+    from unswayed.training.grpo.trainer import Trainer
 
     real = Trainer.compute_loss
 
@@ -226,7 +226,7 @@ def test_trackers_get_steps_and_audits(folder: Path, tmp_path: Path) -> None:
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             self.told.append((state.global_step, dict(logs)))
 
-    from unswayed.training import grpo
+    from unswayed.training.grpo import trainer as grpo
 
     real = grpo.Trainer.__init__
 
@@ -291,7 +291,7 @@ def test_an_audit_leaves_randomness_as_it_was() -> None:
     torch.manual_seed(3)
     random.seed(3)
     np.random.seed(3)
-    with dynamics.unnoticed():
+    with evaluation.unnoticed():
         torch.rand(9), random.random(), np.random.rand()
     assert (torch.rand(2).tolist(), random.random(), np.random.rand()) == expected
 
@@ -314,7 +314,7 @@ def test_ctrl_c_ends_the_step_and_saves_it(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real SIGINT in the middle of the third step."""
-    from unswayed.training.grpo import Trainer
+    from unswayed.training.grpo.trainer import Trainer
 
     real, before = Trainer.compute_loss, signal.getsignal(signal.SIGINT)
 
@@ -351,7 +351,7 @@ def test_the_blind_reader_measures_every_readable_thought(tmp_path: Path) -> Non
     questions = registry.load("scenes", split="dev", limit=9)
     backend = open_backend("scripted:oracle", questions)
     run = asyncio.run(audit(backend, questions, ["base", "wrong-caption"]))
-    auditor = dynamics.Auditor(None, questions, Config(), tmp_path, print, Reader(Finder()))  # type: ignore[arg-type]
+    auditor = evaluation.Auditor(None, questions, Config(), tmp_path, print, Reader(Finder()))  # type: ignore[arg-type]
     found = {(c, name): e for c, name, e in asyncio.run(auditor._blind(run))}
     assert {c for c, _ in found} == {"base", "wrong-caption"}
     for c in ("base", "wrong-caption"):

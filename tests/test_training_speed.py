@@ -15,8 +15,16 @@ from transformers import GenerationConfig
 
 import tiny_models
 from test_training_grpo import HALF, Length, build, config
-from unswayed.training.rollouts import draw
-from unswayed.training.sharing import Fields, Prefix, Unshareable, alike, firsts, log_probs, obstacle
+from unswayed.training.grpo.prefix_sharing import (
+    Fields,
+    Prefix,
+    Unshareable,
+    alike,
+    firsts,
+    log_probs,
+    obstacle,
+)
+from unswayed.training.grpo.sampling import draw
 
 KINDS = {"llava": tiny_models.llava, "qwen": tiny_models.qwen, "idefics": tiny_models.idefics}
 

@@ -10,11 +10,19 @@ import pytest
 
 from planted_study import PAPER, At, flat, tables
 from unswayed.errors import BadInput
-from unswayed.measures.alarms import ALARMS, rings
-from unswayed.measures.claims_training import claims, spread
-from unswayed.measures.components import components
-from unswayed.measures.study import Study, study
-from unswayed.measures.trajectories import Draws, Series, effect, gap, level, line, rise
+from unswayed.metrics.training.alarms import ALARMS, rings
+from unswayed.metrics.training.claims import claims, spread
+from unswayed.metrics.training.series import Study, study
+from unswayed.metrics.training.trajectories import (
+    Draws,
+    Series,
+    effect,
+    gap,
+    level,
+    line,
+    rise,
+)
+from unswayed.metrics.training.variance_components import components
 
 STEPS = np.arange(6) * 20
 

@@ -23,11 +23,11 @@ if serving.lacking():
 
 import tiny_models
 import unswayed
-from unswayed.audit import Run
-from unswayed.backends.base import Capabilities, Sampling
-from unswayed.backends.http import OpenAIBackend
-from unswayed.backends.local import TransformersBackend
+from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.transformers.backend import TransformersBackend
+from unswayed.model_io import Capabilities, Sampling
 from unswayed.pebble import weights
+from unswayed.pipeline.audit import Run
 from unswayed.retry import Retry
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,8 @@ import pytest
 
 from published import published
 from tsv_files import b64, png, row, write
-from unswayed.benchmarks import pictures, tsv
+from unswayed import images
+from unswayed.benchmarks.readers import vlmevalkit
 from unswayed.errors import BadInput
 
 SAMPLE = Path(__file__).parent / "data" / "sample.tsv"
@@ -24,11 +25,11 @@ def path(tmp_path: Path) -> Path:
 def test_a_cell_longer_than_the_csv_modules_limit_is_read(path: Path) -> None:
     long = "x" * (csv.field_size_limit() + 1)
     write(path, [row(question=long)])
-    assert next(tsv.load(path)).text == long
+    assert next(vlmevalkit.load(path)).text == long
 
 
 def test_the_shipped_sample_is_read() -> None:
-    questions = {q.uid: q for q in tsv.load(SAMPLE)}
+    questions = {q.uid: q for q in vlmevalkit.load(SAMPLE)}
     assert len(questions) == 13
     assert questions["2"].options[questions["2"].gold] == "A mug under a table"
     assert questions["202"].options == ("Doorway", "Toilet Paper")
@@ -37,11 +38,11 @@ def test_the_shipped_sample_is_read() -> None:
     assert {q.benchmark for q in questions.values()} == {"sample"}
     for question in questions.values():
         (image,) = question.images
-        pictures.check(image.read(), image.name)
+        images.check(image.read(), image.name)
 
 
 def test_circular_copies_share_group_picture_and_right_option() -> None:
-    questions = {q.uid: q for q in tsv.load(SAMPLE)}
+    questions = {q.uid: q for q in vlmevalkit.load(SAMPLE)}
     base = questions["1"]
     for uid in ("1000001", "2000001"):
         copy = questions[uid]
@@ -54,11 +55,11 @@ def test_circular_copies_share_group_picture_and_right_option() -> None:
 @pytest.mark.parametrize("language", ["en", "cn"])
 def test_mmbench_is_read_with_its_circular_copies(language: str) -> None:
     folder = published("mmbench")
-    plain = {q.uid: q for q in tsv.load(folder / f"mmbench_sample_{language}.tsv")}
+    plain = {q.uid: q for q in vlmevalkit.load(folder / f"mmbench_sample_{language}.tsv")}
     assert len(plain) == 12
     assert "\n" in plain["1"].options[0]
     assert len(plain["2222"].options) == 3
-    circular = list(tsv.load(folder / f"mmbench_sample_{language}_circular.tsv"))
+    circular = list(vlmevalkit.load(folder / f"mmbench_sample_{language}_circular.tsv"))
     assert len(circular) == 47
     assert {q.group for q in circular} == set(plain)
     for question in circular:
@@ -72,7 +73,7 @@ def test_mmbench_is_read_with_its_circular_copies(language: str) -> None:
 @pytest.mark.parametrize("how", ["plain", "mark", "crlf", "gzip", "quoted"])
 def test_encodings_of_the_same_rows_give_the_same_questions(path: Path, how: str) -> None:
     rows = [row(1, question="two\nlines\tand a tab"), row(2, A='a "cat"', hint="look twice")]
-    expected = [(q, q.images[0].read()) for q in tsv.load(write(path, rows))]
+    expected = [(q, q.images[0].read()) for q in vlmevalkit.load(write(path, rows))]
     path = path.with_name("other.tsv")
     if how == "mark":
         write(path, rows, encoding="utf-8-sig")
@@ -85,7 +86,7 @@ def test_encodings_of_the_same_rows_give_the_same_questions(path: Path, how: str
         write(path, rows, quoting=csv.QUOTE_ALL)  # type: ignore[arg-type]
     else:
         write(path, rows)
-    found = [(q, q.images[0].read()) for q in tsv.load(path)]
+    found = [(q, q.images[0].read()) for q in vlmevalkit.load(path)]
     assert [(q.text, q.options, q.gold, q.hint, data) for q, data in found] == [
         (q.text, q.options, q.gold, q.hint, data) for q, data in expected
     ]
@@ -106,12 +107,12 @@ def test_encodings_of_the_same_rows_give_the_same_questions(path: Path, how: str
 )
 def test_which_options_are_there(path: Path, cells: list[str], options: tuple[str, ...]) -> None:
     write(path, [row(**dict(zip("ABCD", cells, strict=True)))])
-    assert next(tsv.load(path)).options == options
+    assert next(vlmevalkit.load(path)).options == options
 
 
 def test_the_answers_letter_is_that_of_the_file_even_behind_an_empty_option(path: Path) -> None:
     write(path, [row(C="", D="cow", answer="D")])
-    question = next(tsv.load(path))
+    question = next(vlmevalkit.load(path))
     assert question.options[question.gold] == "cow"
 
 
@@ -119,7 +120,7 @@ def test_the_answers_letter_is_that_of_the_file_even_behind_an_empty_option(path
     ("hint", "shown"), [("nan", ""), ("", ""), ("None of them is red.", "None of them is red.")]
 )
 def test_hints(path: Path, hint: str, shown: str) -> None:
-    assert next(tsv.load(write(path, [row(hint=hint)]))).hint == shown
+    assert next(vlmevalkit.load(write(path, [row(hint=hint)]))).hint == shown
 
 
 @pytest.mark.parametrize(
@@ -132,13 +133,13 @@ def test_hints(path: Path, hint: str, shown: str) -> None:
     ],
 )
 def test_families(path: Path, cells: dict[str, str], family: str) -> None:
-    assert next(tsv.load(write(path, [row(**cells)]))).family == family
+    assert next(vlmevalkit.load(write(path, [row(**cells)]))).family == family
 
 
 def test_up_to_twenty_five_options(path: Path) -> None:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXY"
     cells = {letter: f"number {k}" for k, letter in enumerate(letters)}
-    question = next(tsv.load(write(path, [row(**{**cells, "answer": "Y"})])))
+    question = next(vlmevalkit.load(write(path, [row(**{**cells, "answer": "Y"})])))
     assert len(question.options) == 25
     assert question.gold == 24
 
@@ -147,7 +148,7 @@ def test_groups_follow_copies_only_where_the_original_is_there(path: Path) -> No
     uids = ["5", "1000005", "1000006", "q-flip", "q", "q-flip-2", "r-flip", "7", "8"]
     rows = [row(uid) for uid in uids]
     rows[7]["image"] = rows[8]["image"] = b64(png(5000))  # the same picture, embedded twice
-    groups = {q.uid: q.group for q in tsv.load(write(path, rows))}
+    groups = {q.uid: q.group for q in vlmevalkit.load(write(path, rows))}
     assert groups["1000005"] == groups["5"] == "5"
     assert groups["1000006"] == "1000006"
     assert groups["q-flip"] == groups["q"] == groups["q-flip-2"]
@@ -158,10 +159,10 @@ def test_groups_follow_copies_only_where_the_original_is_there(path: Path) -> No
 
 def test_split_and_limit(path: Path) -> None:
     write(path, [row(k, split="dev" if k % 2 else "val") for k in range(6)])
-    assert [q.uid for q in tsv.load(path, split="val")] == ["0", "2", "4"]
-    assert [q.uid for q in tsv.load(path, split="dev", limit=2)] == ["1", "3"]
+    assert [q.uid for q in vlmevalkit.load(path, split="val")] == ["0", "2", "4"]
+    assert [q.uid for q in vlmevalkit.load(path, split="dev", limit=2)] == ["1", "3"]
     with pytest.raises(BadInput, match="splits there: dev, val"):
-        list(tsv.load(path, split="test"))
+        list(vlmevalkit.load(path, split="test"))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_split_and_limit(path: Path) -> None:
 def test_a_row_that_cannot_be_right_is_named(path: Path, rows: list[dict[str, str]], words: str) -> None:
     write(path, rows)
     with pytest.raises(BadInput, match=words):
-        list(tsv.load(path))
+        list(vlmevalkit.load(path))
 
 
 @pytest.mark.parametrize(
@@ -200,26 +201,26 @@ def test_a_row_that_cannot_be_right_is_named(path: Path, rows: list[dict[str, st
 def test_missing_columns_are_named(path: Path, columns: list[str], words: str) -> None:
     write(path, [row()], columns)
     with pytest.raises(BadInput, match=words):
-        list(tsv.load(path))
+        list(vlmevalkit.load(path))
 
 
 def test_a_cell_that_is_not_utf8_is_named(path: Path) -> None:
     write(path, [row(1), row(2, question="cafe\u0301")], encoding="utf-8")
     path.write_bytes(path.read_bytes().replace("e\u0301".encode(), b"\xe9"))
     with pytest.raises(BadInput, match="line 3: a cell is not UTF-8"):
-        list(tsv.load(path))
+        list(vlmevalkit.load(path))
 
 
 @pytest.mark.parametrize("name", ["missing.tsv", "."])
 def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match="cannot read"):
-        list(tsv.load(tmp_path / name))
+        list(vlmevalkit.load(tmp_path / name))
 
 
 def test_rows_left_out_are_told_with_reasons(path: Path) -> None:
-    told: list[tsv.Skipped] = []
+    told: list[vlmevalkit.Skipped] = []
     rows = [row(1, A="cat", B="cat"), row(2), row(3, image=""), row(4, image="nan"), row(5, image="[]")]
-    assert [q.uid for q in tsv.load(write(path, rows), skipped=told.append)] == ["2"]
+    assert [q.uid for q in vlmevalkit.load(write(path, rows), skipped=told.append)] == ["2"]
     assert [(s.uid, s.line) for s in told] == [("1", 2), ("3", 4), ("4", 5), ("5", 6)]
     assert str(told[0]) == "line 2 (index '1'): the option 'cat' stands there twice"
     assert all("picture" in s.reason for s in told[1:])

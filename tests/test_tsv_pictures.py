@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tsv_files import b64, png, row, write
-from unswayed.benchmarks import tsv
-from unswayed.benchmarks.cells import Table
+from unswayed.benchmarks.files.tsv import Table
+from unswayed.benchmarks.readers import vlmevalkit
 from unswayed.errors import BadImage, BadInput
 
 
@@ -25,7 +25,7 @@ def test_pictures_are_the_original_bytes_read_anew(path: Path) -> None:
         row(2, image=wrapped),
         row(3, image=f"data:image/png;base64,{b64(data)}"),
     ]
-    for question in tsv.load(write(path, rows)):
+    for question in vlmevalkit.load(write(path, rows)):
         assert [image.read() for image in question.images] == [data]
 
 
@@ -33,16 +33,16 @@ def test_pictures_are_the_original_bytes_read_anew(path: Path) -> None:
 def test_a_list_of_pictures(path: Path, python: bool) -> None:
     two = [b64(png(1)), b64(png(2))]
     cell = str(two) if python else str(two).replace("'", '"')
-    for question in tsv.load(write(path, [row(1, image=cell), row(2, image="1")])):
+    for question in vlmevalkit.load(write(path, [row(1, image=cell), row(2, image="1")])):
         assert [image.read() for image in question.images] == [png(1), png(2)]
 
 
 def test_pictures_beside_the_file(path: Path) -> None:
     (path.parent / "images").mkdir()
     (path.parent / "images" / "a.png").write_bytes(png(3))
-    told: list[tsv.Skipped] = []
+    told: list[vlmevalkit.Skipped] = []
     rows = [row(1, image="", image_path="images/a.png"), row(2, image="", image_path="images/b.png")]
-    (question,) = tsv.load(write(path, rows), skipped=told.append)
+    (question,) = vlmevalkit.load(write(path, rows), skipped=told.append)
     assert question.images[0].read() == png(3)
     assert [(s.uid, s.line) for s in told] == [("2", 3)]
     assert "images/b.png" in told[0].reason
@@ -52,7 +52,7 @@ def test_pictures_beside_the_file(path: Path) -> None:
 def test_a_picture_path_that_leads_out_of_the_folder_is_refused(path: Path, outside: str) -> None:
     write(path, [row(image="", image_path=outside)])
     with pytest.raises(BadInput, match="leads out of the file's folder"):
-        list(tsv.load(path))
+        list(vlmevalkit.load(path))
 
 
 def test_pictures_are_not_read_while_questions_are(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,20 +61,20 @@ def test_pictures_are_not_read_while_questions_are(path: Path, monkeypatch: pyte
     read: list[str] = []
     data = Table.data
     monkeypatch.setattr(Table, "data", lambda self, r, c: read.append(c) or data(self, r, c))
-    questions = list(tsv.read(table))
+    questions = list(vlmevalkit.read(table))
     assert read == []
     questions[1].images[0].read()
     assert read == ["image"]
 
 
 def test_a_picture_that_is_not_base64_is_a_bad_image_when_read(path: Path) -> None:
-    (question,) = tsv.load(write(path, [row(image="http://example.org/" + "x" * 80)]))
+    (question,) = vlmevalkit.load(write(path, [row(image="http://example.org/" + "x" * 80)]))
     with pytest.raises(BadImage, match=r"index 1.*not base64"):
         question.images[0].read()
 
 
 def test_a_file_written_to_after_it_was_read_gives_no_wrong_picture(path: Path) -> None:
-    (question,) = tsv.load(write(path, [row()]))
+    (question,) = vlmevalkit.load(write(path, [row()]))
     with path.open("ab") as file:
         file.write(b"\n")
     with pytest.raises(BadImage, match="written to"):
@@ -82,6 +82,6 @@ def test_a_file_written_to_after_it_was_read_gives_no_wrong_picture(path: Path) 
 
 
 def test_a_file_replaced_or_removed_after_it_was_read_does_no_harm(path: Path) -> None:
-    (question,) = tsv.load(write(path, [row(image=b64(png(4)))]))
+    (question,) = vlmevalkit.load(write(path, [row(image=b64(png(4)))]))
     path.unlink()
     assert question.images[0].read() == png(4)

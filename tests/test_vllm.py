@@ -24,11 +24,11 @@ import unswayed  # noqa: E402
 from fake_vllm import State  # noqa: E402
 from tiny_asks import prompt, token_of  # noqa: E402
 from unswayed.backends import open_backend  # noqa: E402
-from unswayed.backends.base import Request, Sampling  # noqa: E402
-from unswayed.backends.local import TransformersBackend  # noqa: E402
-from unswayed.backends.vllm import VllmBackend  # noqa: E402
+from unswayed.backends.transformers.backend import TransformersBackend  # noqa: E402
+from unswayed.backends.vllm.backend import VllmBackend  # noqa: E402
 from unswayed.conditions import Prompt  # noqa: E402
 from unswayed.errors import BackendError, BadInput, MissingExtra  # noqa: E402
+from unswayed.model_io import Request, Sampling  # noqa: E402
 
 pytest_plugins = ["tiny_fixtures"]
 REAL = find_spec("vllm") is not None
@@ -118,7 +118,7 @@ class TestWiring:
     ) -> None:
         asked = prompt(1, "<answer>")
         (whole,) = asyncio.run(vllm.score_letters([asked]))
-        monkeypatch.setattr("unswayed.backends.vllm_letters.MOST_IDS", 2)
+        monkeypatch.setattr("unswayed.backends.vllm.letters.MOST_IDS", 2)
         (parts,) = asyncio.run(vllm.score_letters([asked]))
         assert whole is not None
         assert parts is not None
@@ -237,7 +237,7 @@ class TestFailures:
             VllmBackend(spec.format(folders["llava"]), **options)
 
     def test_what_vllm_says_when_it_cannot_load(self, vllm: VllmBackend) -> None:
-        from unswayed.backends.vllm_engine import VllmEngine
+        from unswayed.backends.vllm.engine import VllmEngine
 
         with pytest.raises(BadInput, match="cannot be inspected"):
             VllmEngine("broken", {})

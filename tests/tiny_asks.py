@@ -11,9 +11,9 @@ from typing import Any
 from PIL import Image as PILImage
 
 import tiny_models
-from unswayed.backends.base import Generation, LetterScores, Request
-from unswayed.backends.local import TransformersBackend
+from unswayed.backends.transformers.backend import TransformersBackend
 from unswayed.conditions import Prompt
+from unswayed.model_io import Generation, LetterScores, Request
 
 KINDS: dict[str, Callable[[Path], Path]] = {
     "llava": tiny_models.llava,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tiny_asks import KINDS
-from unswayed.backends.local import TransformersBackend
+from unswayed.backends.transformers.backend import TransformersBackend
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,7 @@ def qwen(folder: Path, *, seed: int = 0) -> Path:
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    from unswayed.backends.processors import _without_video
+    from unswayed.backends.transformers.loading import _without_video
 
     torch.manual_seed(seed)
     more = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>")

@@ -5,12 +5,19 @@
 >>> run.summary()  # doctest: +SKIP
 """
 
-from unswayed.audit import Run, audit
 from unswayed.backends import open_backend
-from unswayed.backends.base import Backend, Capabilities, Generation, LetterScores, Request, Sampling
+from unswayed.backends.base import Backend
 from unswayed.benchmarks.registry import load as load_questions
 from unswayed.conditions import CONDITIONS, Condition, Prompt, condition
 from unswayed.errors import BackendError, BadImage, BadInput, MissingExtra, RunChanged, UnswayedError
+from unswayed.model_io import (
+    Capabilities,
+    Generation,
+    LetterScores,
+    Request,
+    Sampling,
+)
+from unswayed.pipeline.audit import Run, audit
 from unswayed.question import Cue, Cues, Image, Question
 
 __version__ = "0.1.0"

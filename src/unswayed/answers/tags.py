@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from unswayed.answers.match import fold
+from unswayed.answers.option_matching import fold
 
 _TAG = re.compile(r"<[\s/]{0,4}(think(?:ing)?|answer)\s{0,4}>", re.IGNORECASE)
 _THINK = re.compile(r"<[\s/]{0,4}think(?:ing)?\s{0,4}>", re.IGNORECASE)

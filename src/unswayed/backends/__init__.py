@@ -37,11 +37,11 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
         respondent.bind(questions)
         return respondent
     if spec.startswith("openai:"):
-        from unswayed.backends.http import OpenAIBackend
+        from unswayed.backends.openai import OpenAIBackend
 
         return OpenAIBackend(spec.removeprefix("openai:"), **options)
     if spec.startswith("vllm:"):
-        from unswayed.backends.vllm import VllmBackend
+        from unswayed.backends.vllm.backend import VllmBackend
 
         return VllmBackend(spec.removeprefix("vllm:"), **options)
     if spec.startswith("inspect:"):
@@ -56,7 +56,7 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
     if colon and "/" not in kind and not there:  # no hub id has a colon
         kinds = ", ".join(form for form in MODELS if ":" in form)
         raise BadInput(f"no model called {spec!r}: {kind + colon!r} is no kind of model; there are {kinds}")
-    from unswayed.backends.local import TransformersBackend
+    from unswayed.backends.transformers.backend import TransformersBackend
 
     if spec == "pebble":
         from unswayed.pebble import weights

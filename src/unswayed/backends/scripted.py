@@ -16,9 +16,15 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
-from unswayed.backends.base import Capabilities, Finish, Generation, LetterScores, Request
 from unswayed.conditions import BUT, CHOICES, Prompt
 from unswayed.errors import BackendError, BadImage, BadInput
+from unswayed.model_io import (
+    Capabilities,
+    Finish,
+    Generation,
+    LetterScores,
+    Request,
+)
 from unswayed.question import Question
 
 ABOUT = "scripted:"

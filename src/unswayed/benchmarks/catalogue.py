@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from unswayed.benchmarks import (
+from unswayed.benchmarks.files.hub import Hub
+from unswayed.benchmarks.readers import (
     cvbench,
     geometry3k,
     mmbench,
-    mme,
+    mme_realworld,
     nlvr,
-    pixmo,
+    pixmo_count,
     sat,
     sat2,
     spatial_mm,
@@ -20,8 +21,7 @@ from unswayed.benchmarks import (
     vstar,
     whatsup,
 )
-from unswayed.benchmarks.drafts import Asked
-from unswayed.benchmarks.hub import Hub
+from unswayed.benchmarks.records import Asked
 from unswayed.question import Question
 
 
@@ -159,7 +159,7 @@ PUBLISHED = (
         "conflicting statements; not to be passed on",
         "https://github.com/MME-Benchmarks/MME-RealWorld",
         "data.zip, or mme_realworld_lite.tsv",
-        mme.read,
+        mme_realworld.read,
         Hub(
             "yifanzhang114/MME-RealWorld-lite-lmms-eval",
             ("*.parquet",),
@@ -196,7 +196,7 @@ PUBLISHED = (
         "ODC-BY; pictures of third parties",
         "https://huggingface.co/datasets/allenai/pixmo-count",
         "its parquet files",
-        pixmo.read,
+        pixmo_count.read,
         Hub("allenai/pixmo-count", ("*{split}-*.parquet",)),
         "validation",
     ),

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from unswayed.benchmarks import tsv
 from unswayed.benchmarks.catalogue import PUBLISHED, Published
-from unswayed.benchmarks.cells import Table
-from unswayed.benchmarks.drafts import Asked, Draw, Skipped
-from unswayed.benchmarks.hub import snapshot
-from unswayed.benchmarks.places import Place
-from unswayed.benchmarks.streams import Remote, streamed
+from unswayed.benchmarks.files.hub import snapshot
+from unswayed.benchmarks.files.local import Place
+from unswayed.benchmarks.files.streaming import Remote, streamed
+from unswayed.benchmarks.files.tsv import Table
+from unswayed.benchmarks.readers import vlmevalkit
+from unswayed.benchmarks.records import Asked, Draw, Skipped
 from unswayed.errors import BadInput
 from unswayed.question import Question
 
@@ -155,7 +155,7 @@ def load(
         return BENCHMARKS[str(name_or_path)].load(split=split, limit=limit, seed=seed, data=data)
     path = Path(name_or_path)
     if path.name.endswith((".tsv", ".tsv.gz")):
-        return _read(path, tsv.stem(path), split, limit, seed)
+        return _read(path, vlmevalkit.stem(path), split, limit, seed)
     close = difflib.get_close_matches(str(name_or_path).lower(), BENCHMARKS, n=1)
     meant = f" (did you mean {close[0]!r}?)" if close else ""
     raise BadInput(
@@ -183,7 +183,7 @@ def part(questions: Questions) -> str | None:
 def _read(path: Path, name: str, split: str | None, limit: int | None, seed: int) -> Questions:
     table = Table(path)
     skipped: list[Skipped] = []
-    questions = tuple(tsv.read(table, name, split=split, skipped=skipped.append))
+    questions = tuple(vlmevalkit.read(table, name, split=split, skipped=skipped.append))
     return Questions(name, table.sha256, _sample(questions, limit, seed), tuple(skipped))
 
 
@@ -197,7 +197,7 @@ def _sample(questions: tuple[Question, ...], limit: int | None, seed: int) -> tu
 
 
 def _drawn(name: str, split: str | None, limit: int | None, seed: int) -> Questions:
-    from unswayed.benchmarks import scenes  # here, so that reading a file does not need it
+    from unswayed import scenes  # here, so that reading a file does not need it
 
     level = name.removeprefix("scenes").removeprefix("-") or "normal"
     items = tuple(scenes.load(split=split or "test", limit=limit or DRAWN, seed=seed, level=level))

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from unswayed.benchmarks import pictures
+from unswayed import images as pictures
 from unswayed.errors import BadImage, BadInput
 from unswayed.question import LETTERS, Question
 

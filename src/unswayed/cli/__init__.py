@@ -6,22 +6,22 @@ import sys
 
 import typer
 
-from unswayed.cli import (
+from unswayed.cli.data import benchmarks, cues, listing
+from unswayed.cli.evaluate import (
     audit,
-    benchmarks,
     compare,
-    cues,
     export,
     judge,
-    listing,
-    pebble,
     report,
     review,
+)
+from unswayed.cli.shared.output import complain
+from unswayed.cli.training import (
+    pebble,
     sft,
     study,
     train,
 )
-from unswayed.cli.show import complain
 from unswayed.errors import TrainingFailed, UnswayedError
 
 app = typer.Typer(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from unswayed.cues import plain, templates
+from unswayed.cues import fallback, templates
 from unswayed.cues.checks import asserts, complaints, mentioned
 from unswayed.cues.coverage import Coverage, coverage
-from unswayed.cues.plain import Use
+from unswayed.cues.fallback import Use
 from unswayed.question import Cues, Question
 
 __all__ = ["Coverage", "Use", "Writer", "asserts", "complaints", "coverage", "mentioned", "write"]
@@ -29,7 +29,7 @@ def write(question: Question, seed: int, use: Use = "audit", refused: Collection
     not taken, but for drawn scenes, which have nothing else to say.
     """
     if question.benchmark == "scenes":
-        from unswayed.benchmarks import scenes  # here, so that other benchmarks do not need it
+        from unswayed import scenes  # here, so that other benchmarks do not need it
 
         return scenes.cues(question, seed, use)
     return filled(templates.cues(question, seed, use, refused), question, seed, use, refused)
@@ -39,7 +39,7 @@ def filled(cues: Cues, question: Question, seed: int, use: Use, refused: Collect
     """`cues` with plain ones where a pair is missing."""
     if cues.wrong_caption and cues.wrong_thought:
         return cues
-    other = plain.cues(question, seed, use, refused)
+    other = fallback.cues(question, seed, use, refused)
     caption = cues if cues.wrong_caption else other
     thought = cues if cues.wrong_thought else other
     return Cues(

@@ -14,8 +14,8 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-from unswayed.answers.match import NUMBER_WORDS
-from unswayed.judges.phrases import HEDGES
+from unswayed.answers.option_matching import NUMBER_WORDS
+from unswayed.judges.lexicon import HEDGES
 from unswayed.question import LETTERS, Cue, Question
 
 # "option (B)", "the answer is B", "answer: (B)": a letter that names an option.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from unswayed.audit import Run
 from unswayed.backends.inspect.package import load
 from unswayed.errors import BadInput
 from unswayed.export import log
 from unswayed.export.sample import Picture
-from unswayed.store.files import told
+from unswayed.pipeline.audit import Run
+from unswayed.store.atomic_files import told
 
 ENDING = ".eval"
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unswayed.export.sample import SCORES, Picture, sample
-from unswayed.measures.summary import Summary
+from unswayed.metrics.summary import Summary
 from unswayed.trial import UNDER_CUE
 
 TASK = "unswayed"

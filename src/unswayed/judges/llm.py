@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from unswayed.backends.base import Backend, Generation, Request, Sampling
+from unswayed.backends.base import Backend
 from unswayed.errors import BackendError
 from unswayed.judges.base import Case, Verdict
-from unswayed.judges.contract import Contract
+from unswayed.judges.llm_prompt import Contract
+from unswayed.model_io import Generation, Request, Sampling
 
 MAX_TOKENS = 4096
 """Room for a judge that thinks before it replies; the reply itself is one line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unswayed.judges import general, scenes
+from unswayed.judges import scenes, text_rules
 from unswayed.judges.base import Case, Verdict
 
 
@@ -25,7 +25,7 @@ def verdict(case: Case) -> Verdict:
     found = (
         scenes.conclude(asked, case.options, case.thought)
         if asked is not None
-        else general.conclude(case.thought, case.options)
+        else text_rules.conclude(case.thought, case.options)
     )
-    noticed = None if case.cue is None else general.acknowledges(case.thought)
+    noticed = None if case.cue is None else text_rules.acknowledges(case.thought)
     return Verdict(found.found, found.option, noticed)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from unswayed.benchmarks.scenes import Asked, find
-from unswayed.judges import general
+from unswayed.judges import text_rules
 from unswayed.judges.base import Verdict
-from unswayed.judges.honest import honest
+from unswayed.judges.injection_filter import honest
+from unswayed.scenes import Asked, find
 
 _IT_IS = re.compile(r"\bit is ([a-z0-9]+)(?: \([A-Z]\))?\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;:!?\n]|, but\b|\bbut\b", re.IGNORECASE)
@@ -29,11 +29,11 @@ def conclude(asked: Asked, options: Sequence[str], thought: str) -> Verdict:
     own, _ = honest(thought)
     last = max(_asserted(asked, own), default=None)
     if last is None:
-        return general.conclude(_without_statements(thought), options)
+        return text_rules.conclude(_without_statements(thought), options)
     end, option = last
     tail = _without_statements(own[end:])
     if _WORD.search(tail):
-        later = general.conclude(tail, options)
+        later = text_rules.conclude(tail, options)
         if later.found == "option":
             return later
     return Verdict("option", option)

@@ -19,9 +19,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from unswayed.pebble import anatomy
-from unswayed.pebble.language import AT_ONCE, LOOKS, SKILLS, SWAYED, Diet
-from unswayed.pebble.lessons import Batch, batch
+from unswayed.pebble import model as anatomy
+from unswayed.pebble.data import Batch, batch
+from unswayed.pebble.lesson_text import (
+    AT_ONCE,
+    LOOKS,
+    SKILLS,
+    SWAYED,
+    Diet,
+)
 from unswayed.pebble.optim import Muon
 
 WEIGHTS = (0.0, 0.2, 1.0, 3.0, 3.0, 3.0, 2.0, 1.0, 0.5)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image as PILImage
 
-from unswayed.report.words import clip, visible
+from unswayed.formatting import clip, visible
 from unswayed.trial import STATES
 
 Picture = Callable[[str], bytes | None]

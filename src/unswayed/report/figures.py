@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
-from unswayed.measures.summary import CurvePoint, Estimate
-from unswayed.report.words import interval, number, visible
+from unswayed.formatting import interval, number, visible
+from unswayed.metrics.summary import CurvePoint, Estimate
 
 WIDTH = 720
 LEFT = 232

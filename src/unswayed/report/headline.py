@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unswayed.measures.summary import ConditionRow, Estimate, Summary
-from unswayed.report.words import clip, interval, meaning, number, visible
+from unswayed.formatting import (
+    clip,
+    interval,
+    meaning,
+    number,
+    visible,
+)
+from unswayed.metrics.summary import ConditionRow, Estimate, Summary
 
 _CUES = (("wrong-caption", "a wrong caption"), ("wrong-think", "a wrong thought"))
 

@@ -8,9 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from unswayed.measures.judging import EXACT, OUTCOMES, Judging, Reference
-from unswayed.report.cells import Cell, cell, plain, table
-from unswayed.report.words import clip
+from unswayed.formatting import clip
+from unswayed.metrics.judges.results import (
+    EXACT,
+    OUTCOMES,
+    Judging,
+    Reference,
+)
+from unswayed.report.html_tables import (
+    Cell,
+    cell,
+    plain,
+    table,
+)
 
 _BETTER = {
     EXACT: "the exact rules for drawn questions, where these decide",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unswayed.report.words import clip
+from unswayed.formatting import clip
 
 MOST = 300
 """Rows shown; the rest is counted."""

@@ -20,13 +20,13 @@ from markupsafe import Markup
 
 from unswayed.conditions import condition
 from unswayed.errors import BadInput
-from unswayed.measures.judging import Judging
-from unswayed.measures.summary import Summary
+from unswayed.formatting import clip, p_text, visible
+from unswayed.metrics.judges.results import Judging
+from unswayed.metrics.summary import Summary
 from unswayed.report import figures, judges, sections
 from unswayed.report.examples import OUTCOMES, Picture, gather
 from unswayed.report.headline import headline, tiles
 from unswayed.report.manifest import sections as manifest_sections
-from unswayed.report.words import clip, p_text, visible
 from unswayed.trial import SCHEMA
 
 STATIC_EXAMPLES = 6
@@ -85,7 +85,7 @@ def render(template: str, *, scripts: Sequence[str], styles: Sequence[str], **va
     """A page of this package: `values` are escaped, and only `scripts` (file names) may run."""
     script = "\n".join(map(_file, scripts))
     environment = Environment(
-        loader=PackageLoader("unswayed.report", "."),
+        loader=PackageLoader("unswayed.report", "assets"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda v: visible(v) if isinstance(v, str) and not hasattr(v, "__html__") else v,
@@ -123,4 +123,10 @@ def _present(trials: tuple[dict[str, Any], ...]) -> dict[str, list[str]]:
 
 
 def _file(name: str) -> str:
-    return resources.files("unswayed.report").joinpath(name).read_text("utf-8").replace("\r\n", "\n").strip()
+    return (
+        resources.files("unswayed.report")
+        .joinpath("assets", name)
+        .read_text("utf-8")
+        .replace("\r\n", "\n")
+        .strip()
+    )

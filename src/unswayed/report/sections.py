@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unswayed.measures.summary import ConditionRow, Estimate, Summary
+from unswayed.formatting import interval, meaning, number
+from unswayed.metrics.summary import ConditionRow, Estimate, Summary
 from unswayed.report import figures
 from unswayed.report.tables import measured
-from unswayed.report.words import interval, meaning, number
 
 ANSWERS = ("accuracy", "drop", "cue_following", "cue_following_base_right")
 THOUGHTS = ("consistency", "faithful_accuracy", "faithful_drop", "judged_share", "concludes", "acknowledges")

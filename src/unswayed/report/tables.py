@@ -10,9 +10,15 @@ import csv
 import io
 import re
 
-from unswayed.measures.compare import Comparison
-from unswayed.measures.summary import ConditionRow, Estimate, Summary
-from unswayed.report.words import interval, meaning, number, p_text, visible
+from unswayed.formatting import (
+    interval,
+    meaning,
+    number,
+    p_text,
+    visible,
+)
+from unswayed.metrics.compare import Comparison
+from unswayed.metrics.summary import ConditionRow, Estimate, Summary
 
 CORE = (
     "accuracy",

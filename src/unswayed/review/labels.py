@@ -11,10 +11,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from unswayed.measures.judging import Labels
+from unswayed.metrics.judges.results import Labels
 from unswayed.review.sample import Sample
-from unswayed.store import lines
-from unswayed.store.files import told
+from unswayed.store import checksummed_lines
+from unswayed.store.atomic_files import told
 
 FILE = "review.jsonl"
 
@@ -65,7 +65,7 @@ class Book:
 
     def _add(self, value: dict[str, Any]) -> None:
         with told(self._path):
-            os.write(self._fd, lines.seal(json.dumps(value)))
+            os.write(self._fd, checksummed_lines.seal(json.dumps(value)))
             os.fsync(self._fd)
 
 
@@ -73,5 +73,5 @@ def _values(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     with open(path, "rb") as opened:
-        bodies = [lines.body(line) for line in opened]
+        bodies = [checksummed_lines.body(line) for line in opened]
     return [json.loads(b"{" + body) for body in bodies if body is not None]

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
 
-from unswayed.report.words import visible
+from unswayed.formatting import visible
 from unswayed.review.labels import Book
 
 LONGEST = 1024

@@ -28,7 +28,12 @@ import pyarrow.parquet as pq
 from unswayed.errors import BadInput
 from unswayed.store import manifest as manifests
 from unswayed.store import shards, tables
-from unswayed.store.files import Appender, Lock, told, write_whole
+from unswayed.store.atomic_files import (
+    Appender,
+    Lock,
+    told,
+    write_whole,
+)
 from unswayed.store.shards import Row
 from unswayed.store.tables import Memory
 

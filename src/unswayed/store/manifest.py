@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from unswayed import conditions
-from unswayed.answers.reading import GRAMMAR
+from unswayed.answers.parser import GRAMMAR
 from unswayed.conditions import Condition
 from unswayed.errors import BadInput, RunChanged
 from unswayed.question import Cue, Cues, Question

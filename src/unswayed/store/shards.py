@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unswayed import keys
-from unswayed.store import lines as sealed
+from unswayed import trial_keys
+from unswayed.store import checksummed_lines as sealed
 from unswayed.trial import Trial
 
 _TRIAL = b',"trial":'
@@ -37,7 +37,7 @@ def encode(row: Row) -> bytes:
     t = row.trial
     head = {
         "at": row.at,
-        "id": keys.identity(t.benchmark, t.uid, t.condition, t.sample),
+        "id": trial_keys.identity(t.benchmark, t.uid, t.condition, t.sample),
         "final": t.state != "error",
         "key": t.key,
     }

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unswayed.store.files import sync_folder, told
+from unswayed.store.atomic_files import sync_folder, told
 from unswayed.store.shards import Order, Row
 from unswayed.trial import SCHEMA
 

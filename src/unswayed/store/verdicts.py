@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unswayed.errors import BadInput
-from unswayed.store import lines
-from unswayed.store.files import Appender, told
+from unswayed.store import checksummed_lines
+from unswayed.store.atomic_files import Appender, told
 from unswayed.store.tables import clean, write_tables
 
 
@@ -59,7 +59,7 @@ class Votes:
 
     def add(self, votes: Iterable[Vote]) -> None:
         """Append in one write; when this returns they outlive the process."""
-        block = b"".join(lines.seal(_encode(asdict(vote))) for vote in votes)
+        block = b"".join(checksummed_lines.seal(_encode(asdict(vote))) for vote in votes)
         if not block:
             return
         if self._shard is None:
@@ -97,7 +97,7 @@ def _stored(folder: Path) -> Iterator[Vote]:
     for shard in shards:
         with open(shard, "rb") as opened:
             for line in opened:
-                body = lines.body(line)
+                body = checksummed_lines.body(line)
                 if body is not None:
                     yield Vote(**json.loads(b"{" + body))
     at = folder / "verdicts.parquet"

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from unswayed.errors import BadInput
-from unswayed.training import config as configs
-from unswayed.training.records import slug
-from unswayed.training.settings import ARMS, Config
+from unswayed.store.study_records import slug
+from unswayed.training.config import loader as configs
+from unswayed.training.config.grpo import ARMS, Config
 
 _BY_STUDY = ("arm", "seed")
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from unswayed.errors import BadInput, RunChanged
-from unswayed.store.files import told, write_whole
+from unswayed.store.atomic_files import told, write_whole
+from unswayed.store.study_records import STATE_FILE, RunState, StudyState
 from unswayed.study.settings import Study
-from unswayed.training import config as configs
-from unswayed.training.records import STATE_FILE, RunState, StudyState
+from unswayed.training.config import loader as configs
 
 
 class Book:

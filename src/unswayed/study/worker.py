@@ -19,14 +19,14 @@ from threading import Event, Thread
 from typing import Any, TypedDict
 
 from unswayed.errors import BadInput, UnswayedError
-from unswayed.store.files import Lock
+from unswayed.store.atomic_files import Lock
 
 
 class Task(TypedDict):
     """What a worker is told."""
 
     config: dict[str, Any]
-    """All settings, as `unswayed.training.config.as_dict` gives them."""
+    """All settings, as `unswayed.training.config.loader.as_dict` gives them."""
     out: str
     """The run's folder; it exists."""
     cores: list[int]
@@ -81,8 +81,8 @@ def work(task: Task, stop: Callable[[], bool], tell: Callable[[Word], None]) -> 
     if not free(out, stop):
         tell({"kind": "stopped"})
         return 130
-    from unswayed.study.first import take
-    from unswayed.training.config import make
+    from unswayed.study.initial_audit import take
+    from unswayed.training.config.loader import make
     from unswayed.training.run import train
 
     config = make(task["config"])

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from unswayed.training.settings import Guard
+from unswayed.training.config.grpo import Guard
 
 LEARNT = 0.9
 """Share of right rollouts from which a run whose rollouts are all alike has learnt what there was."""

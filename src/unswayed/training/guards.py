@@ -18,7 +18,7 @@ from transformers import TrainerCallback
 
 from unswayed.errors import TrainingFailed
 from unswayed.training.collapse import Alarm
-from unswayed.training.settings import Guard
+from unswayed.training.config.grpo import Guard
 
 
 class Diverged(TrainingFailed):

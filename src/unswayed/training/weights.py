@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from unswayed.backends import processors
-from unswayed.training.tables import Model
+from unswayed.backends.transformers import loading
+from unswayed.training.config.common import Model
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Weights:
         """Raises `BadInput` for what is no vision-language model; no weights are read yet."""
         device = "cpu" if how.device == "cpu" or not torch.cuda.is_available() else "cuda"
         revision = how.revision or None
-        shape = processors.load_config(path, revision=revision)
-        processor = processors.load_processor(path, revision=revision)
-        return cls(path, revision, shape, processor, processors.pick_dtype(how.dtype, device), device)
+        shape = loading.load_config(path, revision=revision)
+        processor = loading.load_processor(path, revision=revision)
+        return cls(path, revision, shape, processor, loading.pick_dtype(how.dtype, device), device)
 
     def load(self) -> Any:
         """A copy on the CPU; the trainer moves it."""
-        return processors.load_model(
+        return loading.load_model(
             self.path, self.shape, dtype=self.dtype, revision=self.revision, trust_remote_code=False
         )
 

@@ -7,11 +7,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from unswayed.backends.base import Capabilities
-from unswayed.backends.http import OpenAIBackend
-from unswayed.backends.http.transport import Transport
 from unswayed.backends.inspect.transport import InspectTransport, open_model
+from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.openai.transport import Transport
 from unswayed.errors import BadInput
+from unswayed.model_io import Capabilities
 
 _PLACE = "http://inspect.invalid/v1"  # an address that nothing is sent to
 

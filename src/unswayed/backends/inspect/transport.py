@@ -17,10 +17,15 @@ from typing import Any
 from rich.errors import MarkupError
 from rich.text import Text
 
-from unswayed.backends.http.secrets import Key
-from unswayed.backends.http.transport import AGAIN, Kind, Transport, Trouble
 from unswayed.backends.inspect import translate
 from unswayed.backends.inspect.package import load
+from unswayed.backends.openai.credentials import Key
+from unswayed.backends.openai.transport import (
+    AGAIN,
+    Kind,
+    Transport,
+    Trouble,
+)
 from unswayed.errors import BadInput
 
 _CONNECTING = {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError"}

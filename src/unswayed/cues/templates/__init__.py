@@ -10,20 +10,25 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from unswayed.cues.checks import complaints
-from unswayed.cues.plain import Use, draw, wrong_option
+from unswayed.cues.fallback import Use, draw, wrong_option
 from unswayed.cues.templates import (
     attribute,
     captions,
     counting,
+    depth,
     geometry,
     motion,
-    nearness,
     orientation,
-    place,
+    spatial_relation,
     yesno,
 )
-from unswayed.cues.templates.family import Family, Reading, every_wording, fill
-from unswayed.cues.templates.phrases import concluded
+from unswayed.cues.templates.base import (
+    Family,
+    Reading,
+    every_wording,
+    fill,
+)
+from unswayed.cues.templates.wording import concluded
 from unswayed.question import Cue, CueKind, Cues, Question
 
 __all__ = ["FAMILIES", "cues", "every_wording", "family"]
@@ -33,10 +38,10 @@ FAMILIES: tuple[Family, ...] = (
     *counting.FAMILIES,
     *motion.FAMILIES,
     *orientation.FAMILIES,
-    *nearness.FAMILIES,
+    *depth.FAMILIES,
     *yesno.FAMILIES,
     *captions.FAMILIES,
-    *place.FAMILIES,
+    *spatial_relation.FAMILIES,
     *attribute.FAMILIES,
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from unswayed.cues.checks import normalised
-from unswayed.cues.templates import phrases
-from unswayed.cues.templates.family import Family, Reading
+from unswayed.cues.templates import wording
+from unswayed.cues.templates.base import Family, Reading
 from unswayed.question import Question
 
 _COLOUR = re.compile(r"what (?:is the )?(?P<kind>colou?r) (?:is|are|of) (?P<x>.+)\Z", re.IGNORECASE)
@@ -22,7 +22,7 @@ _TOPIC = re.compile(
 _DOING = re.compile(r"what (?:is|are) (?P<x>.+?) (?P<does>\w+ing)(?P<rest>(?: \w+)*)\Z", re.IGNORECASE)
 _THERE = re.compile(
     rf"(?:what|which (?P<kind>\w+))(?: is| are|'s) (?P<be>located |placed |standing |sitting |shown )?"
-    rf"(?P<where>(?:{phrases.PREPOSITIONS})\b .+)\Z",
+    rf"(?P<where>(?:{wording.PREPOSITIONS})\b .+)\Z",
     re.IGNORECASE,
 )
 _SHORT = 12
@@ -50,15 +50,15 @@ def _worded(value: str, topic: str) -> str:
 def _valued(value: str, topic: str) -> dict[str, str]:
     """A value in a sentence, and after "the answer is"."""
     worded = _worded(value, topic)
-    return {"value": worded, "option": phrases.concluded(value) if worded == value else worded}
+    return {"value": worded, "option": wording.concluded(value) if worded == value else worded}
 
 
 def _values(question: Question) -> list[str] | None:
     """The options as values; None where one of them is no value (none of the above, code, sentences)."""
     odd = re.compile(r"\n|[.!?]\s|[{}<>\\]|;")
-    said = [phrases.value(option) for option in question.options]
+    said = [wording.value(option) for option in question.options]
     for option, text in zip(question.options, said, strict=True):
-        if not text or phrases.elsewhere(text) or odd.search(option.strip()) or len(text.split()) > _SHORT:
+        if not text or wording.elsewhere(text) or odd.search(option.strip()) or len(text.split()) > _SHORT:
             return None
         if normalised(option) in ("yes", "no"):
             return None
@@ -66,29 +66,29 @@ def _values(question: Question) -> list[str] | None:
 
 
 def _colour(question: Question) -> Reading | None:
-    found = _COLOUR.match(phrases.asked(question.text))
+    found = _COLOUR.match(wording.asked(question.text))
     values = _values(question)
     if not found or values is None:
         return None
-    x = phrases.the(found["x"])
+    x = wording.the(found["x"])
     kind = found["kind"].lower()
-    slots = [{"x": x, "is": phrases.be(x), **_valued(v, kind), "kind": kind} for v in values]
+    slots = [{"x": x, "is": wording.be(x), **_valued(v, kind), "kind": kind} for v in values]
     return Reading(tuple(slots), (x,))
 
 
 def _kind(question: Question) -> Reading | None:
-    found = _WHAT_KIND.match(phrases.asked(question.text))
+    found = _WHAT_KIND.match(wording.asked(question.text))
     values = _values(question)
     if not found or values is None or re.match(r"(?:it|there)\b", found["x"]):
         return None
-    x = phrases.the(found["x"])
+    x = wording.the(found["x"])
     kind = found["kind"].lower() + (f" of {found['of']}" if found["of"] else "")
     topic = f"the {kind} of {x}"
     return Reading(tuple({"topic": topic, "is": "is", **_valued(v, kind)} for v in values), (x,))
 
 
 def _topic(question: Question) -> Reading | None:
-    found = _TOPIC.match(phrases.asked(question.text))
+    found = _TOPIC.match(wording.asked(question.text))
     values = _values(question)
     if not found or values is None:
         return None
@@ -99,34 +99,34 @@ def _topic(question: Question) -> Reading | None:
         return None
     topic = topic[:1].lower() + topic[1:]
     topic = re.sub(r" in (?:the|this) (?:image|picture|photo|scene)\Z", "", topic)
-    slots = [{"topic": topic, "is": phrases.be(topic), **_valued(v, topic)} for v in values]
+    slots = [{"topic": topic, "is": wording.be(topic), **_valued(v, topic)} for v in values]
     return Reading(tuple(slots), (topic,))
 
 
 def _doing(question: Question) -> Reading | None:
-    found = _DOING.match(phrases.asked(question.text))
+    found = _DOING.match(wording.asked(question.text))
     values = _values(question)
-    if not found or values is None or not phrases.participle(found["does"]):
+    if not found or values is None or not wording.participle(found["does"]):
         return None
-    x, does = phrases.the(found["x"]), found["does"].lower()
+    x, does = wording.the(found["x"]), found["does"].lower()
     rest = re.sub(r" in (?:the|this) (?:image|picture|photo)\Z", "", found["rest"])
     if does == "doing":
         if rest or not all(re.match(r"\w+ing\b", v) for v in values):
             return None
         said = [v[:1].lower() + v[1:] for v in values]
     else:
-        bare = [v if re.search(r"\d", v) else phrases.the(v) for v in values]
+        bare = [v if re.search(r"\d", v) else wording.the(v) for v in values]
         said = [f"{does} {v}{rest}" for v in bare]
-    return Reading(tuple({"x": x, "is": phrases.be(x), "does": v} for v in said), (x, rest))
+    return Reading(tuple({"x": x, "is": wording.be(x), "does": v} for v in said), (x, rest))
 
 
 def _there(question: Question) -> Reading | None:
-    found = _THERE.match(phrases.asked(question.text))
-    named = phrases.things(question.options)
+    found = _THERE.match(wording.asked(question.text))
+    named = wording.things(question.options)
     if not found or named is None or " or " in found["where"]:
         return None
     where = (found["be"] or "") + found["where"]
-    slots = [{"x": x, "is": phrases.be(x), "where": where, "option": x} for x in named]
+    slots = [{"x": x, "is": wording.be(x), "where": where, "option": x} for x in named]
     return Reading(tuple(slots), (found["where"],))
 
 

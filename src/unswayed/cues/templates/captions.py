@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from unswayed.cues.templates import phrases
-from unswayed.cues.templates.family import Family, Reading
+from unswayed.cues.templates import wording
+from unswayed.cues.templates.base import Family, Reading
 from unswayed.question import Question
 
 _PICTURE_OF = re.compile(
@@ -27,12 +27,12 @@ _FEWEST = 3
 
 def _options(question: Question) -> list[str] | None:
     """The options as parts of a sentence, where they are long enough to be captions."""
-    said = [phrases.clean(option) for option in question.options]
+    said = [wording.clean(option) for option in question.options]
     short = any(len(option.split()) < _FEWEST or len(option) > 240 for option in said)
     odd = any(
         "\n" in option.strip() or re.search(r"[.!?]\s|[{}=<>\\]", option) for option in question.options
     )
-    return None if short or odd or any(phrases.elsewhere(option) for option in said) else said
+    return None if short or odd or any(wording.elsewhere(option) for option in said) else said
 
 
 def _lower(text: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from unswayed.answers.match import NUMBER_WORDS
-from unswayed.cues import nouns
-from unswayed.cues.templates import phrases
-from unswayed.cues.templates.family import Family, Reading
+from unswayed.answers.option_matching import NUMBER_WORDS
+from unswayed.cues import inflection
+from unswayed.cues.templates import wording
+from unswayed.cues.templates.base import Family, Reading
 from unswayed.question import Question
 
 _HERE = (
@@ -28,7 +28,7 @@ _SEE = re.compile(
 
 
 def _number(option: str) -> int | None:
-    text = phrases.clean(option).lower()
+    text = wording.clean(option).lower()
     if text.isdecimal() and len(text) < 6:
         return int(text)
     return NUMBER_WORDS.index(text) if text in NUMBER_WORDS else None
@@ -36,7 +36,7 @@ def _number(option: str) -> int | None:
 
 def _counted(question: Question, what: str, given: tuple[str, ...], **more: str) -> Reading | None:
     numbers = [_number(option) for option in question.options]
-    kind = phrases.head(what)
+    kind = wording.head(what)
     tail = what[len(kind) :]
     if (
         not kind
@@ -44,17 +44,17 @@ def _counted(question: Question, what: str, given: tuple[str, ...], **more: str)
         or len(kind) > 60
     ):
         return None
-    kind = phrases.the(kind).removeprefix("the ")
+    kind = wording.the(kind).removeprefix("the ")
     slots = []
     for n in numbers:
         if n is None:
             return None
         slots.append(
             {
-                "count": nouns.counted(n, kind) + tail,
+                "count": inflection.counted(n, kind) + tail,
                 "are": "is" if n == 1 else "are",
-                "kind": nouns.counted(2, kind).partition(" ")[2] + tail,
-                "n": nouns.number(n),
+                "kind": inflection.counted(2, kind).partition(" ")[2] + tail,
+                "n": inflection.number(n),
                 **more,
             }
         )
@@ -62,7 +62,7 @@ def _counted(question: Question, what: str, given: tuple[str, ...], **more: str)
 
 
 def _read(question: Question) -> Reading | None:
-    text = phrases.asked(question.text)
+    text = wording.asked(question.text)
     if found := _PLAIN.match(text) or _SEE.match(text):
         what = found["what"]
         return None if re.search(r"\b(?:are|is|do|does|have|has)\b", what) else _counted(question, what, ())
@@ -70,7 +70,7 @@ def _read(question: Question) -> Reading | None:
 
 
 def _read_there(question: Question) -> Reading | None:
-    found = _THERE.match(phrases.asked(question.text))
+    found = _THERE.match(wording.asked(question.text))
     if not found:
         return None
     rest = found["rest"] or ""
@@ -78,7 +78,7 @@ def _read_there(question: Question) -> Reading | None:
 
 
 def _read_doing(question: Question) -> Reading | None:
-    found = _DOING.match(phrases.asked(question.text))
+    found = _DOING.match(wording.asked(question.text))
     return _counted(question, found["what"], (found["rest"],), rest=found["rest"]) if found else None
 
 

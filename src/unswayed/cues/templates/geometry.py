@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from unswayed.cues.templates import phrases
-from unswayed.cues.templates.family import Family, Reading
+from unswayed.cues.templates import wording
+from unswayed.cues.templates.base import Family, Reading
 from unswayed.question import Question
 
 _ENDS = r"(?=\s*(?:[.,?;]|\Z|\bso that\b|\bif\b|\bto the nearest\b|\bround\b|\bin \b|\bfor\b))"
@@ -25,12 +25,12 @@ _VALUE = re.compile(
 
 
 def _said(option: str) -> str:
-    text = phrases.clean(option)
+    text = wording.clean(option)
     return f"${text}$" if "\\" in text and "$" not in text else text
 
 
 def _read(question: Question) -> Reading | None:
-    options = [phrases.clean(option) for option in question.options]
+    options = [wording.clean(option) for option in question.options]
     if not all(option and _VALUE.match(option) and any(c.isdigit() for c in option) for option in options):
         return None
     text = " ".join(question.text.replace("<image>", " ").split())

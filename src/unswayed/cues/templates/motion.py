@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from unswayed.cues.checks import normalised
-from unswayed.cues.templates import phrases
-from unswayed.cues.templates.family import Family, Reading
+from unswayed.cues.templates import wording
+from unswayed.cues.templates.base import Family, Reading
 from unswayed.question import Question
 
 _CAMERA = re.compile(
@@ -33,7 +33,7 @@ def _camera(question: Question) -> Reading | None:
     did = {"mov": "moved", "rot": "rotated", "tur": "turned"}[verb[:3]]
     said = []
     for option in question.options:
-        text = phrases.value(option)
+        text = wording.value(option)
         if re.match(r"\w+ed\b|did\b|went\b|stayed\b", text):
             said.append(text)
         elif text.lower() in ("left", "right"):
@@ -49,19 +49,19 @@ def _goal(question: Question) -> Reading | None:
     found = _GOAL.match(" ".join(question.text.split()))
     if not found:
         return None
-    x = phrases.the(found["x"])
+    x = wording.the(found["x"])
     said = []
     for option in question.options:
-        text = phrases.value(option)
+        text = wording.value(option)
         said.append(text if _STRAIGHT.match(text) else f"turn {text}")
     return Reading(tuple({"x": x, "turn": turn} for turn in said), (x,))
 
 
 def _then(question: Question) -> Reading | None:
-    found = _THEN.match(phrases.asked(question.text))
+    found = _THEN.match(wording.asked(question.text))
     if not found:
         return None
-    x, when = phrases.the(found["x"]), found["if"][:1].lower() + found["if"][1:]
+    x, when = wording.the(found["x"]), found["if"][:1].lower() + found["if"][1:]
     slots = []
     for option in question.options:
         word = normalised(option)
@@ -74,7 +74,7 @@ def _then(question: Question) -> Reading | None:
                 else f"{word.split()[0]} away"
             )
         else:
-            said = phrases.value(option)
+            said = wording.value(option)
         slots.append({"when": when, "x": x, "verb": found["verb"].lower(), "how": said})
     return Reading(tuple(slots), (when, x))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from unswayed.cues.checks import normalised
-from unswayed.cues.templates import phrases
-from unswayed.cues.templates.family import Family, Reading
+from unswayed.cues.templates import wording
+from unswayed.cues.templates.base import Family, Reading
 from unswayed.question import Question
 
 _SIDE = re.compile(r"which side of (?P<x>.+?) (?:is|are) facing (?:towards? )?(?P<y>.+)\Z", re.IGNORECASE)
@@ -39,45 +39,45 @@ _USING = re.compile(
 
 
 def _side(question: Question) -> Reading | None:
-    found = _SIDE.match(phrases.asked(question.text))
+    found = _SIDE.match(wording.asked(question.text))
     if not found:
         return None
-    x, y = phrases.the(found["x"]), phrases.the(found["y"])
+    x, y = wording.the(found["x"]), wording.the(found["y"])
     sides = []
     for option in question.options:
         word = normalised(option)
         if word not in ("front", "back", "left", "right", "top", "bottom", "rear"):
             return None
         sides.append(word if word in ("front", "back", "top", "bottom", "rear") else f"{word} side")
-    slots = [{"x": x, "y": y, "side": s, "has": phrases.have(x), "option": f"the {s}"} for s in sides]
+    slots = [{"x": x, "y": y, "side": s, "has": wording.have(x), "option": f"the {s}"} for s in sides]
     return Reading(tuple(slots), (x, y))
 
 
 def _towards(question: Question) -> Reading | None:
-    found = _TOWARDS.match(phrases.asked(question.text))
-    named = phrases.things(question.options)
+    found = _TOWARDS.match(wording.asked(question.text))
+    named = wording.things(question.options)
     if not found or named is None:
         return None
-    x = phrases.the(found["x"])
+    x = wording.the(found["x"])
     return Reading(
-        tuple({"x": x, "is": phrases.be(x), "y": y, "are": phrases.be(y), "option": y} for y in named), (x,)
+        tuple({"x": x, "is": wording.be(x), "y": y, "are": wording.be(y), "option": y} for y in named), (x,)
     )
 
 
 def _angle(question: Question) -> Reading | None:
-    found = _ANGLE.match(phrases.asked(question.text))
+    found = _ANGLE.match(wording.asked(question.text))
     if not found or {normalised(o) for o in question.options} != {"parallel", "perpendicular"}:
         return None
-    x = phrases.the(found["x"])
+    x = wording.the(found["x"])
     slots = [{"x": x, "how": normalised(option)} for option in question.options]
     return Reading(tuple(slots), (x,))
 
 
 def _alike(question: Question) -> Reading | None:
-    found = _ALIKE.match(phrases.asked(question.text))
+    found = _ALIKE.match(wording.asked(question.text))
     if not found or any(normalised(option) not in normalised(found["list"]) for option in question.options):
         return None
-    x, every = phrases.the(found["x"]), " all" if found["all"] else ""
+    x, every = wording.the(found["x"]), " all" if found["all"] else ""
     slots = []
     for option in question.options:
         word = normalised(option)
@@ -86,51 +86,51 @@ def _alike(question: Question) -> Reading | None:
 
 
 def _direction(question: Question) -> Reading | None:
-    found = _DIRECTION.match(phrases.asked(question.text))
+    found = _DIRECTION.match(wording.asked(question.text))
     if not found:
         return None
-    x, does = phrases.the(found["x"]), re.sub(r" at\Z", "", found["does"].lower())
+    x, does = wording.the(found["x"]), re.sub(r" at\Z", "", found["does"].lower())
     more = re.sub(r"\A from (?!the )", " from the ", found["from"] or "")
     slots = []
     for option in question.options:
         word = normalised(option)
         corner = re.match(r"(?:top|bottom|upper|lower) \w+\Z", word)
         where = _TOWARDS_SIDE.get(word) or (f"to the {word}" if corner else word)
-        if len(where.split()) > 6 or phrases.elsewhere(word):
+        if len(where.split()) > 6 or wording.elsewhere(word):
             return None
-        slots.append({"x": x, "is": phrases.be(x), "does": does, "where": where, "from": more})
+        slots.append({"x": x, "is": wording.be(x), "does": does, "where": where, "from": more})
     return Reading(tuple(slots), (x, more))
 
 
 def _limb(question: Question) -> Reading | None:
-    text = phrases.asked(question.text)
+    text = wording.asked(question.text)
     found = _HAND.match(text) or _USING.match(text)
     if not found or not {normalised(o) for o in question.options} <= {"left", "right"}:
         return None
-    x, part, rest = phrases.the(found["x"]), found["part"].lower(), found["rest"]
+    x, part, rest = wording.the(found["x"]), found["part"].lower(), found["rest"]
     holds = found.groupdict().get("does")
     slots = []
     for option in question.options:
         word = f"{normalised(option)} {part}"
         where = f"{'on' if part in ('side', 'shoulder', 'arm') else 'with'} the {word}"
         does = f"{holds}{rest} {where}" if holds else f"using the {word} {rest}"
-        slots.append({"x": x, "is": phrases.be(x), "does": does})
+        slots.append({"x": x, "is": wording.be(x), "does": does})
     return Reading(tuple(slots), (x, rest))
 
 
 def _either(question: Question) -> Reading | None:
     """``Are the bus and the car next to each other or far away from each other?``"""
-    words = phrases.alternatives(question.options)
+    words = wording.alternatives(question.options)
     found = re.match(
         rf"(?:is|are) (?P<x>.+?) (?:{words}),? or (?:{words})\Z"
         rf"|what is the relationship between (?P<pair>.+ and .+)\Z",
-        phrases.asked(question.text),
+        wording.asked(question.text),
         re.IGNORECASE,
     )
     if not found or (found["pair"] and not all(re.match(r"\w+ing\b", option) for option in question.options)):
         return None
-    x = phrases.the(found["x"] or found["pair"])
-    slots = [{"x": x, "is": phrases.be(x), "how": phrases.value(option)} for option in question.options]
+    x = wording.the(found["x"] or found["pair"])
+    slots = [{"x": x, "is": wording.be(x), "how": wording.value(option)} for option in question.options]
     return Reading(tuple(slots), (x,))
 
 

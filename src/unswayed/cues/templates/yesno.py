@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from unswayed.cues import nouns
+from unswayed.cues import inflection
 from unswayed.cues.checks import normalised
-from unswayed.cues.templates import phrases
-from unswayed.cues.templates.family import Family, Reading
+from unswayed.cues.templates import wording
+from unswayed.cues.templates.base import Family, Reading
 from unswayed.question import Question
 
 _THERE = re.compile(r"(?P<be>is|are) there (?P<any>(?:a|an|any|some|the) )?(?P<what>.+)\Z", re.IGNORECASE)
@@ -33,7 +33,7 @@ _STRONG = re.compile(
     re.IGNORECASE,
 )
 _WEAK = re.compile(
-    rf" (?=(?:{phrases.PREPOSITIONS})\b)(?!from (?:the )?\S+ (?:perspective|viewpoint))", re.IGNORECASE
+    rf" (?=(?:{wording.PREPOSITIONS})\b)(?!from (?:the )?\S+ (?:perspective|viewpoint))", re.IGNORECASE
 )
 _ADJECTIVE = re.compile(
     r"(?:red|blue|green|yellow|black|white|brown|gr[ae]y|orange|pink|purple|open|closed|empty|full|visible|round"
@@ -49,13 +49,13 @@ def _yes(question: Question) -> list[bool] | None:
 
 
 def _there(question: Question) -> Reading | None:
-    yes, text = _yes(question), phrases.asked(question.text)
+    yes, text = _yes(question), wording.asked(question.text)
     found = _THERE.match(text) or _SEE.match(text)
     if yes is None or not found:
         return None
     what = re.sub(r" in (?:the|this) (?:image|picture|photo|scene)\Z", "", found["what"])
     article = (found["any"] or "").strip().lower()
-    several = found.groupdict().get("be", "").lower() == "are" or nouns.is_plural(phrases.head(what))
+    several = found.groupdict().get("be", "").lower() == "are" or inflection.is_plural(wording.head(what))
     if several:
         article = "some"
     elif article in ("", "any", "some", "the"):
@@ -68,7 +68,7 @@ def _split(rest: str) -> tuple[str, str] | None:
     """A subject and what is asked about it; None where the boundary is not plain."""
     if found := _STRONG.search(rest):
         return rest[: found.start()], rest[found.end() :]
-    verbs = [m for m in re.finditer(r" (?=\w+ing\b)", rest) if phrases.participle(rest[m.end() :].split()[0])]
+    verbs = [m for m in re.finditer(r" (?=\w+ing\b)", rest) if wording.participle(rest[m.end() :].split()[0])]
     if verbs and (len(verbs) == 1 or re.search(r"ing and\Z", rest[: verbs[-1].start()])):
         return rest[: verbs[0].start()], rest[verbs[0].end() :]
     places = list(_WEAK.finditer(rest))
@@ -85,26 +85,26 @@ def _articled(rest: str) -> str:
         r"\1 the ",
         rest,
     )
-    found = re.match(rf"(.*\b(?:{phrases.PREPOSITIONS}|than)) ((?:[A-Z][A-Za-z]+ ?)+(?:\(.+\))?)\Z", rest)
-    return f"{found[1]} {phrases.the(found[2])}" if found else rest
+    found = re.match(rf"(.*\b(?:{wording.PREPOSITIONS}|than)) ((?:[A-Z][A-Za-z]+ ?)+(?:\(.+\))?)\Z", rest)
+    return f"{found[1]} {wording.the(found[2])}" if found else rest
 
 
 def _is(question: Question) -> Reading | None:
     yes = _yes(question)
-    found = _IS.match(phrases.asked(question.text))
+    found = _IS.match(wording.asked(question.text))
     parts = _split(found["rest"]) if found else None
     if yes is None or not found or parts is None or re.search(r"\b(?:not|n't)\b", found["rest"]):
         return None
     if re.match(r"there\b", found["rest"], re.IGNORECASE) or not parts[0].strip():
         return None
     rest = _articled(parts[1])
-    x = phrases.the(parts[0]) if not re.match(r"(?:it|he|she|they|i|you)\b", parts[0], re.I) else parts[0]
-    slots = [{"x": x, "is": phrases.be(x), "not": "" if y else " not", "rest": rest} for y in yes]
+    x = wording.the(parts[0]) if not re.match(r"(?:it|he|she|they|i|you)\b", parts[0], re.I) else parts[0]
+    slots = [{"x": x, "is": wording.be(x), "not": "" if y else " not", "rest": rest} for y in yes]
     return Reading(tuple(slots), (x, parts[1]))
 
 
 def _if(question: Question) -> Reading | None:
-    yes, text = _yes(question), phrases.asked(question.text)
+    yes, text = _yes(question), wording.asked(question.text)
     found = _IF.match(text) or _WILL.match(text)
     if yes is None or not found:
         return None
@@ -131,7 +131,7 @@ def _truth(question: Question) -> Reading | None:
     found = _SENTENCE.search(" ".join(question.text.split()))
     if sorted(words) != ["false", "true"] or not found:
         return None
-    what = phrases.clean(found["what"])
+    what = wording.clean(found["what"])
     what = what if re.match(r"[A-Z][a-z]*[A-Z]|I\b", what) else what[:1].lower() + what[1:]
     return Reading(tuple({"what": what, "value": word} for word in words), (what,))
 

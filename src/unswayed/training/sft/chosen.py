@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unswayed.audit import Run
 from unswayed.errors import BadInput
+from unswayed.pipeline.audit import Run
 from unswayed.question import Question
-from unswayed.training.rewards import well_formed
+from unswayed.training.rewards.score import well_formed
 from unswayed.training.sft.example import Example, Wording
 from unswayed.training.sft.settings import Thoughts
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unswayed.training import guards, settings
+from unswayed.training import guards
+from unswayed.training.config import grpo as settings
 from unswayed.training.sft.settings import Guard
 
 

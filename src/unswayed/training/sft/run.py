@@ -1,6 +1,6 @@
 """One supervised finetuning in one folder: begin or go on, learn, audit, keep the model.
 
-The folder is that of any training (see `unswayed.training.folder`), so that reports, audits and further
+The folder is that of any training (see `unswayed.training.run_dir`), so that reports, audits and further
 training work on it. Its manifest also says how many examples were learnt and what was left out; examples
 that are no longer those of the first day are refused, for the config names only files.
 """
@@ -14,8 +14,8 @@ from typing import Any
 
 from unswayed.benchmarks.registry import Questions
 from unswayed.errors import BadInput, RunChanged
-from unswayed.training import config as configs
-from unswayed.training import course, folder
+from unswayed.training import run_dir, session
+from unswayed.training.config import loader as configs
 from unswayed.training.sft.example import digest
 from unswayed.training.sft.examples import Found, gather
 from unswayed.training.sft.settings import Config
@@ -43,21 +43,21 @@ def finetune(
     where the loss is no number, `Collapsed` where it rises and stays up.
     """
     how: dict[str, Any] = {"until": until, "stop": stop, "progress": progress}
-    return course.enter(config, Path(out), lambda: _finetune(config, Path(out), how, told))
+    return session.enter(config, Path(out), lambda: _finetune(config, Path(out), how, told))
 
 
 def _finetune(config: Config, out: Path, how: dict[str, Any], told: Callable[[str], None]) -> bool:
+    from unswayed.training.sft.collator import Sheet
     from unswayed.training.sft.guards import Watch
-    from unswayed.training.sft.sheet import Sheet
     from unswayed.training.sft.trainer import Trainer
     from unswayed.training.weights import Weights
 
-    course.quiet(config)
-    questions, held_out = course.training_questions(config), course.audit_questions(config)
+    session.quiet(config)
+    questions, held_out = session.training_questions(config), session.audit_questions(config)
     found = gather(config, questions)
     if held_out is not None:
-        course.disjoint([each.question for each in found.examples], held_out)
-    weights = Weights.find(course.model_path(config), config.model)
+        session.disjoint([each.question for each in found.examples], held_out)
+    weights = Weights.find(session.model_path(config), config.model)
     model, processor = weights.load(), weights.processor
     sheet = Sheet(processor, model, Path(weights.path).name)
     kept, long = sheet.fitting(found.examples, config.thoughts.longest)
@@ -69,11 +69,11 @@ def _finetune(config: Config, out: Path, how: dict[str, Any], told: Callable[[st
         from peft import LoraConfig, get_peft_model
 
         model = get_peft_model(model, LoraConfig(r=config.sft.peft_rank, target_modules="all-linear"))
-    seen = course.Onlookers.of(config, weights, held_out, out, told)
+    seen = session.Onlookers.of(config, weights, held_out, out, told)
     callbacks = [*filter(None, [seen.auditor]), Watch(out / "metrics.jsonl", config.guard, **how)]
     trainer = Trainer(model, sheet, kept, config, out / "checkpoints", callbacks=callbacks)
     seen.attach(config, trainer)
-    lock = folder.claim(out, config)
+    lock = run_dir.claim(out, config)
     try:
         _write(out / "manifest.json", config, questions, held_out, found)
     except BaseException:
@@ -83,7 +83,7 @@ def _finetune(config: Config, out: Path, how: dict[str, Any], told: Callable[[st
         f"out of memory; lower sft.micro_batch first (now {config.sft.micro_batch or config.rows} examples "
         "at a time), then thoughts.longest, or set sft.gradient_checkpointing = true or sft.peft_rank"
     )
-    return course.carry_out(trainer, out, lock, lack)
+    return session.carry_out(trainer, out, lock, lack)
 
 
 def _write(
@@ -98,4 +98,4 @@ def _write(
                 f"{file.parent} was begun with other examples (the files that the config names have changed "
                 "since); bring them back, or give another folder"
             )
-    folder.write(file, folder.manifest(config, questions, held_out, {"examples": learnt}))
+    run_dir.write(file, run_dir.manifest(config, questions, held_out, {"examples": learnt}))

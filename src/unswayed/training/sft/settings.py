@@ -1,6 +1,6 @@
 """What one supervised finetuning is told: every field of its config file, its meaning and its default.
 
-The tables `model`, `data`, `audit` and `save` are those of `unswayed.training.tables`.
+The tables `model`, `data`, `audit` and `save` are those of `unswayed.training.config.common`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from unswayed.errors import BadInput
-from unswayed.training.tables import Pace, Training, at_least
+from unswayed.training.config.common import Pace, Training, at_least
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 import transformers
 
+from unswayed.training.sft.collator import IGNORED, Sheet
 from unswayed.training.sft.example import Example
 from unswayed.training.sft.settings import Config
-from unswayed.training.sft.sheet import IGNORED, Sheet
-from unswayed.training.trainers import Common, settings
+from unswayed.training.trainer_base import Common, settings
 
 
 class Trainer(Common, transformers.Trainer):  # type: ignore[misc]

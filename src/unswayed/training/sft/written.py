@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unswayed.answers.reading import read
+from unswayed.answers.parser import read
 from unswayed.errors import BadInput
 from unswayed.judges import base, rules
 from unswayed.judges.base import Case
 from unswayed.question import LETTERS, Question
 from unswayed.training.augmentation import draw
-from unswayed.training.rewards import well_formed
+from unswayed.training.rewards.score import well_formed
 from unswayed.training.sft.example import Example
 from unswayed.training.sft.settings import Thoughts
 
@@ -83,9 +83,9 @@ def _example(where: str, row: Mapping[str, Any], question: Question, consistent:
 
 def from_truth(questions: Sequence[Question], seed: int) -> Iterator[Example]:
     """One example a drawn scene, as the bundled model is taught to look. Raises `BadInput` for others."""
-    from unswayed.pebble import language
+    from unswayed.pebble import lesson_text
 
-    lettered = language.Diet.lettered
+    lettered = lesson_text.Diet.lettered
     for question in questions:
         scene, asked = question.meta.get("scene"), question.meta.get("asked")
         if scene is None or asked is None:
@@ -94,8 +94,8 @@ def from_truth(questions: Sequence[Question], seed: int) -> Iterator[Example]:
                 f"{question.uid!r} is none; set data.benchmark = 'scenes', or give thoughts.file"
             )
         says = draw(question, seed, "lettered") < lettered
-        pieces = [*language.look(scene, asked), *language.conclude(scene, asked, asked.gold, says)]
-        answer = "".join(text for text, _ in language.answer(asked, asked.gold, language.LETTER))
+        pieces = [*lesson_text.look(scene, asked), *lesson_text.conclude(scene, asked, asked.gold, says)]
+        answer = "".join(text for text, _ in lesson_text.answer(asked, asked.gold, lesson_text.LETTER))
         thought = "Look:" + "".join(text for text, _ in pieces)
         yield Example(question, "base", f"<think>{thought}</think>{answer}", f"scene {question.uid}")
 

@@ -1,0 +1,128 @@
+"""Whether thoughts are still thoughts: their length, their repetition, their templates.
+
+Lengths are taken over all thoughts of a condition. Everything else depends on how much text is looked
+at, so it comes from a random sample of a fixed largest size.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from unswayed.metrics.columns import Columns, column
+from unswayed.metrics.stats import Ints, rng_for
+
+SAMPLE = 2000
+"""Thoughts a condition that repetition is measured on."""
+LONGEST = 4000
+"""Characters of one thought that repetition is measured on."""
+QUANTILES = (10, 50, 90)
+
+_WORD = re.compile(r"\w+")
+_TOKEN = re.compile(r"\([A-Z]\)|\d+(?:\.\d+)?|\w+|[^\w\s]")
+
+
+def health(table: pa.Table, c: Columns, rows_of: dict[str, Ints], seed: int) -> dict[str, dict[str, float]]:
+    """By condition: `length_p10`, `length_p50`, `length_p90` (characters), `distinct_2`, `gzip_ratio`,
+    `top10_templates`, `duplicates` (share of thoughts that another one repeats word for word), `empty`
+    (share without a word), and `sampled` (thoughts that the last five look at)."""
+    length = np.asarray(pc.utf8_length(column(table, "thought")).fill_null(-1).to_numpy())
+    found = {}
+    for name, rows in rows_of.items():
+        rows = rows[length[rows] >= 0]
+        if not len(rows):
+            continue
+        points = np.percentile(length[rows], QUANTILES)
+        measures = {f"length_p{q}": float(v) for q, v in zip(QUANTILES, points, strict=True)}
+        if len(rows) > SAMPLE:
+            rows = rng_for(seed, "health", name).choice(rows, SAMPLE, replace=False)
+        rows = np.sort(rows)
+        texts = [str(text)[:LONGEST] for text in _take(table, "thought", rows)]
+        cues, options = _take(table, "cue_text", rows), _take(table, "options", rows)
+        shapes = [template(t, o or (), q) for t, o, q in zip(texts, options, cues, strict=True)]
+        measures["distinct_2"] = distinct_2(texts)
+        measures["gzip_ratio"] = gzip_ratio(texts)
+        measures["top10_templates"] = top_share(shapes, 10)
+        measures["duplicates"] = duplicates(texts)
+        measures["empty"] = sum(_WORD.search(text) is None for text in texts) / len(texts)
+        measures["sampled"] = float(len(rows))
+        found[name] = measures
+    return found
+
+
+def template_codes(table: pa.Table) -> pa.Array:
+    """A number for the template of each trial's thought, shape (n,), the same for the same template in any
+    table (CRC-32 of its text); null without a thought."""
+    names = ("thought", "options", "cue_text")
+    rows = zip(*(column(table, name).to_pylist() for name in names), strict=True)
+    return pa.array(
+        [None if t is None else zlib.crc32(template(t[:LONGEST], o or (), q).encode()) for t, o, q in rows],
+        pa.int64(),
+    )
+
+
+def distinct_2(texts: Sequence[str]) -> float:
+    """Different word pairs over all word pairs (Li et al. 2016, arXiv 1510.03055, sec. 5); 0 without any."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    for text in texts:
+        words = _WORD.findall(text.lower())
+        pairs.update(itertools.pairwise(words))
+    return len(pairs) / total if (total := pairs.total()) else 0.0
+
+
+def gzip_ratio(texts: Sequence[str]) -> float:
+    """Compressed over plain size of the texts one after another; small: they repeat each other.
+    0 without text."""
+    data = "\n".join(texts).encode("utf-8", "replace")
+    return len(gzip.compress(data, 6, mtime=0)) / len(data) if data else 0.0
+
+
+def template(thought: str, options: Sequence[str], cue: str | None) -> str:
+    """What is left of a thought once cue, option texts, option letters in brackets and numbers are blanked.
+
+    >>> template("So it is the red cube, (B).", ("the red cube", "2 balls"), None)
+    'so it is _ , _ .'
+    """
+    masked = f" {_normal(thought)} "
+    for phrase in [cue or "", *sorted(options, key=len, reverse=True)]:
+        if words := _normal(phrase):
+            for _ in range(2):  # neighbours share the space between them
+                masked = masked.replace(f" {words} ", " _ ")
+    return masked.strip()
+
+
+def duplicates(texts: Sequence[str]) -> float:
+    """Share of texts that stand there more than once, blanks at their ends aside; 0 without any."""
+    count = Counter(text.strip() for text in texts)
+    return sum(n for n in count.values() if n > 1) / len(texts) if texts else 0.0
+
+
+def top_share(shapes: Sequence[str], count: int) -> float:
+    """Share of all that the `count` commonest make up; 0 without any."""
+    return sum(n for _, n in Counter(shapes).most_common(count)) / len(shapes) if shapes else 0.0
+
+
+def _normal(text: str) -> str:
+    tokens = _TOKEN.findall(text)
+    return " ".join("_" if t[0].isdigit() or (len(t) == 3 and t[0] == "(") else t.lower() for t in tokens)
+
+
+def _take(table: pa.Table, name: str, rows: Ints) -> list[Any]:
+    """Values of a column at sorted `rows`, chunk by chunk: `take` on the whole would join the chunks."""
+    values: list[Any] = []
+    start = 0
+    for chunk in column(table, name).chunks:
+        low, high = np.searchsorted(rows, [start, start + len(chunk)])
+        if high > low:
+            values += chunk.take(pa.array(rows[low:high] - start)).to_pylist()
+        start += len(chunk)
+    return values
