@@ -26,7 +26,7 @@ FIELDS = ("prefill", "letters", "images", "seeded")
 HEADS = ("backend", "asked of", "prefill", "letters", "pictures", "seeds")
 _PREFILL = {"continues": "continued", "restarts": "starts afresh", "rejected": "refused"}
 
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent / "tests" / "support"))
 
 
 def read() -> list[dict[str, Any]]:

@@ -1,0 +1,347 @@
+"""Through any fault: every trial ends in its right state, none is lost, none is asked too often."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp")
+
+from test_http import with_backend
+
+from chat_faults import HUGE, KINDS, Faults, strike
+from chat_minds import HashMind
+from chat_server import ChatServer
+from places import SUPPORT
+from synthetic import cues, question, questions, stream
+from unswayed import trial_keys
+from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.openai.transport import Transport, Trouble
+from unswayed.errors import BackendError
+from unswayed.pipeline.audit import Run, audit
+from unswayed.retry import Retry
+
+N = 500
+CONDITIONS = ["base", "wrong-think", "wrong-caption", "stop-think"]
+RETRY = Retry(attempts=8, first=0.004, ceiling=0.05)
+SAME = ["uid", "condition", "state", "text", "answer", "letters", "consistent", "key"]
+
+
+def backend(*servers: ChatServer, **how: Any) -> OpenAIBackend:
+    how = {
+        "retry": RETRY,
+        "timeout": 0.3,
+        "patience": 30.0,
+        "concurrency": 64,
+        "most_bytes": HUGE // 2,
+        **how,
+    }
+    return OpenAIBackend(ChatServer.MODEL, [server.url for server in servers], **how)
+
+
+def run(made: OpenAIBackend, n: int, **how: Any) -> Run:
+    async def go() -> Run:
+        try:
+            return await audit(made, stream(n), how.pop("conditions", CONDITIONS), cues=cues, **how)
+        finally:
+            await made.close()
+
+    return asyncio.run(go())
+
+
+def seeds(numbers: Any, condition: str) -> set[int]:
+    return {trial_keys.trial_seed(0, question(i), condition, 0) for i in numbers}
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Any:
+    """Trials of `N` questions, asked of a server that never fails."""
+    with ChatServer(HashMind(bracket=0)) as server:
+        return run(backend(server), N).trials
+
+
+def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(
+    undisturbed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, seed = N, 41
+    print(f"seed {seed}")
+    hopeless, refused = seeds(range(0, n, 50), "base"), seeds(range(7, n, 100), "wrong-caption")
+
+    def always(body: dict[str, Any]) -> str | None:
+        sent = body.get("seed")
+        return "500" if sent in hopeless else "422" if sent in refused else None
+
+    outcomes: dict[str, Any] = {}
+    post = Transport.post
+
+    async def noted(self: Transport, url: str, body: bytes, name: str = "") -> Any:
+        outcomes[name] = await post(self, url, body, name)
+        return outcomes[name]
+
+    monkeypatch.setattr(Transport, "post", noted)
+    faults = Faults(0.2, seed, always=always)
+    with ChatServer(HashMind(bracket=0), fault=faults) as server:
+        made = backend(server)
+        found = run(made, n).trials.to_pylist()
+        asked, bodies, came = server.asked, server.bodies, server.came
+    whole = undisturbed.to_pylist()
+    assert set(faults.struck) >= set(KINDS), "every kind of fault was met"
+    assert len(found) == len(whole) == 4 * n
+    wrong = 0
+    for got, meant in zip(found, whole, strict=True):
+        sent = trial_keys.trial_seed(0, question(int(got["uid"][1:])), got["condition"], 0)
+        if sent in hopeless or sent in refused:
+            wrong += 1
+            assert got["state"] == "error"
+            assert sent in refused or got["attempts"] == RETRY.attempts
+            assert (
+                got["error"]
+                == f"{500 if sent in hopeless else 422}: planted {500 if sent in hopeless else 422}"
+            )
+        else:
+            assert {k: got[k] for k in SAME} == {k: meant[k] for k in SAME}
+            assert got["state"] == "ok"
+            assert got["error"] is None
+    assert wrong == len(hopeless) + len(refused)
+    assert max(asked.values()) <= RETRY.attempts
+    # Every request had a name of its own: which question, and which attempt. So the books must balance.
+    seen: dict[str, list[int]] = {}
+    by_seed: dict[int, str] = {}
+    for sent_as, body in came:
+        q, _, attempt = sent_as.rpartition("-")
+        seen.setdefault(q, []).append(int(attempt))
+        if bodies[body].get("max_tokens") == 1024:
+            assert by_seed.setdefault(bodies[body]["seed"], q) == q, "one trial is one question"
+    assert all(len(set(numbers)) == len(numbers) for numbers in seen.values()), "no attempt is sent twice"
+    for r in found:
+        sent = trial_keys.trial_seed(0, question(int(r["uid"][1:])), r["condition"], 0)
+        assert max(seen[by_seed[sent]]) == r["attempts"], "the last attempt is the one that counts"
+    ended, denied = ({by_seed[sent] for sent in some} for some in (hopeless | refused, refused))
+    # What was sent into a connection that just broke counts as an attempt, though the server never saw it.
+    attempts = sum(map(max, seen.values()))
+    assert made.spend.requests == attempts
+    assert made.spend.repeated == attempts - len(seen)
+    # Only what failed was repeated: it met a fault, was never seen, or came too late, by our own clock.
+    for q, numbers in seen.items():
+        last = max(numbers)
+        assert (f"{q}-{last}" in faults.named) == (q in ended), (
+            "a fault is the end of what cannot be answered"
+        )
+        for number in set(numbers) - {last}:
+            name = f"{q}-{number}"
+            trouble = outcomes[name]
+            late = isinstance(trouble, Trouble) and trouble.kind == "slow"
+            assert late or (name in faults.named and q not in denied), "a refusal in time is the last"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_fault_is_met_and_passes(kind: str) -> None:
+    async def first(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
+        if nth == 1 and b'"max_tokens": 1024' in raw:
+            return await strike(kind, request, answer)
+        return await answer()
+
+    with ChatServer(HashMind(), fault=first) as server:
+        found = run(backend(server, timeout=0.2), 2, conditions=["base"], letters=False).trials
+    assert found["state"].to_pylist() == ["ok", "ok"]
+    assert found["attempts"].to_pylist() == [2, 2]
+
+
+def test_the_probe_comes_through_faults_too() -> None:
+    seed = 5
+    print(f"seed {seed}")
+    kinds = tuple(k for k in KINDS if k not in ("stall", "drip"))
+    with ChatServer(HashMind(), fault=Faults(0.3, seed, kinds=kinds, spare=False)) as server:
+        made = backend(server)
+        found = with_backend(made, lambda b: b.capabilities())
+    assert (found.prefill, found.letters, found.images, found.seeded) == ("continues", "exact", True, True)
+
+
+def test_a_storm_of_429_is_waited_out_at_a_pace_that_suits() -> None:
+    """The server takes four at a time and refuses the rest."""
+    room = 4
+
+    async def crowded(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
+        if server.open > room:
+            return await strike("429", request, answer)
+        await asyncio.sleep(0.002)
+        return await answer()
+
+    with ChatServer(HashMind(), fault=crowded) as server:
+        made = backend(server, retry=Retry(attempts=12, first=0.01, ceiling=0.2))
+        found = run(made, 60, conditions=["base", "wrong-think"], letters=False).trials
+    assert set(found["state"].to_pylist()) == {"ok"}
+    assert made.spend.repeated < made.spend.requests / 2
+    assert made._replicas.all[0].limit < 32
+
+
+def test_retry_after_is_honoured() -> None:
+    came: dict[bytes, list[float]] = {}
+
+    async def later(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
+        from aiohttp import web
+
+        if b'"max_tokens": 1024' in raw:
+            came.setdefault(raw, []).append(time.monotonic())
+            if nth == 1:
+                return web.Response(status=429, headers={"Retry-After": "0.3"}, text="slow down")
+        return await answer()
+
+    with ChatServer(HashMind(), fault=later) as server:
+        found = run(backend(server, concurrency=1), 1, conditions=["base"], letters=False).trials
+    ((first, second),) = came.values()
+    assert second - first >= 0.3
+    assert found["attempts"].to_pylist() == [2]
+
+
+def test_a_pause_that_is_too_long_stops_the_run_resumably() -> None:
+    async def tomorrow(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
+        from aiohttp import web
+
+        if b'"max_tokens": 1024' in raw:
+            return web.Response(status=429, headers={"Retry-After": "86400"}, text="quota")
+        return await answer()
+
+    with (
+        ChatServer(HashMind(), fault=tomorrow) as server,
+        pytest.raises(BackendError, match=r"86,400 s.*quota"),
+    ):
+        run(backend(server), 20, conditions=["base"])
+
+
+def test_a_server_that_goes_away_for_a_while_costs_time_and_no_trial() -> None:
+    with ChatServer(HashMind()) as server:
+
+        def note(done: int, total: int | None, words: str) -> None:
+            if done >= 40 and not gone:
+                gone.append(time.monotonic())
+                server.stop()
+                threading.Timer(0.6, server.start).start()
+
+        gone: list[float] = []
+        found = run(backend(server), 80, progress=note, letters=False).trials
+        assert gone
+        assert set(found["state"].to_pylist()) == {"ok"}
+        assert len(found) == 320
+        assert max(server.asked.values()) <= 2, "only what was open when it went was asked again"
+    with ChatServer(HashMind()) as server:
+        made = backend(server, patience=0.3)
+
+        def end(done: int, total: int | None, words: str) -> None:
+            if done == 40:
+                server.stop()
+
+        with pytest.raises(BackendError, match=r"cannot connect.*start the server"):
+            run(made, 80, progress=end, letters=False)
+
+
+@pytest.mark.slow
+def test_a_server_that_refuses_connections_for_ten_seconds_costs_no_trial() -> None:
+    with ChatServer(HashMind()) as server:
+
+        def note(done: int, total: int | None, words: str) -> None:
+            if done >= 40 and not gone:
+                gone.append(True)
+                server.stop()
+                threading.Timer(10.0, server.start).start()
+
+        gone: list[bool] = []
+        found = run(backend(server), 40, progress=note, letters=False).trials
+        assert gone
+        assert found["state"].to_pylist() == ["ok"] * 160
+        assert max(server.asked.values()) <= 2
+
+
+def test_one_of_three_replicas_is_killed_and_comes_back() -> None:
+    with ChatServer(HashMind()) as one, ChatServer(HashMind()) as two, ChatServer(HashMind()) as three:
+        at_death: list[int] = []
+        at_return: list[int] = []
+
+        def note(done: int, total: int | None, words: str) -> None:
+            if done >= 100 and not at_death:
+                at_death.append(sum(two.asked.values()))
+                two.stop()
+            if done >= 300 and not at_return:
+                at_return.append(sum(two.asked.values()))
+                two.start()
+
+        found = run(backend(one, two, three), 300, progress=note, letters=False).trials
+        assert set(found["state"].to_pylist()) == {"ok"}
+        assert len(found) == 1200
+        assert sum(two.asked.values()) > at_return[0] + 50, "it was taken back"
+        together = one.asked + two.asked + three.asked
+        assert max(together.values()) <= 3
+
+
+CHILD = """
+import asyncio, sys
+from synthetic import cues, stream
+from unswayed.pipeline.audit import audit
+from unswayed.backends.openai import OpenAIBackend
+from unswayed.retry import Retry
+
+url, folder, n, conditions = sys.argv[1:]
+retry = Retry(attempts=8, first=0.004, ceiling=0.05)
+made = OpenAIBackend("tiny/model", [url], retry=retry, timeout=0.3, concurrency=64, most_bytes=100_000)
+asyncio.run(audit(made, stream(int(n)), conditions.split(","), cues=cues, store=folder))
+"""
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_faults_it_goes_on_and_asks_nothing_twice(
+    tmp_path: Path, undisturbed: Any
+) -> None:
+    n, seed = N // 2, 43
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    paths = [str(SUPPORT), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    folder = tmp_path / "run"
+    with ChatServer(HashMind(bracket=0), fault=Faults(0.2, seed)) as server:
+        by_uid = {q.uid: q for q in questions(n)}
+
+        def stored() -> dict[int, int]:
+            """Generations stored for good, by seed, and how often each was asked so far."""
+            if not (folder / "manifest.json").exists():
+                return {}
+            rows = Run.load(folder).trials.select(["uid", "condition"]).to_pylist()
+            kept = {trial_keys.trial_seed(0, by_uid[r["uid"]], r["condition"], 0) for r in rows}
+            return {s: count for s, count in asked().items() if s in kept}
+
+        def asked() -> Counter[int]:
+            found: Counter[int] = Counter()
+            for name, body in list(server.bodies.items()):
+                if body.get("max_tokens") == 1024:
+                    found[body["seed"]] += server.asked[name]
+            return found
+
+        what = [sys.executable, "-c", CHILD, server.url, str(folder), str(n), ",".join(CONDITIONS)]
+        kept: dict[int, int] = {}
+        for _ in range(2):
+            child = subprocess.Popen(what, env=env)
+            until = sum(server.asked.values()) + draw.randrange(400, 900)
+            while sum(server.asked.values()) < until:
+                assert child.poll() is None, "it ended before it was killed; make the run longer"
+                time.sleep(0.002)
+            os.kill(child.pid, signal.SIGKILL)
+            assert child.wait() == -signal.SIGKILL
+            time.sleep(0.05)
+            now = asked()
+            assert all(now[s] == count for s, count in kept.items()), "a stored trial was asked again"
+            kept = stored()
+            assert 0 < len(kept) < 4 * n
+        found = run(backend(server), n, store=folder).trials
+        now = asked()
+        assert all(now[s] == count for s, count in kept.items()), "a stored trial was asked again"
+    assert found.select(SAME).equals(undisturbed.slice(0, 4 * n).select(SAME))

@@ -1,0 +1,266 @@
+"""What is gathered of a study's runs, and one study of real, tiny trainings from end to end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pytest
+
+pytest.importorskip("trl")
+
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+import tiny_models
+from places import ROOT
+from unswayed.backends import open_backend
+from unswayed.benchmarks import registry
+from unswayed.cli import app
+from unswayed.errors import BadInput, RunChanged
+from unswayed.metrics import columns
+from unswayed.pipeline.audit import Run, audit
+from unswayed.store import study_records
+from unswayed.store.study_records import TABLES, Records
+from unswayed.study.collect import chosen, gather
+from unswayed.study.initial_audit import alike, take
+from unswayed.study.settings import load
+from unswayed.study.state import Book, check
+from unswayed.training.config.common import Audit
+from unswayed.training.config.grpo import Config, Grpo
+from unswayed.training.evaluation import Ledger, points
+from unswayed.training.run import train
+
+CONDITIONS = ["base", "wrong-caption"]
+PLAN = "seeds = [0, 1]\n[arms.one]\n[arms.two]\ngrpo.lr = 1e-3\n"
+MINDS = {("one", 0, 0): "oracle", ("one", 0, 5): "caption-follower", ("two", 0, 0): "oracle"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two arms audited with respondents of known behaviour; seed 1 not begun."""
+    out = tmp_path_factory.mktemp("study")
+    file = out / "plan.toml"
+    file.write_text(PLAN)
+    book = Book.open(out, load(file))
+    questions = registry.load("scenes", split="dev", limit=8, seed=3)
+    for (arm, seed, step), mind in MINDS.items():
+        run = book.path(book[arm, seed])
+        run.mkdir(parents=True, exist_ok=True)
+        at = run / "audits" / f"step-{step:06d}"
+        backend = open_backend(f"scripted:{mind}", questions)
+        summary = asyncio.run(audit(backend, questions, CONDITIONS, store=at)).summary()
+        Ledger(run).add(list(points(summary, step, arm, seed)))
+        line = {"step": step + 1, "loss": 0.5, "reward": float("nan"), "base/correct": 1.0, "name": "x"}
+        with (run / "metrics.jsonl").open("a") as lines:
+            lines.write(json.dumps(line) + "\n" + '{"step": 2, "lo' * (step == 5))
+    # An audit cut off: its numbers are not in the ledger, so its answers are no record.
+    shutil.copytree(at, at.with_name("step-000009"))
+    assert gather(out, 3) == 2
+    return out
+
+
+def test_every_table_is_in_its_schema(folder: Path) -> None:
+    found = Records(folder)
+    for name, schema in TABLES.items():
+        assert getattr(found, name).schema.equals(schema)
+    runs = {(row["arm"], row["seed"], row["step"]) for row in found.audits.to_pylist()}
+    assert runs == set(MINDS)
+    assert found.audits.num_rows == len(MINDS) * 8 * len(CONDITIONS)
+
+
+def test_outcomes_measure_as_the_trials_do(folder: Path) -> None:
+    """The measures' own columns can be read of one run and step; they say what the audit said."""
+    table = Records(folder)
+    for arm, seed, step in MINDS:
+        own = (pc.field("arm") == arm) & (pc.field("seed") == seed) & (pc.field("step") == step)
+        c = columns.read(table.audits.filter(own))
+        told = {
+            row["condition"]: row["value"]
+            for row in table.dynamics.filter(own & (pc.field("measure") == "accuracy")).to_pylist()
+        }
+        for name, rows in c.by_condition().items():
+            assert c.right[rows].mean() == told[name]
+    swayed = table.audits.filter((pc.field("step") == 5) & (pc.field("condition") == "wrong-caption"))
+    assert all(swayed["followed_cue"].to_pylist())
+    thoughts = table.audits.filter(pc.field("state") == "ok")
+    assert min(thoughts["thought_characters"].to_pylist()) > 0
+    assert thoughts["thought_template"].null_count == 0
+
+
+def test_the_same_few_questions_are_kept_with_their_words_and_pictures(folder: Path) -> None:
+    found = Records(folder)
+    rows = found.rollouts.to_pylist()
+    asked = {run: {r["uid"] for r in rows if (r["arm"], r["seed"], r["step"]) == run} for run in MINDS}
+    assert len({tuple(sorted(uids)) for uids in asked.values()}) == 1
+    assert all(len(uids) == 3 for uids in asked.values())
+    assert len(rows) == len(MINDS) * 3 * len(CONDITIONS)
+    trials = Run.load(folder / "runs" / "one" / "seed-0" / "audits" / "step-000005").trials.to_pylist()
+    words = {(t["uid"], t["condition"]): t["text"] for t in trials}
+    assert all(words[r["uid"], r["condition"]] == r["text"] for r in rows if r["step"] == 5)
+    pictures = {sha for row in rows for sha in row["image_sha256"]}
+    assert all(found.picture(sha) for sha in pictures)
+    assert {file.name for file in (folder / "images").iterdir()} == pictures
+    assert found.picture("../study.json") is None
+
+
+def test_questions_are_chosen_by_uid_alone_one_of_each_family_first(folder: Path) -> None:
+    trials = Run.load(folder / "runs" / "one" / "seed-0" / "audits" / "step-000000").trials
+    families = dict(zip(trials["uid"].to_pylist(), trials["family"].to_pylist(), strict=True))
+    kinds = len(set(families.values()))
+    backwards = trials.take(list(range(trials.num_rows))[::-1])
+    for count in range(9):
+        uids = chosen(trials, count)
+        assert uids == chosen(backwards, count) == chosen(trials, 8)[:count]
+        assert len({families[uid] for uid in uids}) == min(count, kinds)
+
+
+def test_numbers_of_steps_by_condition(folder: Path) -> None:
+    rows = Records(folder).metrics.to_pylist()
+    found = {
+        (r["step"], r["condition"], r["measure"]): r["value"]
+        for r in rows
+        if (r["arm"], r["seed"]) == ("one", 0)
+    }
+    assert found == {
+        (step, *name): value
+        for step in (1, 6)
+        for name, value in ((("all", "loss"), 0.5), (("all", "reward"), None), (("base", "correct"), 1.0))
+    }
+
+
+def test_a_run_whose_folder_is_gone_keeps_its_rows(folder: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(folder, tmp_path / "copy")
+    before = {name: getattr(Records(out), name) for name in TABLES}
+    shutil.rmtree(out / "runs" / "one")
+    assert gather(out, 3) == 2
+    assert all(getattr(Records(out), name).equals(table) for name, table in before.items())
+    assert all(
+        Records(out).picture(sha) for row in before["rollouts"].to_pylist() for sha in row["image_sha256"]
+    )
+
+
+def test_pictures_stay_within_their_room(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = shutil.copytree(folder, tmp_path / "copy")
+    sizes = sorted(file.stat().st_size for file in (out / "images").iterdir())
+    shutil.rmtree(out / "images")
+    monkeypatch.setattr("unswayed.study.collect.PICTURES", sum(sizes) - 1)
+    gather(out, 3)
+    assert 0 < sum(file.stat().st_size for file in (out / "images").iterdir()) < sum(sizes)
+    gather(out, 0)
+    assert not list((out / "images").iterdir())
+    assert Records(out).rollouts.num_rows == 0
+
+
+def test_by_the_command_line(folder: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(folder, tmp_path / "copy")
+    for name in TABLES:
+        (out / f"{name}.parquet").unlink()
+    words = ["study", str(out / "plan.toml"), "--collect-only", "--set", "rollouts=3"]
+    result = CliRunner().invoke(app, [*words, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "report.html" in result.output
+    assert all(getattr(Records(out), n).equals(getattr(Records(folder), n)) for n in TABLES)
+    nothing = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "no")])
+    assert isinstance(nothing.exception, BadInput)
+    assert "give the folder of a study" in str(nothing.exception)
+    unknown = CliRunner().invoke(app, [*words, "--out", str(out), "--only", "three"])
+    assert "no such arm; there are one, two" in str(unknown.exception)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"format": 9}', "not json", '{"format": 1, "runs": [{}]}'])
+def test_a_record_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / study_records.STATE_FILE).write_text(text)
+    with pytest.raises(BadInput, match=r"study.json: "):
+        Records(tmp_path)
+
+
+def test_when_first_audits_are_the_same() -> None:
+    plain = Config()
+    assert alike(plain, replace(plain, arm="x", seed=4, grpo=Grpo(lr=1.0, steps=3)))
+    assert not alike(plain, replace(plain, audit=Audit(limit=5)))
+    assert not alike(plain, replace(plain, model=replace(plain.model, path="other")))
+    assert not alike(*[Config(audit=Audit(every=0))] * 2), "there is none"
+    read = Config(audit=Audit(reader=True))
+    assert alike(read, replace(read, arm="x"))
+    assert not alike(read, replace(read, seed=1)), "the reader shuffles by the seed"
+
+
+@pytest.mark.parametrize("name", ["mini", "ablation"])
+def test_shipped_records_are_whole_and_stand_without_their_runs(tmp_path: Path, name: str) -> None:
+    shipped = ROOT / "studies"
+    out = tmp_path / "out"
+    shutil.copytree(shipped / name, out)
+    before = {at.name: at.read_bytes() for at in out.glob("*.parquet")}
+    result = CliRunner().invoke(app, ["study", str(shipped / f"{name}.toml"), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "were done before; to train anew, give another folder" in result.output
+    assert {at.name: at.read_bytes() for at in out.glob("*.parquet")} == before
+    found = Records(out)
+    assert {run.state for run in found.study.runs} == {"done"}
+    runs = {(run.arm, run.seed) for run in found.study.runs}
+    assert {(row["arm"], row["seed"]) for row in found.audits.select(["arm", "seed"]).to_pylist()} == runs
+
+
+@pytest.mark.slow
+def test_a_run_that_collapses_is_told_with_its_reason_and_the_others_go_on(tmp_path: Path) -> None:
+    """A guard so strict that the first step rings it, in a real worker."""
+    model = tiny_models.llava(tmp_path / "tiny")
+    file, out = tmp_path / "study.toml", tmp_path / "out"
+    smoke = (ROOT / "studies" / "smoke.toml").read_text()
+    strict = '[arms."strict"]\nguard.patience = 1\nguard.entropy = 1e9\n'
+    file.write_text(smoke.replace('[arms."grpo"]', strict + '[arms."grpo"]'))
+    words = [f"model.path={model}", "grpo.max_tokens=6", "audit.max_tokens=6", "audit.limit=3"]
+    options = [word for each in words for word in ("--set", each)]
+    only = ["--only", "strict", "--only", "grpo"]
+    result = CliRunner().invoke(app, ["study", str(file), "--out", str(out), *only, *options])
+    assert result.exit_code == 1, result.output
+    runs = {run.arm: run for run in Records(out).study.runs}
+    assert (runs["grpo"].state, runs["grpo"].step) == ("done", 2)
+    assert runs["strict"].state == "failed"
+    assert runs["strict"].reason.startswith("step 1: since step 1 the entropy is below")
+    page = (out / "report.html").read_text("utf-8")
+    assert "since step 1 the entropy is below" in page
+    assert {row["arm"] for row in Records(out).dynamics.to_pylist()} == {"grpo", "strict"}
+
+    check(out, load(file, [*words, "guard.patience=0"]))  # the guard may change, to go on with it
+    with pytest.raises(RunChanged, match=r"grpo\.lr"):
+        check(out, load(file, [*words, "grpo.lr=1.0"]))
+
+
+def test_a_study_from_end_to_end(tmp_path: Path) -> None:
+    """The first arm was trained by hand; the second takes over its first audit, and comes out as it would
+    have alone: the same numbers, steps and weights."""
+    model = tiny_models.llava(tmp_path / "tiny")
+    smoke = ROOT / "studies" / "smoke.toml"
+    words = [f"model.path={model}", "grpo.max_tokens=6", "audit.max_tokens=6", "grpo.entropy_coef=0.1"]
+    words += ["grpo.lr=1e-3", "audit.limit=3", "processes=2"]
+    study, out = load(smoke, words), tmp_path / "out"
+    first, second = study.arms
+    assert train(study.config(first, 0), out / "runs" / first / "seed-0")
+    before = Ledger(out / "runs" / first / "seed-0").lines.stat().st_mtime_ns
+    options = [word for each in words for word in ("--set", each)]
+    result = CliRunner().invoke(app, ["study", str(smoke), "--out", str(out), *options])
+    assert result.exit_code == 0, result.output
+    assert f"{second} seed 0 · step 2: base" in result.output
+    assert Ledger(out / "runs" / first / "seed-0").lines.stat().st_mtime_ns == before
+    runs = Records(out).study.runs
+    assert [(run.arm, run.state, run.step) for run in runs] == [(first, "done", 2), (second, "done", 2)]
+    assert runs[1].first_audit_of == runs[0].folder
+
+    alone = tmp_path / "alone"
+    assert train(study.config(second, 0), alone)
+    made = out / runs[1].folder
+    assert Ledger(made).read() == Ledger(alone).read()
+    weights = [load_file(at / "model" / "model.safetensors") for at in (made, alone)]
+    assert all((weights[0][name] == weights[1][name]).all() for name in weights[1])
+    assert {row["step"] for row in Records(out).audits.to_pylist()} == {0, 2}
+
+    assert not take(out / runs[0].folder, made, study.config(second, 0)), "nothing goes over what is there"
+    assert asdict(Records(out).study)["seeds"] == (0,)

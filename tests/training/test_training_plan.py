@@ -1,0 +1,98 @@
+"""`--check`: what would be done, without weights; what would be refused is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl")
+
+from typer.testing import CliRunner
+
+from places import ROOT
+from unswayed.cli import app
+from unswayed.errors import BadInput, MissingExtra, RunChanged
+from unswayed.training import run, session
+from unswayed.training.config.grpo import Config
+from unswayed.training.config.loader import load, make
+from unswayed.training.dry_run import plan
+from unswayed.training.grpo.arguments import arguments
+
+CONFIGS = ROOT / "configs"
+DRAWN = ("data.benchmark=scenes", "audit.benchmark=scenes", "audit.split=dev")
+
+
+def test_the_large_config_is_told_without_its_model_or_data(tmp_path: Path) -> None:
+    config = load(CONFIGS / "qwen2.5-vl-7b.toml", DRAWN)
+    told = dict(plan(config, tmp_path / "a"))
+    assert told["arm"] == "grpo+aug, seed 0"
+    assert told["model"].startswith("Qwen/Qwen2.5-VL-7B-Instruct: from the Hub")
+    counts, _, expected = run.data(config)
+    assert expected["base"] < len(counts)
+    assert f"base {expected['base']} " in told["asked"]
+    assert "1000 of 64 questions × 8 rollouts" in told["steps"]
+    assert told["audits"].startswith("5, every 250 steps: 256 questions of scenes × 6 conditions")
+    assert not (tmp_path / "a").exists()
+
+
+def test_by_the_command_line_and_what_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "a"
+    args = ["train", str(CONFIGS / "pebble-smoke.toml"), "--check", "--out", str(out)]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == 0, result.output
+    assert "begins" in result.output
+    assert not out.exists()
+    smoke = CONFIGS / "pebble-smoke.toml"
+    for change, error, match in (
+        ("audit.split=train", BadInput, "are trained on"),
+        ("audit.conditions=['bse']", BadInput, "unknown condition 'bse'"),
+        ("grpo.prompts=65", BadInput, "a step takes"),
+        ("data.benchmark=none.tsv", BadInput, "none.tsv"),
+    ):
+        with pytest.raises(error, match=match):
+            plan(load(smoke, [change, "audit.seed=0"]), out)
+    out.mkdir()
+    (out / "config.json").write_text('{"grpo": {"lr": 0.5}}')
+    with pytest.raises(RunChanged, match=r"grpo.lr: 0.5, now 1e-05"):
+        plan(load(smoke), out)
+
+
+def test_what_a_config_names_and_is_not_there_is_told_before_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = session.find_spec
+    gone = ("tensorboard", "tensorboardX", "vllm")
+    monkeypatch.setattr(session, "find_spec", lambda name: None if name in gone else real(name))
+    config = load(CONFIGS / "pebble-smoke.toml", ["save.report_to=['tensorboard']", "grpo.vllm=true"])
+    lines = [how for what, how in plan(config, tmp_path / "a") if what == "lacking"]
+    needs = [line.split(":")[0] for line in lines]
+    assert needs == ["save.report_to needs tensorboard", "grpo.vllm needs vllm"]
+    with pytest.raises(MissingExtra, match="pip install tensorboard"):
+        run.train(config, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_learning_rate_rises_under_every_schedule(tmp_path: Path) -> None:
+    """What transformers calls constant takes no notice of a warmup."""
+    import torch
+    from transformers.optimization import get_scheduler
+
+    for schedule in ("constant", "linear", "cosine"):
+        how = arguments(make({"grpo": {"schedule": schedule, "warmup": 4, "steps": 8}}), tmp_path)
+        adam = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        rates = get_scheduler(
+            how.lr_scheduler_type, adam, num_warmup_steps=how.warmup_steps, num_training_steps=8
+        )
+        seen = []
+        for _ in range(5):
+            seen.append(rates.get_last_lr()[0])
+            adam.step()
+            rates.step()
+        assert seen == pytest.approx([0, 0.25, 0.5, 0.75, 1.0]), schedule
+
+
+def test_a_run_has_one_name_for_trackers_and_another_run_another(tmp_path: Path) -> None:
+    names = [arguments(Config(), tmp_path / each).run_name for each in ("a", "a", "b")]
+    assert names[0] == names[1] != names[2]
+    assert names[0].startswith("grpo-seed-0-")
