@@ -29,12 +29,6 @@ LOW, HIGH = 0.93, 0.975
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    print("seed", SEED)
-    return np.random.default_rng(SEED)
-
-
 def clusters(rng: np.random.Generator, kind: str, groups: int) -> np.ndarray:
     """Group of each row: one row a group, four rows, or one to seven."""
     sizes = {"single": np.ones(groups, int), "four": np.full(groups, 4), "varied": rng.integers(1, 8, groups)}

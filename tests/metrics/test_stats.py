@@ -25,12 +25,6 @@ from unswayed.metrics.stats import (
 SEED = 20240607
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    print("seed", SEED)
-    return np.random.default_rng(SEED)
-
-
 def alone(n: int) -> np.ndarray:
     return np.arange(n)
 

@@ -9,7 +9,7 @@ import pytest
 from places import ROOT
 from planted_study import PAPER, At, flat, tables
 from unswayed.errors import BadInput
-from unswayed.metrics.training.alarms import ALARMS, rings
+from unswayed.metrics.training.alarms import ALARMS, find_alarms
 from unswayed.metrics.training.claims import claims, spread
 from unswayed.metrics.training.series import Study, study
 from unswayed.metrics.training.trajectories import (
@@ -24,13 +24,6 @@ from unswayed.metrics.training.trajectories import (
 from unswayed.metrics.training.variance_components import components
 
 STEPS = np.arange(6) * 20
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    seed = int(np.random.default_rng().integers(2**31))
-    print(f"seed {seed}")
-    return np.random.default_rng(seed)
 
 
 def planted(
@@ -201,7 +194,7 @@ def test_the_papers_dynamics_are_found_where_they_are_planted(rng: np.random.Gen
     )
     assert found["C12"] != "holds"
     assert all(c.fewest == 3 for c in spread(s).values())
-    heard = {(r.alarm, r.arm) for r in rings(s)}
+    heard = {(r.alarm, r.arm) for r in find_alarms(s)}
     assert {(a, "grpo+aug+faith") for a in ("short thoughts", "template thoughts", "dead groups")} <= heard
     assert {arm for _, arm in heard} == {"grpo+aug+faith"}
 
@@ -211,7 +204,7 @@ def test_nothing_is_found_where_nothing_moves(rng: np.random.Generator) -> None:
     found = verdicts(s)
     del found["C12"]  # of recipes that are all the same, it is true
     assert "holds" not in found.values()
-    assert rings(s) == ()
+    assert find_alarms(s) == ()
 
 
 def test_the_opposite_does_not_hold(rng: np.random.Generator) -> None:
@@ -222,7 +215,7 @@ def test_the_opposite_does_not_hold(rng: np.random.Generator) -> None:
     found = verdicts(s)
     assert (found["C7"], found["C8"]) == ("does not hold", "does not hold")
     assert [found[name] for name in ("C9", "C10", "C11", "C12")] == ["not tested"] * 4
-    assert "accuracy lost" in {r.alarm for r in rings(s)}
+    assert "accuracy lost" in {r.alarm for r in find_alarms(s)}
 
 
 def test_one_seed_decides_nothing_and_two_do_not_decide_on_seeds(rng: np.random.Generator) -> None:
@@ -256,7 +249,7 @@ def test_to_pass_over_cues_is_not_to_turn_against_them(rng: np.random.Generator)
         seed_spread=0.005,
         steps=(0, 50, 100),
     )
-    heard = {(r.arm, r.condition) for r in rings(s) if r.alarm == "negates the cue"}
+    heard = {(r.arm, r.condition) for r in find_alarms(s) if r.alarm == "negates the cue"}
     assert heard == {("against", "correct-think")}
 
 
