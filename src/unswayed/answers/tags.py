@@ -101,6 +101,26 @@ def layout(text: str) -> Layout:
     return Layout(text, tuple(thoughts), open_thought, tuple(_blocks(text, tags, thoughts, tail)), tail)
 
 
+def thought_spans(text: str) -> list[tuple[int, int]]:
+    """(from, to) of every stretch in which a thought is open, the last one perhaps to the end of the text.
+
+    Unlike in `layout`, an answer tag does not end an open thought: whether the thought is closed later
+    cannot be known while a text grows. A `</think>` that closes nothing ends a thought that began at the
+    start.
+    """
+    spans: list[tuple[int, int]] = []
+    opened: int | None = None
+    for tag in _THINK.finditer(fold(text)):
+        if "/" not in tag[0]:
+            opened = tag.end() if opened is None else opened
+        elif opened is not None:
+            spans.append((opened, tag.start()))
+            opened = None
+        elif not spans:
+            spans.append((0, tag.start()))
+    return spans if opened is None else [*spans, (opened, len(text))]
+
+
 def _thoughts(text: str, tags: list[_Tag]) -> tuple[list[tuple[int, int]], bool, int]:
     found: list[tuple[int, int]] = []
     opened: int | None = None
