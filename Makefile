@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 # Threads that spin while they wait slow a small model on few cores many times over.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: audit test check bench clean
+.PHONY: audit test check soak bench clean
 .DEFAULT_GOAL := audit
 
 ABSTAIN := base+abstain,wrong-caption+abstain,wrong-think+abstain
@@ -17,6 +17,11 @@ audit: $(VENV)/.local  ## audit the bundled model on drawn scenes under every te
 test: $(VENV)/.dev  ## everything that must pass before a change lands
 	$(MAKE) check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+ROUNDS ?= 10
+SOAK ?= tests
+soak: $(VENV)/.dev  ## the tests that draw at random, with fresh seeds: make soak ROUNDS=200 SOAK=tests/metrics
+	OMP_NUM_THREADS=1 $(BIN)/python tests/support/soak.py --rounds $(ROUNDS) $(SOAK)
 
 check: $(VENV)/.dev  ## style and types
 	$(BIN)/ruff check .

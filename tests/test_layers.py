@@ -1,4 +1,4 @@
-"""Imports run one way: the order of packages in docs/layers.toml holds, and the picture of it is up to date."""
+"""Imports run one way: docs/layers.toml orders the packages, and its picture is up to date."""
 
 from __future__ import annotations
 
