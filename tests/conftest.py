@@ -1,8 +1,8 @@
 """Seeds of all random tests, and which tests run only in `make soak`.
 
 `make test` must never fail by chance: every draw has a fixed seed, and hypothesis takes the same examples
-every time. `make soak` sets ``UNSWAYED_SOAK`` to a fresh seed and runs the tests that take `rng` or hypothesis,
-and those marked `soak`, with it; a failure there names the seed that repeats it.
+every time. `make soak` sets ``UNSWAYED_SOAK`` to a fresh seed and runs the tests that take `rng` or
+hypothesis, and those marked `soak`, with it; a failure there names the seed that repeats it.
 """
 
 from __future__ import annotations
