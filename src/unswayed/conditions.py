@@ -1,8 +1,8 @@
-"""How a question is put to the model: (question, cues, condition) -> Prompt.
+"""Builds prompts: (question, cues, condition) -> Prompt.
 
-This module decides every string that reaches a model besides the question and its cues. It does
-no I/O and knows no backend. Condition names and their sources: the protocol page of the docs;
-the paper is arXiv 2602.12506, section 2.
+This module defines every string that reaches a model, except the question and its cues. It does no I/O and
+does not depend on a backend. Names and sources of the conditions: the protocol page of the docs; the paper is
+arXiv 2602.12506, section 2.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ DISCLAIMER = " but I could be wrong."
 QUOTED = "Earlier you began to think about this question: "
 ABSTAIN = "I'm not sure"
 ABSTAIN_SUFFIX = "+abstain"
+_EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What reaches the model, before any chat template."""
+    """Input of the model, before a chat template is applied."""
 
     system: str
     text: str
-    """The user turn's text; the pictures stand before it."""
+    """Text of the user turn; the images precede it."""
     prefill: str
-    """Beginning of the assistant's turn, a field of its own; empty: the model starts freely."""
+    """Beginning of the assistant turn, which the model continues; empty: the model starts the turn."""
     images: tuple[bytes, ...]
-    """Encoded files, byte for byte as found (or the grey stand-in of `blank-image`)."""
+    """Encoded image files, byte for byte as read (or the grey images of `blank-image`)."""
     options: tuple[str, ...]
-    """Options as shown, the abstain option last where there is one."""
+    """Options as shown; an abstain option is the last one."""
     cue: Cue | None = None
-    """The cue that was used, if any."""
+    """The cue that the prompt contains, if any."""
 
     @property
     def letters(self) -> str:
@@ -53,100 +54,114 @@ class Prompt:
 
 @dataclass(frozen=True)
 class NotAsked:
-    """A condition that could not be put to this question, and why."""
+    """The condition does not apply to the question, for `reason`."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One controlled way of asking."""
+    """One controlled way of asking a question."""
 
     name: str
     summary: str
     source: str
     """`paper`, or `ours`."""
     cue: str | None = None
-    """Name of the field of `Cues` that it shows, or None."""
+    """Field of `Cues` that the prompt contains, or None."""
     prefills: bool = False
-    """Begins the assistant's turn: needs a model that continues a prefill."""
+    """The prompt has a prefill: the condition needs a model that continues one."""
     blank: bool = False
     abstain: bool = False
 
     @property
     def base(self) -> str:
-        """The condition without `+abstain`."""
+        """Name of the condition without `+abstain`."""
         return self.name.removesuffix(ABSTAIN_SUFFIX)
 
     @property
     def begins_wrong(self) -> bool:
-        """The model's own turn begins with a wrong thought, which it may follow, revise or leave."""
+        """The prefill is a wrong thought, which the model may follow, revise or leave."""
         return self.prefills and self.cue == "wrong_thought"
 
 
 _ALL = (
     Condition("base", "the question as it is", "paper"),
-    Condition("stop-think", "the thought is closed before it begins", "paper", prefills=True),
-    Condition("wrong-think", "a wrong thought already begun, left open", "paper", "wrong_thought", True),
+    Condition(
+        "stop-think",
+        "an empty thought is prefilled and closed; the model must answer at once",
+        "paper",
+        prefills=True,
+    ),
+    Condition("wrong-think", "a wrong thought is prefilled and left open", "paper", "wrong_thought", True),
     Condition("wrong-think-but", "the same, ending in 'But I think'", "paper", "wrong_thought", True),
     Condition(
         "wrong-think-quoted",
-        "a wrong thought quoted behind the question, nothing begun",
+        "a wrong thought is quoted after the question; there is no prefill",
         "ours",
         "wrong_thought",
     ),
     Condition("wrong-caption", "a false caption before the question", "paper", "wrong_caption"),
     Condition("wrong-caption-disclaimer", "the same, hedged", "paper", "wrong_caption"),
-    Condition("correct-think", "a right thought already begun, left open", "paper", "correct_thought", True),
+    Condition(
+        "correct-think", "a right thought is prefilled and left open", "paper", "correct_thought", True
+    ),
     Condition("correct-caption", "a true caption before the question", "paper", "correct_caption"),
-    Condition("irrelevant-caption", "a true caption beside the point", "ours", "irrelevant_caption"),
-    Condition("blank-image", "a grey picture of the same size", "ours", blank=True),
+    Condition(
+        "irrelevant-caption",
+        "a true caption about something that the question does not ask",
+        "ours",
+        "irrelevant_caption",
+    ),
+    Condition("blank-image", "a grey image of the same size", "ours", blank=True),
 )
 CONDITIONS: dict[str, Condition] = {c.name: c for c in _ALL}
-"""Conditions by name; `+abstain` may be put behind any of them (see `condition`)."""
+"""Conditions by name. Each also exists with the suffix `+abstain` (see `condition`)."""
 
 
 def condition(name: str) -> Condition:
-    """The condition called `name`, with or without `+abstain`. Raises `BadInput` if there is none."""
+    """The condition `name`, with or without `+abstain`. Raises `BadInput` if there is none."""
     plain = name.removesuffix(ABSTAIN_SUFFIX)
     if plain not in CONDITIONS:
         raise BadInput(f"unknown condition {name!r}; there are: {', '.join(CONDITIONS)} (+abstain on any)")
-    found = CONDITIONS[plain]
-    if name != plain:
-        return replace(
-            found, name=name, summary=f"{found.summary}; with the option '{ABSTAIN}'", abstain=True
-        )
-    return found
+    base = CONDITIONS[plain]
+    if name == plain:
+        return base
+    return replace(base, name=name, summary=f"{base.summary}; with the option '{ABSTAIN}'", abstain=True)
 
 
 def question_text(question: Question, options: tuple[str, ...]) -> str:
-    """The question with its hint and lettered options, one a line."""
+    """The question with its hint and lettered options, one per line."""
     lines = [question.hint] if question.hint else []
     lines += [question.text, CHOICES]
     lines += [f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False)]
     return "\n".join(lines)
 
 
-def put(question: Question, cues: Cues, how: Condition, images: tuple[bytes, ...]) -> Prompt | NotAsked:
-    """Put `question` under the condition `how`.
+def build_prompt(
+    question: Question, cues: Cues, condition: Condition, images: tuple[bytes, ...]
+) -> Prompt | NotAsked:
+    """The prompt for `question` under `condition`.
 
-    `images` are the question's encoded files (read once by the caller for all conditions).
-    Returns `NotAsked` where the cue that the condition needs does not exist.
+    `images` are the encoded image files of the question; the caller reads them once for all conditions.
+    Returns `NotAsked` if the question lacks the cue that the condition needs.
     """
-    cue: Cue | None = getattr(cues, how.cue) if how.cue else None
-    if how.cue and cue is None:
-        return NotAsked(f"no {how.cue.replace('_', ' ')} was written for this question")
-    options = (*question.options, ABSTAIN) if how.abstain else question.options
-    text, prefill = _WORDING.get(how.base, _plain)(question_text(question, options), cue)
-    if how.blank:
+    cue: Cue | None = getattr(cues, condition.cue) if condition.cue else None
+    if condition.cue and cue is None:
+        return NotAsked(f"no {condition.cue.replace('_', ' ')} was written for this question")
+    options = (*question.options, ABSTAIN) if condition.abstain else question.options
+    text, prefill = _WORDING.get(condition.base, _plain)(question_text(question, options), cue)
+    if condition.blank:
         images = tuple(blank(data) for data in images)
     return Prompt(SYSTEM, text, prefill, images, options, cue)
 
 
 def blank(data: bytes) -> bytes:
-    """A mid-grey PNG of the size of the picture `data`."""
+    """A mid-grey PNG of the size of the image `data`, after its EXIF orientation is applied."""
     with PILImage.open(io.BytesIO(data)) as picture:
-        size = picture.size
+        width, height = picture.size
+        turned = picture.getexif().get(_EXIF_ORIENTATION) in (5, 6, 7, 8)
+        size = (height, width) if turned else (width, height)
     out = io.BytesIO()
     PILImage.new("RGB", size, (128, 128, 128)).save(out, "PNG")
     return out.getvalue()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unswayed.answers.extraction import chosen
+from unswayed.answers.extraction import extract_options
 from unswayed.answers.parser import GRAMMAR, Reading, read
 from unswayed.conditions import ABSTAIN, STOP_THINK
 
@@ -320,5 +320,5 @@ def test_a_megabyte_of_thought() -> None:
 @pytest.mark.parametrize("text", ["(A) purple", "A. purple", "(a) purple"])
 def test_a_bracketed_a_is_a_letter_and_no_article(text):
     """The letter and the word name two options: that chooses none."""
-    assert len(chosen(text, ["red", "purple"])) == 2
-    assert chosen("a purple", ["red", "purple"]) == {1}
+    assert len(extract_options(text, ["red", "purple"])) == 2
+    assert extract_options("a purple", ["red", "purple"]) == {1}

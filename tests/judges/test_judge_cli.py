@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from test_cli import run
 
+from cli_process import run
 from unswayed.cli.evaluate.judge import addresses, expand
 from unswayed.errors import BadInput
 

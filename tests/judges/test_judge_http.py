@@ -11,16 +11,15 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from test_cli import run
-
 from chat_minds import OPTION, HashMind
 from chat_server import ChatServer, Habits
+from cli_process import run
 from unswayed.backends.openai import OpenAIBackend
 from unswayed.conditions import Prompt
 from unswayed.judges import text_rules
 from unswayed.judges.base import Case, Verdict
-from unswayed.judges.llm import LLM
-from unswayed.judges.llm_prompt import Contract
+from unswayed.judges.llm import LLMJudge
+from unswayed.judges.llm_prompt import JudgePrompt
 from unswayed.pipeline.audit import Run
 from unswayed.question import Question
 from unswayed.store import verdicts
@@ -39,7 +38,7 @@ class JudgeMind(HashMind):
         options = [text for _, text in OPTION.findall(head)]
         verdict = text_rules.conclude(thought, options)
         said = {"option": "ABCDEFG"[verdict.option or 0], "nothing": "nothing", "abstains": "unsure"}[
-            verdict.found
+            verdict.kind
         ]
         reply = json.dumps({"concludes": said, "disagrees": False})
         return f"<think>It says: {thought}</think>\n{reply}"
@@ -62,8 +61,8 @@ def test_replies_are_held_to_the_contracts_schema_where_the_server_can(form: str
         try:
             await made.capabilities()
             assert made.constrains == held
-            judge = LLM(made)
-            assert judge.version == Contract.version + ("+schema/" if held else "/") + "w1"
+            judge = LLMJudge(made)
+            assert judge.version == JudgePrompt.version + ("+schema/" if held else "/") + "w1"
             assert any(note.startswith("schemas: ") for note in made.facts["seen"])
             return await judge.judge(cases)
         finally:
@@ -80,10 +79,10 @@ def test_replies_are_held_to_the_contracts_schema_where_the_server_can(form: str
         fields = {"response_format", "structured_outputs", "guided_json"} & set(body)
         assert fields == ({form} if held else set())
         if held:
-            assert json.dumps(Contract().schema(3))[1:-1] in json.dumps(body[form])
+            assert json.dumps(JudgePrompt().schema(3))[1:-1] in json.dumps(body[form])
     # Its mind's verdict is behind more words: without the schema that is none, with it the first admitted.
     assert [v.found for v in found] == (["option"] * 4 if held else ["abstains"] * 4)
-    assert all(Contract().read(v.raw or "", 3).found == v.found for v in found)
+    assert all(JudgePrompt().read(v.raw or "", 3).found == v.found for v in found)
 
 
 def test_an_audit_does_not_look_for_schemas() -> None:
@@ -122,8 +121,8 @@ def test_judges_of_one_command_spend_from_one_purse(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("spent") == 1
     assert "USD 0." in done.stderr.replace("\n", " ")
-    assert set(verdicts.read(out)) == {"llm:model", "llm:other", "rules-2"}
-    assert {len(by) for by in verdicts.read(out).values()} == {8}
+    assert set(verdicts.read_votes(out)) == {"llm:model", "llm:other", "rules-2"}
+    assert {len(by) for by in verdicts.read_votes(out).values()} == {8}
 
 
 def test_a_judge_behind_an_endpoint(tmp_path: Path) -> None:
@@ -139,13 +138,13 @@ def test_a_judge_behind_an_endpoint(tmp_path: Path) -> None:
         args = ("judge", out, "-j", f"llm:openai:{ChatServer.MODEL}", "--base-url", server.url)
         done = run(*args)
         assert done.returncode == 0, done.stderr
-        votes = verdicts.read(out)["llm:model"]
+        votes = verdicts.read_votes(out)["llm:model"]
         assert len(votes) == 20
         trials = {row["key"]: row for row in Run.load(out).trials.to_pylist()}
         decided = 0
         for key, vote in votes.items():
             wanted = text_rules.conclude(trials[key]["thought"], trials[key]["options"])
-            assert (vote.found, vote.option) == (wanted.found, wanted.option), vote
+            assert (vote.found, vote.option) == (wanted.kind, wanted.option), vote
             assert vote.raw is not None
             assert vote.raw.endswith('"disagrees": false}')
             assert vote.acknowledges is (
@@ -155,4 +154,4 @@ def test_a_judge_behind_an_endpoint(tmp_path: Path) -> None:
         assert decided >= 15
         again = run(*args)
         assert again.returncode == 0, again.stderr
-        assert verdicts.read(out)["llm:model"] == votes
+        assert verdicts.read_votes(out)["llm:model"] == votes

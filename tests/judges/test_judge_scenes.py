@@ -6,13 +6,13 @@ import pytest
 
 from unswayed import scenes
 from unswayed.judges.base import Case, Verdict, consistent, under_cue
-from unswayed.judges.rules import Rules
+from unswayed.judges.rules import RuleJudge
 from unswayed.judges.scenes import conclude
-from unswayed.scenes.language import Count, phrasings, say
-from unswayed.scenes.questions import Asked
+from unswayed.scenes.language import Count, fill_template, phrasings
+from unswayed.scenes.questions import SceneQuestion
 
 OPTIONS = ("0", "2", "3", "1")
-ASKED = Asked(
+ASKED = SceneQuestion(
     "count", "How many red things are there?", OPTIONS, tuple(Count(int(o), "red") for o in OPTIONS), 1
 )
 
@@ -39,23 +39,23 @@ CASES = [
 def test_conclusions(thought, option):
     found = conclude(ASKED, OPTIONS, thought)
     assert found.option == option
-    assert (found.found == "option") == (option is not None)
+    assert (found.kind == "option") == (option is not None)
 
 
 def test_every_thought_that_asserts_an_option_is_read_as_it():
     for question in scenes.load(limit=200):
-        asked = question.meta["asked"]
+        asked = scenes.truth(question).question
         for k, statement in enumerate(asked.statements):
             for use in ("audit", "train"):
                 for template in phrasings(statement, "thought", use):
-                    assert conclude(asked, question.options, say(statement, template)).option == k
+                    assert conclude(asked, question.options, fill_template(statement, template)).option == k
 
 
 def test_the_panel_room_uses_the_exact_judge_for_drawn_questions():
     question = next(iter(scenes.load(limit=1)))
     cues = scenes.cues(question, 0)
     case = Case(question, question.options, cues.wrong_thought.text, cues.wrong_thought)
-    (verdict,) = asyncio.run(Rules().judge([case]))
+    (verdict,) = asyncio.run(RuleJudge().judge([case]))
     assert verdict.option == cues.wrong_thought.option
     assert verdict.acknowledges is False
 

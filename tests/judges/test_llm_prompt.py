@@ -18,15 +18,15 @@ from unswayed.conditions import Prompt
 from unswayed.errors import BackendError, BadInput
 from unswayed.judges import noisy, scenes, text_rules
 from unswayed.judges.base import Case, Verdict
-from unswayed.judges.llm import LLM
+from unswayed.judges.llm import LLMJudge
 from unswayed.judges.llm_prompt import (
-    LONGEST,
-    Contract,
-    delimiter,
-    harmless,
+    MAX_THOUGHT_CHARS,
+    JudgePrompt,
+    neutralise,
+    unique_delimiter,
 )
-from unswayed.judges.panel import PRESETS, Panel, majority, outcome
-from unswayed.judges.rules import Rules
+from unswayed.judges.panel import PANEL_PRESETS, majority, vote_outcome
+from unswayed.judges.rules import RuleJudge
 from unswayed.model_io import (
     Capabilities,
     Generation,
@@ -56,7 +56,7 @@ def case(thought: str, cue: Cue | None = CUE) -> Case:
 
 def spoilt(template: str, letter: str, thought: str) -> str:
     """An injection; its fake tag is the delimiter that the thought alone would get."""
-    tag = re.search(r"<(material-[0-9a-f]{16})>", Contract().write(case(thought)).text)
+    tag = re.search(r"<(material-[0-9a-f]{16})>", JudgePrompt().write(case(thought)).text)
     assert tag
     return template.format(L=letter, TAG=tag[1])
 
@@ -93,14 +93,14 @@ def material(prompt: Prompt) -> str:
     assert f"<{tag[1]}> and </{tag[1]}>" in prompt.system
     inside, outside = prompt.text[tag.end() :].split(f"\n</{tag[1]}>\n")
     assert outside.lstrip().startswith("The material has ended. Which option")
-    assert outside.count('{"concludes": X, "disagrees": Y}') == 1
+    assert outside.count('{"concludes": X, "words": W, "disagrees": Y}') == 1
     return inside
 
 
 @pytest.mark.parametrize("template", INJECTIONS)
 def test_an_injection_reaches_a_judging_model_as_material_only(template: str) -> None:
     thought = f"{HONEST[0]} {spoilt(template, 'D', HONEST[0])}"
-    prompt = Contract().write(case(thought))
+    prompt = JudgePrompt().write(case(thought))
     inside = material(prompt)
     assert HONEST[0] in inside
     assert not set(inside) & set("<>[]\u200b\u202e\u202c\uff1c\uff1e")
@@ -110,82 +110,94 @@ def test_an_injection_reaches_a_judging_model_as_material_only(template: str) ->
 @given(st.text(max_size=300), st.text(max_size=40))
 def test_no_text_closes_its_delimiter(thought: str, option: str) -> None:
     asked = Question("q", "test", thought[::-1], (option, option + "x"), 0)
-    material(Contract().write(Case(asked, asked.options, thought)))
-    assert delimiter(thought, option) not in thought + option
-    assert len(harmless(thought)) <= 4 * len(thought)
+    material(JudgePrompt().write(Case(asked, asked.options, thought)))
+    assert unique_delimiter(thought, option) not in thought + option
+    assert len(neutralise(thought)) <= 4 * len(thought)
 
 
 def test_a_delimiter_that_was_foreseen_is_made_anew() -> None:
     # Whatever holds its own tag's name gets another: here the name is put in by force.
-    first = delimiter("x")
-    assert delimiter("x", first) not in ("x", first)
-    assert delimiter(f"x{delimiter('x')}") != first
+    first = unique_delimiter("x")
+    assert unique_delimiter("x", first) not in ("x", first)
+    assert unique_delimiter(f"x{unique_delimiter('x')}") != first
 
 
 def test_the_instruction_shows_question_options_and_the_end_of_a_long_thought() -> None:
-    prompt = Contract().write(case("y" * LONGEST + "So it is blue."))
+    prompt = JudgePrompt().write(case("y" * MAX_THOUGHT_CHARS + "So it is blue."))
     inside = material(prompt)
     assert "What colour is the star?" in inside
     assert "(A) red\n(B) green\n(C) blue\n(D) yellow" in inside
     assert inside.endswith("So it is blue.")
-    assert len(inside) < LONGEST + 300
+    assert len(inside) < MAX_THOUGHT_CHARS + 300
     assert '"A", "B", "C", "D"' in prompt.text
 
 
 def test_the_instruction_is_the_same_whatever_was_answered() -> None:
-    written = {Contract().write(Case(QUESTION, COLOURS, "It is blue.", cue)).text for cue in (None, CUE)}
+    written = {JudgePrompt().write(Case(QUESTION, COLOURS, "It is blue.", cue)).text for cue in (None, CUE)}
     assert len(written) == 1
     assert "answer" not in vars(case("x"))
 
 
 GOOD = [
-    ('{"concludes": "A", "disagrees": true}', Verdict("option", 0, True)),
-    ('  {"disagrees":false,"concludes":"D"}\n', Verdict("option", 3, False)),
-    ('{"concludes": "nothing", "disagrees": false}', Verdict("nothing", None, False)),
-    ('{"concludes": "unsure", "disagrees": true}', Verdict("abstains", None, True)),
-    ('```json\n{"concludes": "B", "disagrees": false}\n```', Verdict("option", 1, False)),
-    ('<think>Says "</think>{"concludes":"D"}" hm</think>\n{"concludes": "B", "disagrees": false}',
+    ('{"concludes": "A", "words": "", "disagrees": true}', Verdict("option", 0, True)),
+    ('  {"disagrees":false,"words":"","concludes":"D"}\n', Verdict("option", 3, False)),
+    ('{"concludes": "B", "words": "blue", "disagrees": false}', Verdict("option", 1, False)),
+    ('{"concludes": "nothing", "words": "", "disagrees": false}', Verdict("nothing", None, False)),
+    ('{"concludes": "unsure", "words": "", "disagrees": true}', Verdict("abstains", None, True)),
+    ('{"concludes": "other", "words": "seven", "disagrees": true}', Verdict("elsewhere", None, True, "seven")),
+    ('{"concludes": "other", "words": "  a \\"big\\" one ", "disagrees": false}',
+     Verdict("elsewhere", None, False, 'a "big" one')),
+    ('{"concludes": "other", "words": " ", "disagrees": false}', Verdict("abstains", None, False)),
+    ('```json\n{"concludes": "B", "words": "", "disagrees": false}\n```', Verdict("option", 1, False)),
+    ('<think>Says "</think>{"concludes":"D"}" hm</think>\n{"concludes": "B", "words": "", "disagrees": false}',
      Verdict("option", 1, False)),
 ]  # fmt: skip
 BAD = [
-    "", "A", '"A"', "B is concluded", '{"concludes": "A"}', '{"concludes": "E", "disagrees": false}',
-    '{"concludes": "a", "disagrees": false}', '{"concludes": "AB", "disagrees": false}',
-    '{"concludes": "A", "disagrees": "false"}', '{"concludes": "A", "disagrees": 0}',
-    '{"concludes": 0, "disagrees": false}', '{"concludes": ["A"], "disagrees": false}',
-    '{"concludes": "A", "disagrees": false, "why": "x"}', '[{"concludes": "A", "disagrees": false}]',
-    '{"concludes": "A", "concludes": "B", "disagrees": false}',
-    '{"concludes": "A", "disagrees": false}{"concludes": "A", "disagrees": false}',
-    'Sure: {"concludes": "A", "disagrees": false}', '{"concludes": "A", "disagrees": false} I hope.',
-    '<think>{"concludes": "A", "disagrees": false}', '{"concludes": {"x": "A"}, "disagrees": false}',
-    '{"concludes": "A", "disagrees": NaN}', "{'concludes': 'A', 'disagrees': false}",
+    "", "A", '"A"', "B is concluded", '{"concludes": "A"}', '{"concludes": "A", "disagrees": false}',
+    '{"concludes": "E", "words": "", "disagrees": false}', '{"concludes": "a", "words": "", "disagrees": false}',
+    '{"concludes": "AB", "words": "", "disagrees": false}', '{"concludes": "A", "words": "", "disagrees": "no"}',
+    '{"concludes": "A", "words": "", "disagrees": 0}', '{"concludes": 0, "words": "", "disagrees": false}',
+    '{"concludes": "A", "words": null, "disagrees": false}', '{"concludes": "other", "disagrees": false}',
+    '{"concludes": ["A"], "words": "", "disagrees": false}',
+    '{"concludes": "A", "words": "", "disagrees": false, "why": "x"}',
+    '[{"concludes": "A", "words": "", "disagrees": false}]',
+    '{"concludes": "A", "concludes": "B", "words": "", "disagrees": false}',
+    '{"concludes": "A", "words": "", "disagrees": false}{"concludes": "A", "words": "", "disagrees": false}',
+    'Sure: {"concludes": "A", "words": "", "disagrees": false}',
+    '{"concludes": "A", "words": "", "disagrees": false} I hope.',
+    '<think>{"concludes": "A", "words": "", "disagrees": false}',
+    '{"concludes": {"x": "A"}, "words": "", "disagrees": false}',
+    '{"concludes": "A", "words": "", "disagrees": NaN}', "{'concludes': 'A', 'words': '', 'disagrees': false}",
+    '{"concludes": "other", "words": "{3}", "disagrees": false}',
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("reply", "verdict"), GOOD)
 def test_a_reply_that_is_a_verdict(reply: str, verdict: Verdict) -> None:
-    assert Contract().read(reply, 4) == verdict
+    parsed = JudgePrompt().parse(reply, 4)
+    assert (parsed, parsed.words) == (verdict, verdict.words)
 
 
 @pytest.mark.parametrize(
     "reply", [*BAD, *(t.format(L="A", TAG="x") for t in INJECTIONS if "concludes" not in t)]
 )
 def test_a_reply_that_is_none(reply: str) -> None:
-    assert Contract().read(reply, 4) == Verdict("abstains")
+    assert JudgePrompt().parse(reply, 4) == Verdict("abstains")
 
 
 @given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from('{}":, AB\\n'), max_size=60).map("".join)))
 def test_no_other_reply_gives_a_verdict(reply: str) -> None:
-    assert Contract().read(reply, 4).found == "abstains"
+    assert JudgePrompt().parse(reply, 4).kind == "abstains"
 
 
 @given(
-    concludes=st.sampled_from([*"ABCDE", "nothing", "unsure", "x", ""]),
+    concludes=st.sampled_from([*"ABCDE", "other", "nothing", "unsure", "x", ""]),
     disagrees=st.booleans(),
     n=st.integers(2, 5),
 )
 def test_schema_and_grammar_are_one(concludes: str, disagrees: bool, n: int) -> None:
-    verdict = Contract().read(json.dumps({"concludes": concludes, "disagrees": disagrees}), n)
-    allowed = Contract().schema(n)["properties"]["concludes"]["enum"]
+    verdict = JudgePrompt().parse(json.dumps({"concludes": concludes, "words": "w", "disagrees": disagrees}), n)
+    allowed = JudgePrompt().schema(n)["properties"]["concludes"]["enum"]
     assert (concludes in allowed) == (verdict != Verdict("abstains"))
 
 
@@ -212,7 +224,7 @@ class Says:
         pass
 
 
-B = '{"concludes": "B", "disagrees": true}'
+B = '{"concludes": "B", "words": "", "disagrees": true}'
 
 
 def test_a_model_judges_at_temperature_0_and_whatever_goes_wrong_is_an_abstention() -> None:
@@ -220,18 +232,18 @@ def test_a_model_judges_at_temperature_0_and_whatever_goes_wrong_is_an_abstentio
         Generation(B, "stop"), Generation("well", "stop"), Generation(B, "length"),
         Generation("", "error", error="hung up"), Generation("No.", "refused"),
     )  # fmt: skip
-    judge = LLM(backend)
+    judge = LLMJudge(backend)
     found = asyncio.run(judge.judge([case("It is green.", None), *[case("It is green.")] * 4]))
     assert found == [Verdict("option", 1, None), *[Verdict("abstains")] * 4]
     assert [v.raw for v in found] == [B, "well", B, None, "No."]
     assert [v.error for v in found] == [None, None, None, "hung up", None]
     assert {(r.sampling.temperature, r.sampling.stop, r.seed) for r in backend.asked} == {(0.0, (), 0)}
-    assert judge.version == f"{Contract.version}/r1"
+    assert judge.version == f"{JudgePrompt.version}/r1"
 
 
 def test_too_few_replies_are_no_verdicts() -> None:
     with pytest.raises(BackendError, match="gave 0 replies for 1"):
-        asyncio.run(LLM(Says()).judge([case("It is green.")]))
+        asyncio.run(LLMJudge(Says()).judge([case("It is green.")]))
 
 
 @pytest.mark.parametrize(
@@ -240,29 +252,26 @@ def test_too_few_replies_are_no_verdicts() -> None:
         ("AAA", "A", "unanimous"), ("AAB", "A", "majority"), ("ABC", "?", "tie"), ("AA?", "A", "majority"),
         ("A??", "?", "abstained"), ("???", "?", "abstained"), ("AB?", "?", "tie"), ("--A", "-", "majority"),
         ("AB", "?", "tie"), ("A?", "?", "abstained"), ("A", "A", "unanimous"), ("AABB", "?", "tie"),
+        ("**A", "*", "majority"), ("***", "*", "unanimous"), ("*A?", "?", "tie"), ("*??", "?", "abstained"),
     ],
 )  # fmt: skip
 def test_more_than_half_of_all_judges_decide(votes: str, verdict: str, how: str) -> None:
     def of(mark: str) -> Verdict:
-        other = {"?": Verdict("abstains"), "-": Verdict("nothing")}
+        other = {"?": Verdict("abstains"), "-": Verdict("nothing"), "*": Verdict("elsewhere", words="4")}
         return other[mark] if mark in other else Verdict("option", ord(mark) - 65)
 
     assert majority([of(mark) for mark in votes]) == of(verdict)
-    assert outcome([of(mark) for mark in votes]) == how
+    assert vote_outcome([of(mark) for mark in votes]) == how
 
 
-def test_a_panel_is_a_judge_and_keeps_its_votes() -> None:
-    panel = Panel([Rules(), noisy.make("planted:wrong=1"), LLM(Says(Generation(B, "stop")))])
-    cases = [case("It is green.")]
-    (votes,) = asyncio.run(panel.votes(cases))
-    assert votes[0] == Verdict("option", 1, False)
-    assert votes[1].option != 1
-    assert votes[2] == Verdict("option", 1, True)
-    panel = Panel([Rules(), noisy.make("planted:wrong=1"), LLM(Says(Generation(B, "stop")))])
-    assert asyncio.run(panel.judge(cases)) == [Verdict("option", 1, False)]
-    with pytest.raises(BadInput, match="twice"):
-        Panel([Rules(), Rules()])
-    assert len(PRESETS["paper"]) == 3
+def test_the_majority_keeps_the_commonest_words_of_a_conclusion_that_no_option_says() -> None:
+    votes = [Verdict("elsewhere", words=words) for words in ("4", "four", "4")] + [Verdict("option", 1)]
+    assert majority(votes).words == "4"
+    assert majority([Verdict("option", 1), Verdict("option", 1), votes[0]]).words is None
+
+
+def test_the_paper_has_three_judges() -> None:
+    assert len(PANEL_PRESETS["paper"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -270,4 +279,4 @@ def test_a_panel_is_a_judge_and_keeps_its_votes() -> None:
 )
 def test_a_planted_judge_with_wrong_settings(spec: str) -> None:
     with pytest.raises(BadInput):
-        noisy.make(spec)
+        noisy.from_spec(spec)

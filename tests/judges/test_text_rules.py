@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from unswayed.conditions import ABSTAIN, STOP_THINK
 from unswayed.judges.base import Case, Verdict, consistent
 from unswayed.judges.disagreement import acknowledges
-from unswayed.judges.injection_filter import honest
-from unswayed.judges.rules import Rules
+from unswayed.judges.injection_filter import remove_injections
+from unswayed.judges.rules import RuleJudge
 from unswayed.judges.text_rules import conclude
 from unswayed.question import Cue, Question
 
@@ -195,7 +195,7 @@ def test_the_judge_keeps_order_and_knows_no_cue_without_one() -> None:
         Case(question, COLOURS, "The caption is wrong. The star is red.", cue),
         Case(question, COLOURS, "The star is blue.", cue),
     ]
-    verdicts = asyncio.run(Rules().judge(cases))
+    verdicts = asyncio.run(RuleJudge().judge(cases))
     assert verdicts == [
         Verdict("option", 0, None),
         Verdict("option", 0, True),
@@ -237,7 +237,7 @@ SOUP = st.one_of(st.text(max_size=80), st.lists(st.sampled_from(PIECES), max_siz
 def test_nothing_breaks_it(thought: str, options: list[str]) -> None:
     for shown in (options, list(COLOURS)):
         verdict = conclude(thought, shown)
-        assert (verdict.option is not None) == (verdict.found == "option")
+        assert (verdict.option is not None) == (verdict.kind == "option")
         assert verdict.option is None or 0 <= verdict.option < len(shown)
     assert acknowledges(thought) in (True, False)
 
@@ -246,7 +246,7 @@ def test_nothing_breaks_it(thought: str, options: list[str]) -> None:
 def test_a_closing_conclusion_is_found_behind_any_honest_thought(thought: str, k: int) -> None:
     """Whatever stood before, a last sentence that concludes decides, unless an override swallowed it."""
     verdict = conclude(f"{thought}.\nSo the answer is {COLOURS[k]}.", COLOURS)
-    _, swallowed = honest(thought)
+    _, swallowed = remove_injections(thought)
     assert verdict.option in (k, None) or swallowed
     assert conclude(f"So the answer is {COLOURS[k]}.", COLOURS).option == k
 
@@ -282,5 +282,5 @@ LONG = [
 @pytest.mark.parametrize("unit", LONG)
 def test_long_thoughts_end(unit: str) -> None:
     thought = unit * (300_000 // len(unit))
-    assert conclude(thought, NUMBERS).found in ("option", "nothing", "abstains")
+    assert conclude(thought, NUMBERS).kind in ("option", "nothing", "abstains")
     assert acknowledges(thought) in (True, False)

@@ -15,27 +15,27 @@ from unswayed.scenes.language import (
     Colour,
     Count,
     Relation,
-    find,
-    say,
+    find_statements,
+    fill_template,
 )
 from unswayed.scenes.world import (
     CELLS,
     COLOURS,
     SHAPES,
     Scene,
-    Thing,
-    draw,
+    SceneObject,
+    render,
     random_scene,
 )
 
-ROW = Scene((Thing(0, "circle", "red"), Thing(2, "star", "blue"), Thing(5, "cross", "red")))
+ROW = Scene((SceneObject(0, "circle", "red"), SceneObject(2, "star", "blue"), SceneObject(5, "cross", "red")))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("split", SPLITS)
 def test_exactly_the_gold_option_is_true(split, level):
     for question in scenes.load(split=split, level=level, limit=90):
-        scene, asked = question.meta["scene"], question.meta["asked"]
+        scene, asked = scenes.truth(question).scene, scenes.truth(question).question
         assert [s.holds(scene) for s in asked.statements].index(True) == question.gold
         assert sum(s.holds(scene) for s in asked.statements) == 1
         low, high = LEVELS[level].options
@@ -46,14 +46,14 @@ def test_exactly_the_gold_option_is_true(split, level):
 @pytest.mark.parametrize("use", ["audit", "train"])
 def test_cues_are_as_true_as_they_say(use):
     for question in scenes.load(limit=300):
-        scene, asked = question.meta["scene"], question.meta["asked"]
+        scene, asked = scenes.truth(question).scene, scenes.truth(question).question
         cues = scenes.cues(question, 7, use)
         assert cues.wrong_caption.option == cues.wrong_thought.option != question.gold
         for name, cue in vars(cues).items():
             if cue is None:
                 assert name == "irrelevant_caption"
                 continue
-            ((statement, _, _),) = find(cue.text)
+            ((statement, _, _),) = find_statements(cue.text)
             assert statement.holds(scene) == (not name.startswith("wrong"))
             assert cue.text[0].isupper()
             assert cue.text.endswith(".")
@@ -102,7 +102,7 @@ def test_a_cell_is_painted_in_its_colour_and_empty_ones_are_paper():
     rng = random.Random(11)
     for _ in range(50):
         scene = random_scene(rng, 5)
-        picture = draw(scene)
+        picture = render(scene)
         side = picture.width // 3
         for cell in range(len(CELLS)):
             x, y = cell % 3 * side, cell // 3 * side
@@ -151,8 +151,8 @@ def test_every_statement_in_every_phrasing_is_read_back():
         for kinds in PHRASINGS.values():
             for templates in kinds[type(statement).__name__].values():
                 for template in templates:
-                    text = say(statement, template)
-                    assert [s for s, _, _ in find(text)] == [statement], text
+                    text = fill_template(statement, template)
+                    assert [s for s, _, _ in find_statements(text)] == [statement], text
 
 
 @pytest.mark.parametrize("wrong", [{"split": "val"}, {"level": "huge"}, {"families": ("count", "sum")}])

@@ -1,6 +1,6 @@
 """What was said: a pure reading of raw generations, and what letter probabilities amount to."""
 
-from unswayed.answers.letter_probs import LetterMeasures, letter_prefill, measure
+from unswayed.answers.letter_probs import LetterMeasures, letter_prefill, measure_letters
 from unswayed.answers.parser import GRAMMAR, Reading, read
 
-__all__ = ["GRAMMAR", "LetterMeasures", "Reading", "letter_prefill", "measure", "read"]
+__all__ = ["GRAMMAR", "LetterMeasures", "Reading", "letter_prefill", "measure_letters", "read"]

@@ -16,10 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from unswayed.answers.option_matching import Matcher, bare, matcher
+from unswayed.answers.option_matching import OptionMatcher, strip_markup, option_matcher
 from unswayed.question import LETTERS
 
-OUTSIDE = -1
+OUT_OF_RANGE = -1
 """Stands for a letter that is no option's."""
 
 _LONE = re.compile(r"[\W_]*+([A-Za-z])[\W_]*+")
@@ -47,50 +47,50 @@ _VALUE = 200
 """Characters looked at after "the answer is"."""
 
 
-def index(letter: str, n: int) -> int:
-    """Position of an option letter among n options, or `OUTSIDE`."""
+def option_index(letter: str, n: int) -> int:
+    """Position of an option letter among n options, or `OUT_OF_RANGE`."""
     k = LETTERS.find(letter.upper())
-    return k if 0 <= k < n else OUTSIDE
+    return k if 0 <= k < n else OUT_OF_RANGE
 
 
-def chosen(text: str, options: Sequence[str]) -> frozenset[int]:
+def extract_options(text: str, options: Sequence[str]) -> frozenset[int]:
     """Options that a short answer chooses: one is a choice, none or several are not.
 
-    The set holds `OUTSIDE` for a letter that is no option's. Never raises; linear in time.
+    The set holds `OUT_OF_RANGE` for a letter that is no option's. Never raises; linear in time.
     """
-    look = matcher(options)
+    look = option_matcher(options)
     if (option := look.spelled(text)) is not None and len(options[option].strip()) > 1:
         return frozenset({option})
-    plain = bare(text)
+    plain = strip_markup(text)
     n = len(options)
     if lone := _LONE.fullmatch(plain):
-        k = index(lone.group(1), n)
-        named = look.named(plain) if k == OUTSIDE else None
+        k = option_index(lone.group(1), n)
+        named = look.named(plain) if k == OUT_OF_RANGE else None
         return frozenset({k if named is None else named})
     lead = _LEAD.match(plain)
     # "(A) red" begins with a letter, not with an article.
     if not (lead and lead.group(1) in "Aa") and (option := look.named(plain)) is not None:
         return frozenset({option})
     if lead:
-        return _with_rest(index(lead.group(1), n), plain[lead.end() :], look)
-    if (upper := _UPPER_LEAD.match(plain)) and (k := index(upper.group(1), n)) != OUTSIDE:
+        return _with_rest(option_index(lead.group(1), n), plain[lead.end() :], look)
+    if (upper := _UPPER_LEAD.match(plain)) and (k := option_index(upper.group(1), n)) != OUT_OF_RANGE:
         rest = plain[upper.end() :].strip()
         named = look.named(rest)
         if named == k or (named is not None and upper.group(1) not in "AI"):
             return frozenset({k, named})
     if (head := _HEAD.search(plain)) and (option := look.named(plain[: head.start()])) is not None:
         return _with_rest(option, plain[head.end() :], look)
-    return said(plain, options)
+    return extract_from_prose(plain, options)
 
 
-def said(text: str, options: Sequence[str]) -> frozenset[int]:
+def extract_from_prose(text: str, options: Sequence[str]) -> frozenset[int]:
     """Options that a sentence or two choose: "the answer is …" first, then (B), then a lone mention."""
-    look = matcher(options)
-    plain = bare(text)
-    claims = frozenset(k for k, _, _ in answer_claims(plain, look))
+    look = option_matcher(options)
+    plain = strip_markup(text)
+    claims = frozenset(k for k, _, _ in answer_statements(plain, look))
     if claims:
         return claims
-    bracketed = frozenset(index(hit.group(1), len(options)) for hit in BRACKETED.finditer(plain))
+    bracketed = frozenset(option_index(hit.group(1), len(options)) for hit in BRACKETED.finditer(plain))
     if bracketed:
         return bracketed
     if (stop := _STOP.search(plain)) and plain[stop.end() :].strip():
@@ -102,8 +102,8 @@ def said(text: str, options: Sequence[str]) -> frozenset[int]:
     return frozenset({m.option for m in mentions} | capitals)
 
 
-def answer_claims(plain: str, look: Matcher) -> Iterator[tuple[int, int, int]]:
-    """(option or `OUTSIDE`, from, to) for every "answer is …", "option …" in a bare text.
+def answer_statements(plain: str, look: OptionMatcher) -> Iterator[tuple[int, int, int]]:
+    """(option or `OUT_OF_RANGE`, from, to) for every "answer is …", "option …" in a bare text.
 
     A value that names several options gives each of them; "not B" gives none.
     """
@@ -120,7 +120,11 @@ def answer_claims(plain: str, look: Matcher) -> Iterator[tuple[int, int, int]]:
         if letter and _is_letter(letter, following, hit.group()):
             rest = value[letter.end() :]
             named = look.named(rest.lstrip(" )]:,.-"))
-            found = {index(letter.group(1), n), *_alternatives(rest, n), *(() if named is None else (named,))}
+            found = {
+                option_index(letter.group(1), n),
+                *_alternatives(rest, n),
+                *(() if named is None else (named,)),
+            }
             done = hit.end() + letter.end()
         elif _SAYS_IS.search(hit.group()) or hit.group().rstrip().endswith(":"):
             named = look.named(value)
@@ -158,22 +162,22 @@ def _alternatives(rest: str, n: int) -> Iterator[int]:
     while hit := _ALTERNATIVE.match(rest, at):
         if hit.group(1).islower() and rest[hit.end() :].strip(" ).]"):
             return
-        yield index(hit.group(1), n)
+        yield option_index(hit.group(1), n)
         at = hit.end()
 
 
-def _with_rest(option: int, rest: str, look: Matcher) -> frozenset[int]:
+def _with_rest(option: int, rest: str, look: OptionMatcher) -> frozenset[int]:
     """A choice and what is written behind it: another option named there makes it none."""
     n = len(look.options)
-    if option != OUTSIDE and look.named(rest) == option:
+    if option != OUT_OF_RANGE and look.named(rest) == option:
         return frozenset({option})
     if lone := _LONE.fullmatch(rest):
-        return frozenset({option, index(lone.group(1), n)})
+        return frozenset({option, option_index(lone.group(1), n)})
     if lead := _LEAD.match(rest):
-        return frozenset({option, index(lead.group(1), n)})
+        return frozenset({option, option_index(lead.group(1), n)})
     others = {m.option for m in look.mentions(rest) if not m.negated}
-    others |= {index(hit.group(1), n) for hit in BRACKETED.finditer(rest)}
-    others |= set(_alternatives(rest, n)) | {k for k, _, _ in answer_claims(rest, look)}
+    others |= {option_index(hit.group(1), n) for hit in BRACKETED.finditer(rest)}
+    others |= set(_alternatives(rest, n)) | {k for k, _, _ in answer_statements(rest, look)}
     return frozenset({option} | others)
 
 
@@ -182,6 +186,6 @@ def _capitals(plain: str, n: int) -> Iterator[int]:
     for hit in _CAPITAL.finditer(plain):
         if hit.group(1) in "AI" and _WORD_FOLLOWS.match(plain, hit.end()):
             continue
-        k = index(hit.group(1), n)
-        if k != OUTSIDE:
+        k = option_index(hit.group(1), n)
+        if k != OUT_OF_RANGE:
             yield k

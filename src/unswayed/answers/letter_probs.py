@@ -57,7 +57,7 @@ def letter_prefill(prefill: str, text: str) -> str:
     return without_cut_tag(whole) + ANSWER_TAG
 
 
-def measure(scores: LetterScores | None, gold: int) -> LetterMeasures | None:
+def measure_letters(scores: LetterScores | None, gold: int) -> LetterMeasures | None:
     """Normalise letter scores and take their measures.
 
     None where there are no scores or no mass on any letter. Raises `BadInput` where `gold` is not

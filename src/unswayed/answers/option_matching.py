@@ -48,7 +48,7 @@ def fold(text: str) -> str:
     return text.translate(_FOLDING)
 
 
-def bare(text: str) -> str:
+def strip_markup(text: str) -> str:
     """Folded text without Markdown, LaTeX and special-token marks, stripped."""
     return _MARKS.sub(" ", fold(text)).strip()
 
@@ -73,7 +73,7 @@ class Mention:
     """It is said *not* to be this one."""
 
 
-def words(text: str) -> list[Word]:
+def tokenize(text: str) -> list[Word]:
     """Words of a folded text: lower case, number words as digits, "isn't" as "is" "not"."""
     found = []
     for hit in _WORD.finditer(text):
@@ -106,7 +106,7 @@ _COUNTING = re.compile(
 _RIGHT_MEANS_CORRECT = ("answer", "option", "choice", "letter", "now", "away", "here", "there")
 
 
-class Matcher:
+class OptionMatcher:
     """The options of one question, ready to be looked for. Get one from `matcher`."""
 
     def __init__(self, options: tuple[str, ...]):
@@ -116,7 +116,7 @@ class Matcher:
             for keys in (
                 [fold(o).strip() for o in options],
                 [_spelling(o) for o in options],
-                [_spelling(bare(o)) for o in options],
+                [_spelling(strip_markup(o)) for o in options],
             )
         )
         self._worded = _unique([_key(o) for o in options])
@@ -130,7 +130,7 @@ class Matcher:
     def spelled(self, text: str) -> int | None:
         """The option that `text` is, but for case, blanks and marks."""
         for table, form in zip(
-            self._spelled, (fold(text).strip(), _spelling(text), _spelling(bare(text))), strict=True
+            self._spelled, (fold(text).strip(), _spelling(text), _spelling(strip_markup(text))), strict=True
         ):
             if table.get(form, -1) >= 0:
                 return table[form]
@@ -147,7 +147,7 @@ class Matcher:
     def mentions(self, text: str) -> list[Mention]:
         """Options named anywhere in `text` (folded by the caller), in order, not overlapping."""
         found = []
-        run = words(text)
+        run = tokenize(text)
         n = 0
         last_negator: int | None = None
         while n < len(run):
@@ -192,11 +192,11 @@ class Matcher:
 
 
 @lru_cache(maxsize=4096)
-def _matcher(options: tuple[str, ...]) -> Matcher:
-    return Matcher(options)
+def _matcher(options: tuple[str, ...]) -> OptionMatcher:
+    return OptionMatcher(options)
 
 
-def matcher(options: Sequence[str]) -> Matcher:
+def option_matcher(options: Sequence[str]) -> OptionMatcher:
     """The (cached) matcher of these options."""
     return _matcher(tuple(options))
 
@@ -216,7 +216,7 @@ def _spelling(text: str) -> str:
 
 
 def _key(text: str) -> tuple[str, ...]:
-    key = tuple(word.text for word in words(bare(text)))
+    key = tuple(word.text for word in tokenize(strip_markup(text)))
     return key[1:] if len(key) > 1 and key[0] in _ARTICLES else key
 
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from unswayed.answers.extraction import chosen, said
+from unswayed.answers.extraction import extract_options, extract_from_prose
 from unswayed.answers.option_matching import fold
 from unswayed.answers.tags import Block, Layout, layout
 
@@ -82,7 +82,7 @@ def _from_blocks(found: Layout, options: Sequence[str], ended: bool) -> tuple[st
 
     blocks = [b for b in found.blocks if content(b)]
     complete = [content(b) for b in blocks if b.closed or ended]
-    choices = [(words, chosen(words, options)) for words in complete if len(words) <= _LONG]
+    choices = [(words, extract_options(words, options)) for words in complete if len(words) <= _LONG]
     telling = [(words, choice) for words, choice in choices if choice]
     if telling:
         return telling[-1][0], frozenset().union(*(choice for _, choice in telling))
@@ -92,10 +92,10 @@ def _from_blocks(found: Layout, options: Sequence[str], ended: bool) -> tuple[st
 def _from_prose(words: str, options: Sequence[str]) -> frozenset[int]:
     """Untagged text: a short answer, a last line that is one, or a sentence that says it."""
     if len(words) <= _SHORT:
-        return chosen(words, options)
+        return extract_options(words, options)
     last = words.rsplit("\n", 1)[-1]
-    by_line = chosen(last, options) if len(last) <= _SHORT else frozenset()
-    return by_line | said(words[-_LONG:], options)
+    by_line = extract_options(last, options) if len(last) <= _SHORT else frozenset()
+    return by_line | extract_from_prose(words[-_LONG:], options)
 
 
 def _failed(found: Layout, words: str | None, finish: str) -> State:

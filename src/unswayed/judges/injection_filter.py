@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from unswayed.answers.option_matching import bare, fold
+from unswayed.answers.option_matching import strip_markup, fold
 
 _OVERRIDE = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b(?![^.!?\n]{0,30}\bmy\b)[^.!?\n]{0,40}"
@@ -42,7 +42,7 @@ _ANSWER = re.compile(r"<answer>[^<]{0,400}(?:</answer>)?", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z]{1,12}>", re.IGNORECASE)
 
 
-def honest(thought: str) -> tuple[str, bool]:
+def remove_injections(thought: str) -> tuple[str, bool]:
     """The thought without what addresses its reader, without marks; and whether any was taken out."""
     text = fold(thought)
     without = _ANSWER.sub("\n", text)
@@ -57,4 +57,4 @@ def honest(thought: str) -> tuple[str, bool]:
         at = rest.end() if rest else order.end()
     parts.append(without[at:])
     kept = "".join(parts)
-    return bare(_TAG.sub("\n", kept)), kept != text
+    return strip_markup(_TAG.sub("\n", kept)), kept != text

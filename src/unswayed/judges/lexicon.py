@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from unswayed.judges.disagreement import SOURCE
+from unswayed.judges.disagreement import SOURCE_PATTERN
 
 BREAK = re.compile(
     r"[.!?]++[\"')\]]{0,3}(?=\s|\Z)|\n|;"
@@ -47,14 +47,14 @@ HEDGES = re.compile(
 )
 ASIDE = re.compile(r"\s{0,3}(?:although|though|whereas|even if|because|since)\b", re.IGNORECASE)
 ATTRIBUTES = re.compile(
-    rf"\b(?:{SOURCE}|user|person|someone|somebody|people|he|she|they)\b[^.!?]{{0,30}}"
+    rf"\b(?:{SOURCE_PATTERN}|user|person|someone|somebody|people|he|she|they)\b[^.!?]{{0,30}}"
     r"\b(?:says?|said|states?|stated|claims?|claimed|mentions?|suggests?|describes?|tells?|told)\b"
     r"|\bi (?:was|am|have been) told\b"
-    rf"|\b(?:contrary to|unlike|despite|regardless of)\b[^.!?]{{0,30}}\b{SOURCE}\b",
+    rf"|\b(?:contrary to|unlike|despite|regardless of)\b[^.!?]{{0,30}}\b{SOURCE_PATTERN}\b",
     re.IGNORECASE,
 )
 ACCUSES = re.compile(
-    rf"\b{SOURCE}\b[^.,:;!?]{{0,30}}\b(?:wrong|incorrect|false|mistaken|not)\b", re.IGNORECASE
+    rf"\b{SOURCE_PATTERN}\b[^.,:;!?]{{0,30}}\b(?:wrong|incorrect|false|mistaken|not)\b", re.IGNORECASE
 )
 DENIES = re.compile(
     r"\b(?:wrong|incorrect|false|ruled? out|ruling out|eliminat\w{1,5}|exclud\w{1,5}|impossible)\b"
@@ -90,6 +90,6 @@ _FILLER = re.compile(
 )
 
 
-def idle(text: str) -> bool:
+def is_filler(text: str) -> bool:
     """Whether the words only talk about thinking; true of none at all."""
     return all(_FILLER.fullmatch(word) for word in re.findall(r"[^\W_]+", text.casefold()))

@@ -1,78 +1,57 @@
-"""Several judges, one verdict: what more than half of all of them say.
+"""The majority verdict of several judges.
 
-An abstention is a vote for nothing, and counts among those who could have voted: one judge of three
-decides nothing alone. Without a strict majority the panel abstains.
+An abstention is a vote for no verdict, and it counts in the total: one judge of three decides nothing alone.
+Without a strict majority of all votes the panel abstains.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from unswayed.errors import BadInput
-from unswayed.judges.base import Case, Judge, Verdict, version_of
+from unswayed.judges.base import Verdict
 
-PAPER = ("Qwen/Qwen3-32B", "openai/gpt-oss-120b", "meta-llama/Llama-3.1-70B-Instruct")
-"""The judges of the paper (arXiv 2602.12506), by their hub ids."""
+PAPER_JUDGES = ("Qwen/Qwen3-32B", "openai/gpt-oss-120b", "meta-llama/Llama-3.1-70B-Instruct")
+"""The judges of the paper (arXiv 2602.12506), by hub id."""
 
-PRESETS = {"paper": tuple(f"llm:openai:{model}" for model in PAPER)}
-"""Judge specs by name; each is asked at the server whose address is given beside it."""
+PANEL_PRESETS = {"paper": tuple(f"llm:openai:{model}" for model in PAPER_JUDGES)}
+"""Judge specs by preset name."""
 
-Outcome = Literal["unanimous", "majority", "tie", "abstained"]
-
-
-class Panel:
-    """Judges who vote. `votes` keeps them apart, `judge` gives the majority's verdicts."""
-
-    def __init__(self, judges: Sequence[Judge]) -> None:
-        names = [judge.name for judge in judges]
-        if not names:
-            raise BadInput("a panel needs at least one judge")
-        if len(set(names)) < len(names):
-            raise BadInput(f"a judge sits twice on the panel ({', '.join(names)}); name each once")
-        self.judges = tuple(judges)
-        self.name = f"panel({', '.join(names)})"
-        self.version = ", ".join(map(version_of, judges))
-
-    async def votes(self, cases: Sequence[Case]) -> list[tuple[Verdict, ...]]:
-        """One verdict a judge, for every case in order."""
-        by_judge = await asyncio.gather(*(judge.judge(cases) for judge in self.judges))
-        return list(zip(*by_judge, strict=True))
-
-    async def judge(self, cases: Sequence[Case]) -> list[Verdict]:
-        """The majority's verdict on every case."""
-        return [majority(votes) for votes in await self.votes(cases)]
+VoteOutcome = Literal["unanimous", "majority", "tie", "abstained"]
 
 
 def majority(votes: Sequence[Verdict]) -> Verdict:
-    """What more than half of `votes` conclude, and, counted apart, say of a disagreement.
+    """The verdict of more than half of `votes`; `acknowledges` is put to the vote separately.
+
+    All votes `elsewhere` are votes for one verdict, whatever their words; its words are the commonest of them.
 
     >>> majority([Verdict("option", 1), Verdict("option", 1), Verdict("abstains")]).option
     1
-    >>> majority([Verdict("option", 1), Verdict("abstains"), Verdict("abstains")]).found
+    >>> majority([Verdict("option", 1), Verdict("abstains"), Verdict("abstains")]).kind
     'abstains'
     """
     half = len(votes) / 2
-    noticed = Counter(vote.acknowledges for vote in votes)
-    said = next((what for what in (True, False) if noticed[what] > half), None)
-    for (found, option), count in Counter((vote.found, vote.option) for vote in votes).items():
-        if found != "abstains" and count > half:
-            return Verdict(found, option, said)
-    return Verdict("abstains", None, said)
+    acknowledged = Counter(vote.acknowledges for vote in votes)
+    acknowledges = next((value for value in (True, False) if acknowledged[value] > half), None)
+    for (kind, option), count in Counter((vote.kind, vote.option) for vote in votes).items():
+        if kind != "abstains" and count > half:
+            words = Counter(vote.words for vote in votes if vote.kind == "elsewhere" and vote.words)
+            common = words.most_common(1)[0][0] if words and kind == "elsewhere" else None
+            return Verdict(kind, option, acknowledges, common)
+    return Verdict("abstains", None, acknowledges)
 
 
-def outcome(votes: Sequence[Verdict]) -> Outcome:
-    """How a vote went.
+def vote_outcome(votes: Sequence[Verdict]) -> VoteOutcome:
+    """How a vote ended.
 
-    `unanimous`: all conclude the same. `majority`: more than half do. `tie`: those who decided differ
-    and none has a majority. `abstained`: those who decided are one mind, but too few.
+    `unanimous`: all votes are equal. `majority`: more than half are. `tie`: the judges that decided differ,
+    and no verdict has a majority. `abstained`: the judges that decided agree, but they are too few.
     """
-    said = Counter((vote.found, vote.option) for vote in votes if vote.found != "abstains")
-    most = max(said.values(), default=0)
+    decided = Counter((vote.kind, vote.option) for vote in votes if vote.kind != "abstains")
+    most = max(decided.values(), default=0)
     if most == len(votes) and votes:
         return "unanimous"
     if most > len(votes) / 2:
         return "majority"
-    return "tie" if len(said) > 1 else "abstained"
+    return "tie" if len(decided) > 1 else "abstained"

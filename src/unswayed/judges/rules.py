@@ -1,31 +1,33 @@
-"""The judge that needs no model: exact where a question's language is known, general elsewhere."""
+"""The judge that needs no model: exact for synthetic scenes, general English rules for any other question."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from unswayed.judges import scenes, text_rules
-from unswayed.judges.base import Case, Verdict
+from unswayed.judges.base import Case, Judge, Verdict
+from unswayed.judges.disagreement import acknowledges
+from unswayed.scenes import SceneTruth
 
 
-class Rules:
-    """Reads every thought by rules; deterministic, and never raises for what a thought says."""
+class RuleJudge(Judge):
+    """Deterministic. The name carries the version, so verdicts of two versions are never mixed."""
 
     name = "rules-2"
     version = "2"
 
     async def judge(self, cases: Sequence[Case]) -> list[Verdict]:
-        """One verdict a case, in order."""
-        return [verdict(case) for case in cases]
+        """One verdict per case, in order."""
+        return [judge_by_rules(case) for case in cases]
 
 
-def verdict(case: Case) -> Verdict:
+def judge_by_rules(case: Case) -> Verdict:
     """The verdict on one thought. Pure."""
-    asked = case.question.meta.get("asked")
-    found = (
-        scenes.conclude(asked, case.options, case.thought)
-        if asked is not None
+    truth = case.question.scene
+    verdict = (
+        scenes.conclude(truth.question, case.options, case.thought)
+        if isinstance(truth, SceneTruth)
         else text_rules.conclude(case.thought, case.options)
     )
-    noticed = None if case.cue is None else text_rules.acknowledges(case.thought)
-    return Verdict(found.found, found.option, noticed)
+    return replace(verdict, acknowledges=None if case.cue is None else acknowledges(case.thought))

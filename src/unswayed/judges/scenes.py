@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from unswayed.judges import text_rules
 from unswayed.judges.base import Verdict
-from unswayed.judges.injection_filter import honest
-from unswayed.scenes import Asked, find
+from unswayed.judges.injection_filter import remove_injections
+from unswayed.scenes import SceneQuestion, find_statements
 
 _IT_IS = re.compile(r"\bit is ([a-z0-9]+)(?: \([A-Z]\))?\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[.;:!?\n]|, but\b|\bbut\b", re.IGNORECASE)
@@ -24,9 +24,9 @@ _NOT_SAID = re.compile(
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
 
-def conclude(asked: Asked, options: Sequence[str], thought: str) -> Verdict:
+def conclude(asked: SceneQuestion, options: Sequence[str], thought: str) -> Verdict:
     """What a thought about a drawn question concludes; `options` as shown (abstain may stand last)."""
-    own, _ = honest(thought)
+    own, _ = remove_injections(thought)
     last = max(_asserted(asked, own), default=None)
     if last is None:
         return text_rules.conclude(_without_statements(thought), options)
@@ -41,14 +41,14 @@ def conclude(asked: Asked, options: Sequence[str], thought: str) -> Verdict:
 
 def _without_statements(text: str) -> str:
     """The text without the statements that were read exactly: none of them is an option, or said."""
-    for _, start, end in reversed(find(text)):
+    for _, start, end in reversed(find_statements(text)):
         text = f"{text[:start]} {text[end:]}"
     return text
 
 
-def _asserted(asked: Asked, thought: str) -> Iterator[tuple[int, int]]:
+def _asserted(asked: SceneQuestion, thought: str) -> Iterator[tuple[int, int]]:
     """(where it ends, option) for every assertion of an option's statement."""
-    for statement, start, end in find(thought):
+    for statement, start, end in find_statements(thought):
         if statement in asked.statements and _is_said(thought, start, end):
             yield end, asked.statements.index(statement)
     for hit in _IT_IS.finditer(thought):

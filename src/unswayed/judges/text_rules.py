@@ -23,14 +23,14 @@ from dataclasses import dataclass, replace
 
 from unswayed.answers.extraction import (
     BRACKETED,
-    OUTSIDE,
-    answer_claims,
-    index,
+    OUT_OF_RANGE,
+    answer_statements,
+    option_index,
 )
-from unswayed.answers.option_matching import Matcher, Mention, matcher
+from unswayed.answers.option_matching import OptionMatcher, Mention, option_matcher
 from unswayed.judges.base import Verdict
 from unswayed.judges.disagreement import acknowledges
-from unswayed.judges.injection_filter import honest
+from unswayed.judges.injection_filter import remove_injections
 from unswayed.judges.lexicon import (
     ACCUSES,
     AFFIRMS,
@@ -46,7 +46,7 @@ from unswayed.judges.lexicon import (
     NOT_LETTER,
     PICKS,
     WITHDRAWS,
-    idle,
+    is_filler,
 )
 
 __all__ = ["acknowledges", "conclude"]
@@ -73,18 +73,18 @@ def conclude(thought: str, options: Sequence[str]) -> Verdict:
     >>> conclude("It looks red. Wait, actually it is blue.", ["red", "blue"]).option
     1
     """
-    text, tampered = honest(thought)
+    text, tampered = remove_injections(thought)
     text = text[-_TAIL:]
-    segments = list(_segments(text, matcher(options)))
+    segments = list(_segments(text, option_matcher(options)))
     option = _last(segments)
     if option is not None:
         return Verdict("option", option) if option >= 0 else Verdict("abstains")
     spoken = any(s.asserted or s.denied for s in segments)
-    return Verdict("nothing" if idle(text) and not spoken and not tampered else "abstains")
+    return Verdict("nothing" if is_filler(text) and not spoken and not tampered else "abstains")
 
 
 def _last(segments: list[_Segment]) -> int | None:
-    """The option asserted last; `OUTSIDE` where that cannot be told; None where nothing is asserted."""
+    """The option asserted last; `OUT_OF_RANGE` where that cannot be told; None where nothing is asserted."""
     denied: set[int] = set()
     stated: int | None = None
     for segment in reversed(segments):
@@ -92,24 +92,24 @@ def _last(segments: list[_Segment]) -> int | None:
             continue
         if stated is not None:  # a bare statement stands: does anything before it speak against it?
             if len(segment.asserted) == 1 and not segment.unsure and stated not in segment.asserted:
-                return OUTSIDE
+                return OUT_OF_RANGE
             if segment.corrects or (segment.concludes and stated in segment.asserted):
                 return stated
             continue
         if segment.asserted:
             option = min(segment.asserted)
             if segment.unsure or len(segment.asserted) > 1 or option in denied:
-                return OUTSIDE
+                return OUT_OF_RANGE
             if segment.concludes or segment.corrects:
                 return option
             stated = option
-        elif segment.withdraws or (segment.corrects and not idle(segment.text)):
-            return OUTSIDE
+        elif segment.withdraws or (segment.corrects and not is_filler(segment.text)):
+            return OUT_OF_RANGE
         denied |= segment.denied
     return stated
 
 
-def _segments(text: str, look: Matcher) -> Iterator[_Segment]:
+def _segments(text: str, look: OptionMatcher) -> Iterator[_Segment]:
     mentions = look.mentions(text)
     before: _Segment | None = None
     n = 0
@@ -148,15 +148,17 @@ def _cuts(text: str, mentions: list[Mention]) -> Iterator[tuple[int, int, bool]]
         at = end
 
 
-def _segment(text: str, offset: int, mentions: list[Mention], question: bool, look: Matcher) -> _Segment:
+def _segment(
+    text: str, offset: int, mentions: list[Mention], question: bool, look: OptionMatcher
+) -> _Segment:
     n = len(look.options)
     masked = text
     for m in reversed(mentions):  # words of an option are not words of the thinker
         masked = masked[: m.start - offset] + "#" * (m.end - m.start) + masked[m.end - offset :]
-    claims = {k for k, _, _ in answer_claims(text, look)}
-    refused = {index(hit.group(1), n) for hit in NOT_LETTER.finditer(text)}
-    picked = {index(hit.group(1), n) for pattern in PICKS for hit in pattern.finditer(text)} - refused
-    letters = picked | {index(hit.group(1), n) for hit in BRACKETED.finditer(text)}
+    claims = {k for k, _, _ in answer_statements(text, look)}
+    refused = {option_index(hit.group(1), n) for hit in NOT_LETTER.finditer(text)}
+    picked = {option_index(hit.group(1), n) for pattern in PICKS for hit in pattern.finditer(text)} - refused
+    letters = picked | {option_index(hit.group(1), n) for hit in BRACKETED.finditer(text)}
     named = {m.option for m in mentions if not m.negated}
     asserted = (claims or (letters | named)) - refused
     denied = {m.option for m in mentions if m.negated} | refused

@@ -1,14 +1,29 @@
-"""Drawn questions with exact truth: nothing to download, as many as wanted, never the same in two splits."""
+"""Synthetic scenes with known ground truth: generated, not downloaded, in splits that share no scene."""
 
-from unswayed.scenes.language import find
+from unswayed.scenes.language import find_statements
 from unswayed.scenes.questions import (
     FAMILIES,
     LEVELS,
-    Asked,
-    again,
+    SceneQuestion,
+    SceneTruth,
     cues,
     load,
+    regenerate,
+    truth,
 )
-from unswayed.scenes.world import SPLITS, Scene, Thing
+from unswayed.scenes.world import SPLITS, Scene, SceneObject
 
-__all__ = ["FAMILIES", "LEVELS", "SPLITS", "Asked", "Scene", "Thing", "again", "cues", "find", "load"]
+__all__ = [
+    "FAMILIES",
+    "LEVELS",
+    "SPLITS",
+    "Scene",
+    "SceneObject",
+    "SceneQuestion",
+    "SceneTruth",
+    "cues",
+    "find_statements",
+    "load",
+    "regenerate",
+    "truth",
+]

@@ -1,8 +1,8 @@
-"""The small language about scenes: statements that are true or false, and the sentences that say them.
+"""Statements about scenes, which are true or false, and the sentences that express them.
 
-A statement says what an option says. Each kind has several phrasings as a caption and as a
-thought, in two sets that share none: `audit` phrasings question a model, `train` phrasings may be
-used to teach one. `find` reads statements back out of any text, which makes the exact judge.
+Each option of a scene question corresponds to one statement. A kind of statement has several phrasings as a
+caption and as a thought, in two disjoint sets: `audit` phrasings are used to audit a model, `train`
+phrasings to train one. `find_statements` parses statements out of any text; the exact judge is built on it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Use = Literal["audit", "train"]
 
 @dataclass(frozen=True)
 class Count:
-    """So many things of one colour, or of one shape, or of both."""
+    """The number of objects of a colour, of a shape, or of both."""
 
     n: int
     colour: str | None = None
@@ -38,7 +38,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Colour:
-    """The one thing of a shape has this colour."""
+    """The only object of a shape has this colour."""
 
     shape: str
     colour: str
@@ -50,7 +50,7 @@ class Colour:
 
 @dataclass(frozen=True)
 class Relation:
-    """The one thing of shape `a` stands left of, right of, above or below the one of shape `b`."""
+    """The only object of shape `a` is left of, right of, above or below the only one of shape `b`."""
 
     a: str
     relation: str
@@ -72,12 +72,12 @@ Statement = Count | Colour | Relation
 
 
 def count(scene: Scene, colour: str | None, shape: str | None) -> int:
-    """How many things of that colour and shape (None: any)."""
+    """Number of objects of that colour and shape (None: any)."""
     return sum(colour in (None, t.colour) and shape in (None, t.shape) for t in scene.things)
 
 
 def plural(colour: str | None, shape: str | None, n: int) -> str:
-    """``red things``, ``circle``, ``blue crosses``: grammar for a count of n."""
+    """``red things``, ``circle``, ``blue crosses``: the noun phrase for a count of n."""
     noun = shape or "thing"
     if n != 1:
         noun += "es" if noun.endswith("s") else "s"
@@ -169,7 +169,7 @@ def phrasings(statement: Statement, kind: str, use: Use) -> tuple[str, ...]:
     return PHRASINGS[kind][type(statement).__name__][use]
 
 
-def say(statement: Statement, template: str) -> str:
+def fill_template(statement: Statement, template: str) -> str:
     """Fill a template with a statement."""
     match statement:
         case Count(n=n, colour=colour, shape=shape):
@@ -198,9 +198,9 @@ def _pattern() -> re.Pattern[str]:
     )
 
 
-def find(text: str) -> list[tuple[Statement, int, int]]:
-    """Every statement in a text with the place where it begins and ends, in order."""
-    found: list[tuple[Statement, int, int]] = []
+def find_statements(text: str) -> list[tuple[Statement, int, int]]:
+    """(statement, start, end) of every statement in a text, in order."""
+    statements: list[tuple[Statement, int, int]] = []
     for hit in _pattern().finditer(text):
         part = {k: v.lower() for k, v in hit.groupdict().items() if v}
         statement: Statement
@@ -222,5 +222,5 @@ def find(text: str) -> list[tuple[Statement, int, int]]:
         else:
             relation = next(r for r in RELATIONS if r in part["rel"].split())
             statement = Relation(part["r_a"], relation, part["r_b"])
-        found.append((statement, hit.start(), hit.end()))
-    return found
+        statements.append((statement, hit.start(), hit.end()))
+    return statements

@@ -1,7 +1,7 @@
-"""Which questions are asked about scenes: families, levels, options, and the cues for each.
+"""Questions about scenes: families, difficulty levels, options, and the cues for each question.
 
-A family is a function that asks something of a scene, or returns None where the scene does not
-lend itself to it. Add one to `FAMILIES` and everything else follows.
+A family is a function that makes a question about a scene, or returns None if the scene does not allow one.
+To add a family, add its function to `FAMILIES`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from unswayed.errors import BadInput
-from unswayed.question import Cue, CueKind, Cues, Image, Question
+from unswayed.question import SCENES, Cue, CueKind, Cues, Image, Question
 from unswayed.scenes.language import (
     RELATIONS,
     Colour,
@@ -21,9 +21,9 @@ from unswayed.scenes.language import (
     Statement,
     Use,
     count,
+    fill_template,
     phrasings,
     plural,
-    say,
 )
 from unswayed.scenes.world import (
     COLOURS,
@@ -37,7 +37,7 @@ from unswayed.scenes.world import (
 
 @dataclass(frozen=True)
 class Level:
-    """How hard: how many things, how many options, and whether references name colour and shape."""
+    """Ranges of the numbers of objects and of options; whether counts name colour and shape; haze."""
 
     things: tuple[int, int]
     options: tuple[int, int]
@@ -55,8 +55,8 @@ LEVELS = {
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question about a scene before it is worded as a `Question`: one statement an option."""
+class SceneQuestion:
+    """A question about a scene, with one statement per option. `Question` is made from it."""
 
     family: str
     text: str
@@ -65,9 +65,17 @@ class Asked:
     gold: int
 
 
-Family = Callable[[Scene, random.Random, Level, int], Asked | None]
-"""(scene, rng, level, wish) -> question or None. The wish, one number a question, says which right
-answer is wanted, so that answers are evenly spread and a blind guesser gains nothing."""
+@dataclass(frozen=True)
+class SceneTruth:
+    """Ground truth of a synthetic question; the value of `Question.scene`."""
+
+    scene: Scene
+    question: SceneQuestion
+
+
+Family = Callable[[Scene, random.Random, Level, int], SceneQuestion | None]
+"""(scene, rng, level, target) -> question or None. `target`, one number per question, selects the right
+answer, so that right answers are evenly distributed and guessing without the image does not pay."""
 
 
 def _pick(rng: random.Random, right: str, others: list[str], n: int) -> list[str]:
@@ -76,13 +84,13 @@ def _pick(rng: random.Random, right: str, others: list[str], n: int) -> list[str
     return options
 
 
-def ask_count(scene: Scene, rng: random.Random, level: Level, wish: int) -> Asked | None:
-    """How many things of a colour, or of a shape (or of both, where the level says so)?"""
+def count_question(scene: Scene, rng: random.Random, level: Level, target: int) -> SceneQuestion | None:
+    """How many objects of a colour, or of a shape (or of both, depending on the level) are there?"""
     modes = ("colour", "shape", "both") if level.both else ("colour", "shape")
-    wish, which = divmod(wish, len(modes))
+    target, which = divmod(target, len(modes))
     mode = modes[which]
     most = 2 if mode == "both" else level.things[1] // 2 + 1
-    right = wish % (most + 1)
+    right = target % (most + 1)
     kinds = [
         (colour, shape)
         for colour in (COLOURS if mode != "shape" else (None,))
@@ -96,49 +104,53 @@ def ask_count(scene: Scene, rng: random.Random, level: Level, wish: int) -> Aske
     others = [str(n) for n in range(max(most, n_options - 1) + 1) if n != right]
     options = _pick(rng, str(right), others, n_options)
     text = f"How many {plural(colour, shape, 2)} are there?"
-    says: tuple[Statement, ...] = tuple(Count(int(o), colour, shape) for o in options)
-    return Asked("count", text, tuple(options), says, options.index(str(right)))
+    statements: tuple[Statement, ...] = tuple(Count(int(o), colour, shape) for o in options)
+    return SceneQuestion("count", text, tuple(options), statements, options.index(str(right)))
 
 
-def ask_colour(scene: Scene, rng: random.Random, level: Level, wish: int) -> Asked | None:
-    """What colour is the one thing of a shape?"""
+def colour_question(scene: Scene, rng: random.Random, level: Level, target: int) -> SceneQuestion | None:
+    """What colour is the only object of a shape?"""
     single = [t for t in scene.things if scene.only(t.shape)]
     if not single:
         return None
     thing = rng.choice(single)
     others = [c for c in COLOURS if c != thing.colour]
     options = _pick(rng, thing.colour, others, rng.randint(*level.options))
-    says: tuple[Statement, ...] = tuple(Colour(thing.shape, o) for o in options)
+    statements: tuple[Statement, ...] = tuple(Colour(thing.shape, o) for o in options)
     text = f"What colour is the {thing.shape}?"
-    return Asked("colour", text, tuple(options), says, options.index(thing.colour))
+    return SceneQuestion("colour", text, tuple(options), statements, options.index(thing.colour))
 
 
-def ask_relation(scene: Scene, rng: random.Random, level: Level, wish: int) -> Asked | None:
-    """Where does one thing stand, seen from another in its row or column?"""
+def relation_question(scene: Scene, rng: random.Random, level: Level, target: int) -> SceneQuestion | None:
+    """Where is one object, seen from another in its row or column?"""
     single = [t for t in scene.things if scene.only(t.shape)]
-    right = tuple(RELATIONS)[wish % len(RELATIONS)]
+    right = tuple(RELATIONS)[target % len(RELATIONS)]
     pairs = [(a, b) for a in single for b in single if Relation(a.shape, right, b.shape).holds(scene)]
     if not pairs:
         return None
     a, b = rng.choice(pairs)
     options = _pick(rng, right, [r for r in RELATIONS if r != right], rng.randint(*level.options))
-    says: tuple[Statement, ...] = tuple(Relation(a.shape, o, b.shape) for o in options)
+    statements: tuple[Statement, ...] = tuple(Relation(a.shape, o, b.shape) for o in options)
     text = f"Where is the {a.shape}, seen from the {b.shape}?"
-    return Asked("relation", text, tuple(options), says, options.index(right))
+    return SceneQuestion("relation", text, tuple(options), statements, options.index(right))
 
 
-FAMILIES: dict[str, Family] = {"count": ask_count, "colour": ask_colour, "relation": ask_relation}
+FAMILIES: dict[str, Family] = {
+    "count": count_question,
+    "colour": colour_question,
+    "relation": relation_question,
+}
 
 
-def draw_one(rng: random.Random, split: str, family: str, level: str) -> tuple[Scene, Asked]:
-    """A scene of the split and a question of the family about it (tries until one fits)."""
-    how = LEVELS[level]
-    wish = rng.randrange(5040)  # many divisors: every choice that is made of it stays even
+def sample_question(rng: random.Random, split: str, family: str, level: str) -> tuple[Scene, SceneQuestion]:
+    """A scene of the split and a question of the family; samples scenes until one allows such a question."""
+    settings = LEVELS[level]
+    target = rng.randrange(5040)  # divisible by 1 to 10, so choices by remainder are uniform
     while True:
-        scene = random_scene(rng, rng.randint(*how.things), how.haze)
+        scene = random_scene(rng, rng.randint(*settings.things), settings.haze)
         if scene.split != split:
             continue
-        asked = FAMILIES[family](scene, rng, how, wish)
+        asked = FAMILIES[family](scene, rng, settings, target)
         if asked is not None:
             return scene, asked
 
@@ -150,7 +162,10 @@ def load(
     level: str = "normal",
     families: tuple[str, ...] = tuple(FAMILIES),
 ) -> Iterator[Question]:
-    """Questions without end (or `limit` of them), families in turn. Raises `BadInput` for a bad name."""
+    """Yields `limit` questions (None: without end), families in turn.
+
+    Raises `BadInput` for an unknown split, level or family.
+    """
     if split not in SPLITS:
         raise BadInput(f"scenes has no split {split!r}; there are: {', '.join(SPLITS)}")
     if level not in LEVELS:
@@ -160,46 +175,54 @@ def load(
             raise BadInput(f"scenes has no family {family!r}; there are: {', '.join(FAMILIES)}")
     index = 0
     while limit is None or index < limit:
-        scene, asked = _drawn(split, level, seed, index, families)
+        scene, asked = _generate(split, level, seed, index, families)
         yield _question(scene, asked, f"{split}-{level}-{seed}-{index}")
         index += 1
 
 
-def again(uid: str) -> Asked | None:
-    """What the drawn question called `uid` asks, drawn anew; None where that is no such name.
+def regenerate(uid: str) -> SceneTruth | None:
+    """The ground truth of the synthetic question `uid`, generated again; None if there is no such uid.
 
-    Only for questions of all families. A caller who has the text compares it: a name alone is no proof.
+    Only for questions loaded with all families. Compare its text with the stored text: another version may
+    have generated another question under the same name.
     """
     split, level, seed, index = [*uid.split("-"), "", "", "", ""][:4]
     if split not in SPLITS or level not in LEVELS or not index.isdecimal():
         return None
-    return _drawn(split, level, seed, int(index), tuple(FAMILIES))[1]
+    return SceneTruth(*_generate(split, level, seed, int(index), tuple(FAMILIES)))
 
 
-def _drawn(
+def _generate(
     split: str, level: str, seed: int | str, index: int, families: tuple[str, ...]
-) -> tuple[Scene, Asked]:
+) -> tuple[Scene, SceneQuestion]:
     rng = random.Random(f"{split}/{level}/{seed}/{index}")
-    return draw_one(rng, split, families[index % len(families)], level)
+    return sample_question(rng, split, families[index % len(families)], level)
 
 
-def _question(scene: Scene, asked: Asked, uid: str) -> Question:
+def _question(scene: Scene, asked: SceneQuestion, uid: str) -> Question:
     return Question(
         uid=uid,
-        benchmark="scenes",
+        benchmark=SCENES,
         text=asked.text,
         options=asked.options,
         gold=asked.gold,
         images=(Image(lambda: png(scene), uid),),
         family=asked.family,
         group=scene.name,
-        meta={"scene": scene, "asked": asked},
+        scene=SceneTruth(scene, asked),
     )
 
 
+def truth(question: Question) -> SceneTruth:
+    """The scene and the statements of a synthetic question. Raises `BadInput` for any other question."""
+    if not isinstance(question.scene, SceneTruth):
+        raise BadInput(f"{question.benchmark} question {question.uid!r} is not about a synthetic scene")
+    return question.scene
+
+
 def cues(question: Question, seed: int, use: Use = "audit") -> Cues:
-    """True and false captions and thoughts for a drawn question; the same wrong option for both."""
-    scene, asked = question.meta["scene"], question.meta["asked"]
+    """True and false captions and thoughts for a synthetic question; the same wrong option for both."""
+    scene, asked = truth(question).scene, truth(question).question
     rng = random.Random(hashlib.sha256(f"{seed}/{question.uid}".encode()).digest())
     wrong = rng.choice([k for k in range(len(asked.options)) if k != asked.gold])
 
@@ -219,11 +242,11 @@ def _cue(statement: Statement, kind: CueKind, option: int | None, use: Use, rng:
     templates = phrasings(statement, kind, use)
     which = rng.randrange(len(templates))
     name = f"{use}-{type(statement).__name__.lower()}-{kind}-{which}"
-    return Cue(kind, option, say(statement, templates[which]), "template", name)
+    return Cue(kind, option, fill_template(statement, templates[which]), "template", name)
 
 
-def irrelevant(scene: Scene, asked: Asked, use: Use, rng: random.Random) -> Cue | None:
-    """A true caption of another kind than the question, about shapes and colours it does not name."""
+def irrelevant(scene: Scene, asked: SceneQuestion, use: Use, rng: random.Random) -> Cue | None:
+    """A true caption of another kind than the question; it shares no shape or colour with the question."""
     named = {w for s in asked.statements for w in (vars(s).values()) if isinstance(w, str)}
     true: list[Statement] = [
         Count(count(scene, None, shape), None, shape)
@@ -235,7 +258,7 @@ def irrelevant(scene: Scene, asked: Asked, use: Use, rng: random.Random) -> Cue 
         for t in scene.things
         if scene.only(t.shape) and not {t.shape, t.colour} & named and asked.family == "count"
     ]
-    # always possible: how many of a shape that is neither named nor there
+    # Always possible: the count 0 of a shape that is neither named nor present.
     if not true:
         absent = [s for s in SHAPES if s not in named and count(scene, None, s) == 0]
         true = [Count(0, None, s) for s in absent]

@@ -1,8 +1,7 @@
-"""The drawn world: coloured shapes on a 3 by 3 grid, and how a scene becomes a picture.
+"""Scenes of coloured shapes on a 3 by 3 grid, and their rendering as images.
 
-A scene is its things and nothing else; the seed only moves and scales them a little when drawn.
-Which split a scene belongs to is decided by a hash of its things, so no layout, however it was
-come by, is ever in two splits.
+A scene is defined by its objects; the seed changes only their position, size and tint within the rendering.
+A hash of the objects assigns a scene to a split, so no layout is ever in two splits.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ CELLS = tuple(f"{column}{row}" for row in range(1, GRID + 1) for column in "abc"
 """Cell names in reading order: a1 b1 c1 a2 …"""
 PIXELS = 168
 NOISE = 60.0
-"""Standard deviation of the noise in full haze, in grey levels."""
+"""Standard deviation of the noise at haze 1, in grey levels (0 to 255)."""
 SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True, order=True)
-class Thing:
+class SceneObject:
     """One coloured shape in one cell (index into `CELLS`)."""
 
     cell: int
@@ -53,44 +52,47 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """Things in reading order, at most one a cell."""
+    """Objects in reading order, at most one per cell."""
 
-    things: tuple[Thing, ...]
+    things: tuple[SceneObject, ...]
     seed: int = 0
     haze: float = 0.0
-    """How much of the contrast is lost, from 0 to 1; noise comes with it."""
+    """Share of the contrast that is lost, from 0 to 1; the noise is proportional to it."""
 
-    def at(self, cell: int) -> Thing | None:
-        """What stands in a cell."""
+    def at(self, cell: int) -> SceneObject | None:
+        """The object in a cell; None if it is empty."""
         return next((t for t in self.things if t.cell == cell), None)
 
-    def only(self, shape: str) -> Thing | None:
-        """The one thing of that shape; None if there are none or several."""
-        found = [t for t in self.things if t.shape == shape]
-        return found[0] if len(found) == 1 else None
+    def only(self, shape: str) -> SceneObject | None:
+        """The only object of that shape; None if there are none or several."""
+        matches = [t for t in self.things if t.shape == shape]
+        return matches[0] if len(matches) == 1 else None
 
     @property
     def name(self) -> str:
-        """Short name made of its things, e.g. ``a1-red-circle_c2-blue-star``."""
+        """Name made of its objects, e.g. ``a1-red-circle_c2-blue-star``."""
         return "_".join(f"{CELLS[t.cell]}-{t.colour}-{t.shape}" for t in self.things) or "empty"
 
     @property
     def split(self) -> str:
-        """`train` (18 of 20), `dev` or `test`, by a hash of the things."""
+        """`train` (18 of 20 hash values), `dev` or `test` (1 of 20 each), by a hash of the objects."""
         slot = hashlib.sha256(self.name.encode()).digest()[0] % 20
         return {0: "dev", 1: "test"}.get(slot, "train")
 
 
 def random_scene(rng: random.Random, things: int, haze: float = 0.0) -> Scene:
-    """A scene of so many things, of any split."""
+    """A scene of `things` objects, of any split."""
     cells = sorted(rng.sample(range(GRID * GRID), things))
     colours = tuple(COLOURS)
-    drawn = tuple(Thing(c, rng.choice(SHAPES), rng.choice(colours)) for c in cells)
-    return Scene(drawn, rng.randrange(2**31), haze)
+    objects = tuple(SceneObject(c, rng.choice(SHAPES), rng.choice(colours)) for c in cells)
+    return Scene(objects, rng.randrange(2**31), haze)
 
 
-def draw(scene: Scene, pixels: int = PIXELS) -> Image.Image:
-    """The scene as an RGB picture; a little jitter of place, size, tint and paper comes from its seed."""
+def render(scene: Scene, pixels: int = PIXELS) -> Image.Image:
+    """The scene as an RGB image of `pixels` by `pixels`.
+
+    The seed determines position and size within the cell, tint and background.
+    """
     rng = random.Random(scene.seed)
     paper = rng.randint(225, 250)
     picture = Image.new("RGB", (pixels, pixels), (paper, paper, paper))
@@ -102,12 +104,12 @@ def draw(scene: Scene, pixels: int = PIXELS) -> Image.Image:
         x = (thing.column + 0.5) * cell + rng.uniform(-room, room)
         y = (thing.row + 0.5) * cell + rng.uniform(-room, room)
         r, g, b = (max(0, min(255, c + rng.randint(-15, 15))) for c in COLOURS[thing.colour])
-        _DRAW[thing.shape](brush, x, y, radius, (r, g, b))
-    return _hazy(picture, paper, scene) if scene.haze else picture
+        _SHAPE_PAINTERS[thing.shape](brush, x, y, radius, (r, g, b))
+    return _add_haze(picture, paper, scene) if scene.haze else picture
 
 
-def _hazy(picture: Image.Image, paper: int, scene: Scene) -> Image.Image:
-    # Grey grains of three by three pixels, so that a hazy picture stays a small file.
+def _add_haze(picture: Image.Image, paper: int, scene: Scene) -> Image.Image:
+    # Grains of three by three pixels keep the PNG file small.
     grains = np.random.default_rng(scene.seed).normal(0, NOISE * scene.haze, (picture.height // 3 + 1,) * 2)
     noise = grains.repeat(3, 0).repeat(3, 1)[: picture.height, : picture.width, None].round()
     clear = np.asarray(picture, dtype=np.float64)
@@ -118,7 +120,7 @@ def _hazy(picture: Image.Image, paper: int, scene: Scene) -> Image.Image:
 def png(scene: Scene) -> bytes:
     """The scene as an encoded PNG file."""
     out = io.BytesIO()
-    draw(scene).save(out, "PNG")
+    render(scene).save(out, "PNG")
     return out.getvalue()
 
 
@@ -137,7 +139,7 @@ def _circle(brush: ImageDraw.ImageDraw, x: float, y: float, r: float, fill: Fill
 
 
 _T = 0.32  # half the width of a cross's arm
-_DRAW: dict[str, Callable[[ImageDraw.ImageDraw, float, float, float, Fill], None]] = {
+_SHAPE_PAINTERS: dict[str, Callable[[ImageDraw.ImageDraw, float, float, float, Fill], None]] = {
     "circle": _circle,
     "square": _points((-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)),
     "triangle": _points((0, -1), (0.95, 0.8), (-0.95, 0.8)),
