@@ -12,12 +12,12 @@ import pytest
 pytest.importorskip("inspect_ai")
 
 from inspect_ai.model import ModelAPI, ModelCall, ModelOutput, ModelUsage, modelapi
-from test_cli import run
 from test_cues_llm_http import WriterMind, sample
 from test_judge_http import JudgeMind
 
 from chat_minds import HashMind
 from chat_server import ChatServer, Habits
+from cli_process import run
 from synthetic import cues, pixel, questions
 from unswayed.backends import open_backend
 from unswayed.backends.base import Backend

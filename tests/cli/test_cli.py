@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -12,14 +11,8 @@ from importlib.util import find_spec
 import pyarrow.parquet as pq
 import pytest
 
+from cli_process import run
 from unswayed.conditions import CONDITIONS
-
-
-def run(*args, **more):
-    env = {**os.environ, "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "unswayed", *map(str, args)], capture_output=True, text=True, env=env, **more
-    )
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import run as unswayed
 
+from cli_process import run as unswayed
 from synthetic import OPTIONS, cues, pixel, questions
 from unswayed.backends import open_backend
-from unswayed.cli.evaluate.report import picture
+from unswayed.cli.evaluate.report import stored_image
 from unswayed.errors import BadInput
 from unswayed.export import log, to_inspect
 from unswayed.export.sample import sample, scores
@@ -30,7 +30,7 @@ def made(folder: Path, spec: str = "silent-flipper:p=0.5,acc=0.8", n: int = 12, 
 
 
 def shown(folder: Path) -> Any:
-    return lambda sha: data_uri(picture(folder, sha))
+    return lambda sha: data_uri(stored_image(folder, sha))
 
 
 @pytest.fixture(scope="module")
