@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 # Threads that spin while they wait slow a small model on few cores many times over.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: audit test check soak bench clean
+.PHONY: audit test check soak bench docs clean
 .DEFAULT_GOAL := audit
 
 ABSTAIN := base+abstain,wrong-caption+abstain,wrong-think+abstain
@@ -31,6 +31,13 @@ check: $(VENV)/.dev  ## style and types
 bench: $(VENV)/.dev  ## speed, as ratios or figures against stated targets
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
+docs: $(VENV)/.docs  ## the documentation site in build/docs/site, with a fresh example run; links are checked
+	rm -rf build/docs
+	$(BIN)/unswayed audit pebble --benchmark scenes --limit 48 --seed 0 --out build/docs/run
+	$(BIN)/python docs/tools/stage.py build/docs/run build/docs/pages
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python docs/tools/check_links.py build/docs/site
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -42,6 +49,10 @@ $(VENV)/.local: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.local
 	$(BIN)/python -m pip install -q -e ".[local,http,hub,train,dev]"
+	touch $@
+
+$(VENV)/.docs: pyproject.toml $(VENV)/.local
+	$(BIN)/python -m pip install -q -e ".[local,docs]"
 	touch $@
 
 clean:

@@ -1,0 +1,91 @@
+"""How the site's pages are put together, and that the check of its links finds what is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import check_links
+import stage
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATED = {"changelog.md", "contributing.md", "reference/cli.md"}
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "report.html").write_text("<p>a report</p>")
+    stage.stage(tmp_path / "run", tmp_path / "pages")
+    return tmp_path / "pages"
+
+
+def navigation() -> list[str]:
+    nav = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]["nav"]
+    return [page for entry in nav for _, page in stage._pages([entry])]
+
+
+def test_the_navigation_has_every_page_once(pages):
+    there = sorted(path.relative_to(pages).as_posix() for path in pages.rglob("*.md"))
+    assert sorted(navigation()) == there
+
+
+def test_staged_pages_are_the_documents_and_the_generated_ones(pages):
+    sources = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")} == sources | GENERATED
+    assert (pages / "example-run.html").read_text() == "<p>a report</p>"
+    assert not list(pages.rglob("*.py"))
+
+
+def test_llms_txt_names_every_page_with_a_sentence(pages):
+    text = (pages / "llms.txt").read_text("utf-8")
+    for page in navigation():
+        (line,) = [line for line in text.splitlines() if f"]({page.removesuffix('.md')}.html): " in line]
+        assert len(line.split("): ", 1)[1]) > 20 or page == "changelog.md", line
+
+
+def test_links_of_root_pages_are_moved():
+    text = "[a](docs/trials.md#x) [b](CHANGELOG.md) [c](https://example.org/docs/y) [d](CONTRIBUTING.md#z)"
+    moved = "[a](trials.md#x) [b](changelog.md) [c](https://example.org/docs/y) [d](contributing.md#z)"
+    assert stage.moved_into_docs(text) == moved
+
+
+FAULTY = {
+    '<a href="nowhere.html">x</a>': "nowhere.html does not exist",
+    '<a href="other.html#no">x</a>': "names an anchor that the page does not have",
+    '<a href="#no">x</a>': "names an anchor that the page does not have",
+    '<img src="no.png">': "no.png does not exist",
+    '<script src="https://example.org/x.js"></script>': "is loaded from another host",
+    '<link rel="stylesheet" href="https://example.org/x.css">': "is loaded from another host",
+    '<iframe src="//example.org/x"></iframe>': "is loaded from another host",
+}
+SOUND = (
+    '<a href="other.html">x</a>',
+    '<a href="other.html#yes">x</a>',
+    '<a href="folder/">x</a>',
+    '<a href="https://example.org">x</a>',
+    '<p id="here"></p><a href="#here">x</a>',
+    '<img src="data:image/png;base64,AA==">',
+)
+
+
+def site(folder: Path, body: str) -> Path:
+    (folder / "folder").mkdir()
+    (folder / "folder" / "index.html").write_text("<p>")
+    (folder / "other.html").write_text('<p id="yes">')
+    (folder / "index.html").write_text(body)
+    return folder
+
+
+@pytest.mark.parametrize(("body", "fault"), FAULTY.items())
+def test_a_faulty_reference_is_reported_once(tmp_path, body, fault):
+    (line,) = check_links.faults(site(tmp_path, body))
+    assert line.startswith("index.html: ")
+    assert fault in line
+
+
+@pytest.mark.parametrize("body", SOUND)
+def test_a_sound_reference_is_not_reported(tmp_path, body):
+    assert list(check_links.faults(site(tmp_path, body))) == []
