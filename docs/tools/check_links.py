@@ -1,9 +1,9 @@
-"""Checks the built site: every internal link, anchor, picture and script is there, and nothing is loaded from outside.
+"""Checks the built site: links, anchors, pictures and scripts exist, and nothing comes from another host.
 
 python docs/tools/check_links.py SITE
 
-The site generator's strict mode checks links between Markdown pages; this also checks links to other files, raw
-HTML, and that a reader without a network sees the whole page. Exit code 1 with one line a fault.
+The site generator's strict mode checks links between Markdown pages; this also checks links to other files,
+raw HTML, and that a reader without a network sees the whole page. Exit code 1 after a fault, one line each.
 """
 
 from __future__ import annotations

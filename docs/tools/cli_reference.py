@@ -19,13 +19,13 @@ _INTRO = f"""# Command line
 
 This page is generated from the commands themselves, so it says what `{NAME} COMMAND --help` says.
 
-Exit codes: **0** done; **1** a training failed, or one run of a study; **2** the input is wrong, and one sentence on
-stderr says what and how to mend it; **130** interrupted with Ctrl-C (the same command resumes a run).
+Exit codes: **0** done; **1** a training failed, or one run of a study; **2** the input is wrong, and one
+sentence on stderr says what and how to mend it; **130** interrupted with Ctrl-C (the same command resumes a run).
 """
 
 
 def commands(command: Any, context: Any) -> Iterator[tuple[Any, Any]]:
-    """Every command below `command` with its context, groups before their members, in the order of the help."""
+    """Every command from `command` down with its context, groups before their members."""
     yield command, context
     for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
         member = command.get_command(context, name)

@@ -2,8 +2,8 @@
 
 python docs/tools/stage.py RUN PAGES
 
-PAGES gets the pages of docs/, CHANGELOG.md and CONTRIBUTING.md, the generated command-line reference, the report of
-the run folder RUN, and an llms.txt made of the navigation in zensical.toml.
+PAGES gets the pages of docs/, CHANGELOG.md and CONTRIBUTING.md, the generated command-line reference, the
+report of the run folder RUN, and an llms.txt made of the navigation in zensical.toml.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.m
 
 
 def stage(run: Path, pages: Path) -> None:
-    """Fill the folder `pages`, which is emptied first. Raises `FileNotFoundError` where `run` has no report."""
+    """Fill the folder `pages`, which is emptied first. Raises `FileNotFoundError` if `run` has no report."""
     shutil.rmtree(pages, ignore_errors=True)
     for source in DOCS.rglob("*"):
         target = pages / source.relative_to(DOCS)

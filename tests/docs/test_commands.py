@@ -1,4 +1,4 @@
-"""Every `unswayed …` line in the documentation is one that the command line accepts, and the reference is complete."""
+"""Every `unswayed …` line in the documentation is accepted by the command line; its reference is complete."""
 
 from __future__ import annotations
 
