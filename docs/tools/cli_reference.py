@@ -20,7 +20,7 @@ _INTRO = f"""# Command line
 This page is generated from the commands themselves, so it says what `{NAME} COMMAND --help` says.
 
 Exit codes: **0** done; **1** a training failed, or one run of a study; **2** the input is wrong, and one
-sentence on stderr says what and how to mend it; **130** interrupted with Ctrl-C (the same command resumes a run).
+sentence on stderr says what and how to mend it; **130** interrupted with Ctrl-C (the same command resumes).
 """
 
 
