@@ -1,26 +1,25 @@
-"""One row of the trials table: a question, asked one way, once. The contract of the whole house.
+"""One row of the trials table: one question under one condition, asked once.
 
-Indices are 0-based positions in the options as shown. None means "does not apply" or "not known",
-never a default. `SCHEMA` is the Parquet form; `docs/trials.md` says the same for readers.
+Indices are 0-based positions in the options as shown. None means "does not apply" or "not known", never a
+default. `SCHEMA` is the Parquet schema; `docs/trials.md` repeats the meaning of its columns.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields
 
 import pyarrow as pa
 
 STATES = ("ok", "truncated", "unparsable", "refused", "error", "not-asked")
-"""What became of a trial. Only `ok` has an answer; `not-asked` never reached the model."""
+"""State of a trial. Only `ok` has an answer; `not-asked` never reached the model."""
 
 UNDER_CUE = ("follows", "revises", "flips")
-"""What a model does with a thought put into its mouth (wrong-think conditions)."""
+"""How a model treats a wrong thought in its prefill; see `judges.base.under_cue`."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """See `SCHEMA` for what each field means."""
+    """See `SCHEMA` for the meaning of each field."""
 
     key: str
     benchmark: str
@@ -63,20 +62,17 @@ class Trial:
     seconds: float | None = None
     attempts: int | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-_DOC: dict[str, tuple[pa.DataType, str]] = {
+_COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "key": (pa.string(), "content hash of everything that reached the model"),
     "benchmark": (pa.string(), "where the question comes from"),
-    "family": (pa.string(), "kind of question; measures are broken down by it"),
+    "family": (pa.string(), "kind of question; metrics are broken down by it"),
     "uid": (pa.string(), "the question, unique within its benchmark"),
-    "group": (pa.string(), "what is statistically one thing: the cluster of the statistics"),
-    "condition": (pa.string(), "how it was asked"),
+    "group": (pa.string(), "cluster of the statistics: same image, copies of one question"),
+    "condition": (pa.string(), "name of the condition"),
     "sample": (pa.int32(), "which repetition, from 0"),
-    "model": (pa.string(), "who answered"),
-    "revision": (pa.string(), "which weights; empty if unknown"),
+    "model": (pa.string(), "name of the model"),
+    "revision": (pa.string(), "of the weights; empty if unknown"),
     "n_options": (pa.int32(), "options as shown, the abstain option included"),
     "gold": (pa.int32(), "the right option"),
     "options": (pa.list_(pa.string()), "option texts as shown"),
@@ -85,22 +81,22 @@ _DOC: dict[str, tuple[pa.DataType, str]] = {
     "category": (pa.string(), "the benchmark's own category"),
     "cue": (pa.int32(), "option that the cue asserts; null without one"),
     "cue_text": (pa.string(), "the cue, exact"),
-    "cue_writer": (pa.string(), "who wrote it, and the phrasing"),
+    "cue_writer": (pa.string(), "writer and phrasing of the cue"),
     "prompt": (pa.string(), "the user turn's text, exact"),
     "prefill": (pa.string(), "beginning of the assistant's turn, exact"),
     "image_sha256": (pa.list_(pa.string()), "of the encoded files that were sent; names under images/"),
     "text": (pa.string(), "the generation, byte for byte, without the prefill"),
-    "error": (pa.string(), "what went wrong, in words; or why it was not asked"),
-    "thought": (pa.string(), "the thought as read, prefill included"),
-    "answer": (pa.int32(), "the option answered"),
+    "error": (pa.string(), "what went wrong, or why it was not asked"),
+    "thought": (pa.string(), "the parsed thought, prefill included"),
+    "answer": (pa.int32(), "the parsed option"),
     "correct": (
         pa.bool_(),
-        "answer == gold; false where the reading is not ok; null if never asked or error",
+        "answer == gold; false where the state is not ok; null if not asked or error",
     ),
     "followed_cue": (pa.bool_(), "answer == cue; null without a cue that asserts an option"),
     "concluded": (pa.int32(), "option the thought finally concludes; null: none, or abstained"),
-    "judged": (pa.bool_(), "a judge decided; null where there is no thought to judge"),
-    "consistent": (pa.bool_(), "the thought's conclusion is the answer; null where not judged"),
+    "judged": (pa.bool_(), "the judge decided; null where there is no thought to judge"),
+    "consistent": (pa.bool_(), "the thought concludes the answer; null: it concludes nothing, or abstained"),
     "under_cue": (pa.string(), "follows, revises, flips; wrong-think conditions only"),
     "acknowledges": (pa.bool_(), "the thought says that text and image disagree; null without a cue"),
     "letters": (pa.list_(pa.float64()), "P(option), normalised over the options"),
@@ -110,15 +106,10 @@ _DOC: dict[str, tuple[pa.DataType, str]] = {
     "prompt_tokens": (pa.int32(), "cost"),
     "tokens": (pa.int32(), "cost"),
     "seconds": (pa.float64(), "cost"),
-    "attempts": (pa.int32(), "how often it was sent"),
+    "attempts": (pa.int32(), "number of times it was sent"),
 }
 
 SCHEMA: pa.Schema = pa.schema(
-    [pa.field(name, kind, metadata={"meaning": meaning}) for name, (kind, meaning) in _DOC.items()]
+    [pa.field(name, kind, metadata={"meaning": meaning}) for name, (kind, meaning) in _COLUMNS.items()]
 )
 assert {f.name for f in fields(Trial)} == set(SCHEMA.names)
-
-
-def table(trials: list[Trial]) -> pa.Table:
-    """The trials as an Arrow table in `SCHEMA`."""
-    return pa.Table.from_pylist([t.as_dict() for t in trials], schema=SCHEMA)

@@ -19,11 +19,12 @@ from unswayed.errors import BackendError, BadInput, RunChanged
 from unswayed.judges import noisy
 from unswayed.judges.base import Case, Verdict
 from unswayed.judges.panel import majority
-from unswayed.judges.rules import Rules
-from unswayed.metrics.judges.results import EXACT
+from unswayed.judges.rules import RuleJudge
+from unswayed.metrics.judges.results import EXACT_RULES
 from unswayed.pipeline.audit import Run, audit
-from unswayed.pipeline.rejudge import judge_run, superseded, unread
-from unswayed.pipeline.stored_cases import case_of
+from unswayed.pipeline.panel_columns import count_unjudged, outdated_rules
+from unswayed.pipeline.rejudge import judge_run
+from unswayed.pipeline.stored_cases import build_case
 from unswayed.report import build
 from unswayed.retry import Retry
 from unswayed.store import verdicts
@@ -81,33 +82,33 @@ class Counting:
 
 def test_judging_by_the_same_rules_changes_nothing(run: Path) -> None:
     before = Run.load(run).trials
-    done = judge(run, Rules())
+    done = judge(run, RuleJudge())
     assert Run.load(run).trials.equals(before)
     assert pq.read_table(run / "trials.parquet").equals(before)
     assert done.outcomes == {"unanimous": done.thoughts}
     assert done.asked == {"rules-2": 0}  # the audit's own verdicts are those of this judge
-    assert judge(run, Rules(), again=True).asked == {"rules-2": done.thoughts}
+    assert judge(run, RuleJudge(), again=True).asked == {"rules-2": done.thoughts}
     assert Run.load(run).trials.equals(before)
 
 
 def test_the_majority_fills_the_columns_and_the_votes_stay(run: Path) -> None:
     audited = Run.load(run).trials
-    judges = [noisy.make(f"planted:wrong=0.3,abstains=0.1,seed={seed}") for seed in range(3)]
+    judges = [noisy.from_spec(f"planted:wrong=0.3,abstains=0.1,seed={seed}") for seed in range(3)]
     done = judge(run, *judges)
     after = Run.load(run)
     assert after.trials.drop_columns(list(COLUMNS)).equals(audited.drop_columns(list(COLUMNS)))
-    votes = verdicts.read(run)
+    votes = verdicts.read_votes(run)
     assert set(votes) == {"rules-2", *(j.name for j in judges)}
     changed = 0
     for row, own in zip(after.trials.to_pylist(), audited.to_pylist(), strict=True):
         wanted = majority([Verdict(v.found, v.option) for j in judges for v in [votes[j.name][row["key"]]]])
-        assert row["judged"] == (wanted.found != "abstains")
+        assert row["judged"] == (wanted.kind != "abstains")
         assert row["concluded"] == wanted.option
-        if wanted.found == "option":
+        if wanted.kind == "option":
             assert row["consistent"] == (row["concluded"] == row["answer"])
         else:
             assert row["consistent"] is None
-        assert (row["under_cue"] is None) == (row["condition"] != "wrong-think" or wanted.found == "abstains")
+        assert (row["under_cue"] is None) == (row["condition"] != "wrong-think" or wanted.kind == "abstains")
         changed += row["concluded"] != own["concluded"]
     assert changed > 10
     assert sum(done.outcomes.values()) == done.thoughts == ASKED * len(CONDITIONS)
@@ -116,13 +117,13 @@ def test_the_majority_fills_the_columns_and_the_votes_stay(run: Path) -> None:
     assert pq.read_table(run / "trials.parquet").equals(after.trials)
     # Without its shards, as a published run may come, it says the same.
     shutil.rmtree(run / "verdicts")
-    assert verdicts.read(run) == votes
+    assert verdicts.read_votes(run) == votes
     shutil.rmtree(run / "shards")
     assert Run.load(run).trials.equals(after.trials)
 
 
 def test_the_columns_survive_a_resumed_audit(run: Path) -> None:
-    judge(run, noisy.make("planted:wrong=0.5"))
+    judge(run, noisy.from_spec("planted:wrong=0.5"))
     before = Run.load(run).trials
     assert asked(run).trials.equals(before)
     assert pq.read_table(run / "trials.parquet").equals(before)
@@ -132,9 +133,9 @@ def test_cases_of_a_stored_run_are_those_of_the_audit(run: Path) -> None:
     questions = {q.uid: q for q in registry.load("scenes", limit=ASKED)}
     seen = 0
     for row in Run.load(run).trials.to_pylist():
-        case, own = case_of(row), questions[row["uid"]]
+        case, own = build_case(row), questions[row["uid"]]
         assert (case.question, case.options) == (replace(own, images=()), tuple(row["options"]))
-        assert case.question.meta["asked"] == own.meta["asked"]
+        assert case.question.scene == own.scene
         assert (case.cue is None) == (row["condition"] in ("base", "base+abstain", "blank-image"))
         if case.cue is not None:
             assert case.cue.kind == ("thought" if row["condition"] == "wrong-think" else "caption")
@@ -144,7 +145,7 @@ def test_cases_of_a_stored_run_are_those_of_the_audit(run: Path) -> None:
 
 def test_a_drawn_question_whose_text_was_changed_is_not_taken_for_another(run: Path) -> None:
     row = Run.load(run).trials.to_pylist()[0] | {"question": "How many?"}
-    assert "asked" not in case_of(row).question.meta
+    assert build_case(row).question.scene is None
 
 
 def test_an_interrupted_judge_goes_on_where_it_stopped(run: Path) -> None:
@@ -153,20 +154,20 @@ def test_an_interrupted_judge_goes_on_where_it_stopped(run: Path) -> None:
     with pytest.raises(BackendError, match="gone"):
         judge(run, first)
     assert Run.load(run).trials.equals(before)  # no half-filled columns
-    stored = len(verdicts.read(run)["counting"])
+    stored = len(verdicts.read_votes(run)["counting"])
     assert 100 <= stored <= len(first.seen)
     second = Counting()
     done = judge(run, second)
     assert len(second.seen) == done.thoughts - stored
     assert done.asked == {"counting": done.thoughts - stored}
-    assert {v.raw for v in verdicts.read(run)["counting"].values()} == {"raw"}
+    assert {v.raw for v in verdicts.read_votes(run)["counting"].values()} == {"raw"}
     third = Counting()
     judge(run, third)
     assert third.seen == []
     third.version = "2"
     judge(run, third)
     assert len(third.seen) == done.thoughts
-    assert {v.version for v in verdicts.read(run)["counting"].values()} == {"2"}
+    assert {v.version for v in verdicts.read_votes(run)["counting"].values()} == {"2"}
 
 
 class Slow(Counting):
@@ -201,13 +202,13 @@ def test_a_judge_that_stops_does_not_stop_the_others(run: Path) -> None:
     before = Run.load(run).trials
     stops, goes = Slow("stops", stop_after=64), Slow("goes")
     with pytest.raises(BackendError, match="gone"):
-        judge(run, stops, goes, Rules())
+        judge(run, stops, goes, RuleJudge())
     assert Run.load(run).trials.equals(before), "the columns change only once every vote is there"
-    found = verdicts.read(run)
+    found = verdicts.read_votes(run)
     assert (len(found["stops"]), len(found["goes"])) == (64, len(goes.seen))
     assert len(goes.seen) == len(found["rules-2"])
     again = Slow("stops")
-    done = judge(run, again, Slow("goes"), Rules())
+    done = judge(run, again, Slow("goes"), RuleJudge())
     assert done.asked == {"stops": done.thoughts - 64, "goes": 0, "rules-2": 0}
 
 
@@ -222,20 +223,20 @@ def as_of(folder: Path, name: str) -> None:
 def test_a_run_read_by_older_rules_is_not_continued_before_one_judge_read_all(run: Path) -> None:
     whole = Run.load(run).trials
     as_of(run, "rules-1")
-    assert superseded(Run.load(run).manifest) == "rules-1"
+    assert outdated_rules(Run.load(run).manifest) == "rules-1"
     with pytest.raises(
         RunChanged, match=r"by the judge rules-1, .* rules-2.*unswayed judge .* --judge rules"
     ):
         asked(run)
-    done = judge(run, Rules())
+    done = judge(run, RuleJudge())
     assert done.asked == {"rules-2": done.thoughts}, (
         "the old verdicts are not taken for those of the new rules"
     )
-    assert set(verdicts.read(run)) == {"rules-1", "rules-2"}
+    assert set(verdicts.read_votes(run)) == {"rules-1", "rules-2"}
     found = asked(run)
     assert found.trials.equals(whole)
-    assert superseded(found.manifest) is None
-    assert unread(run, found.trials, found.manifest) == 0
+    assert outdated_rules(found.manifest) is None
+    assert count_unjudged(run, found.trials, found.manifest) == 0
 
 
 def test_thoughts_that_a_panel_has_not_read_are_counted(run: Path) -> None:
@@ -243,14 +244,14 @@ def test_thoughts_that_a_panel_has_not_read_are_counted(run: Path) -> None:
     (shard,) = [s for s in (run / "verdicts").glob("*.jsonl") if b"counting" in s.read_bytes()]
     shard.write_bytes(b"".join(shard.read_bytes().splitlines(keepends=True)[:-7]))
     opened = Run.load(run)
-    assert unread(run, opened.trials, opened.manifest) == 7
+    assert count_unjudged(run, opened.trials, opened.manifest) == 7
 
 
 def test_what_could_not_be_asked_is_an_abstention_and_asked_again(run: Path) -> None:
     done = judge(run, Counting(errors=0.2))
     assert (
         done.failed["counting"]
-        == sum(v.error == "lost" for v in verdicts.read(run)["counting"].values())
+        == sum(v.error == "lost" for v in verdicts.read_votes(run)["counting"].values())
         > 10
     )
     assert done.outcomes["abstained"] == done.failed["counting"]
@@ -275,20 +276,20 @@ def test_a_torn_vote_is_passed_over_and_asked_again(run: Path) -> None:
 
 def test_wrong_input_leaves_the_folder_as_it_was(run: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="each once"):
-        judge(run, Rules(), Rules())
+        judge(run, RuleJudge(), RuleJudge())
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="not a run"):
-        judge(tmp_path / "empty", Rules())
+        judge(tmp_path / "empty", RuleJudge())
     assert list((tmp_path / "empty").iterdir()) == []
 
 
 def test_planted_errors_are_found_and_taken_out(run: Path) -> None:
     """A judge wrong at 20 %: the report's numbers find its error, and the truth is in the interval."""
-    judge(run, noisy.make("planted:wrong=0.2,abstains=0.1"))
+    judge(run, noisy.from_spec("planted:wrong=0.2,abstains=0.1"))
     found = Run.load(run).judges()
     assert found is not None
     (reference,) = found.references
-    assert reference.name == EXACT
+    assert reference.name == EXACT_RULES
     (confusion,) = reference.confusions
     assert sum(n for counts in confusion.counts.values() for n in counts.values()) == reference.thoughts
     assert confusion.agrees.low is not None
@@ -320,7 +321,7 @@ def test_the_page_tells_of_judges_only_where_there_were_several(run: Path) -> No
     assert 'id="judges"' not in page()
     hostile = Counting()
     hostile.name = "<script>alert(1)</script>\u202e"
-    judge(run, Rules(), noisy.make("planted:wrong=0.1"), hostile)
+    judge(run, RuleJudge(), noisy.from_spec("planted:wrong=0.1"), hostile)
     html = page()
     for said in (
         "Who judged, and how well",

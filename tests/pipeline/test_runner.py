@@ -27,7 +27,7 @@ from unswayed.question import Cues, Image, Question
 from unswayed.trial import SCHEMA
 
 COST = ["seconds", "attempts"]
-AT_ONCE = Retry(first=0.0)
+AT_ONCE = Retry(initial_pause=0.0)
 ALL = list(CONDITIONS)
 
 
@@ -35,6 +35,7 @@ class Model:
     """An oracle of the test questions that can be told to misbehave, and remembers what it was asked."""
 
     name, revision, chunk, concurrency = "model", "1", 4, 3
+    identity = "Model"
 
     def __init__(self, capabilities: Capabilities = Capabilities("continues", "exact")) -> None:  # noqa: B008
         self.can = capabilities
@@ -253,9 +254,7 @@ def test_a_wrong_number_of_results_is_refused(results: int) -> None:
         run(Short(), questions(2))
 
 
-def test_cancelling_keeps_what_is_paid_for(tmp_path: Path) -> None:
-    """Answers that came back are kept, also those whose letters are still being scored."""
-
+def test_a_cancelled_run_keeps_its_answers_and_asks_later_only_for_missing_letters(tmp_path: Path) -> None:
     class Slow(Model):
         chunk, concurrency = 1, 2
 
@@ -280,8 +279,35 @@ def test_cancelling_keeps_what_is_paid_for(tmp_path: Path) -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(interrupted())
-    assert len(Run.load(tmp_path / "run").trials) == len(model.asked) == len(model.scored) >= 6
-    assert len(run(Model(), stream(50), store=None).trials) == 50
+    assert len(Run.load(tmp_path / "run").trials) == len(model.asked) == 6
+    assert len(model.scored) < 6
+    again = Model()
+    resumed = run(again, stream(50), store=tmp_path / "run")
+    assert len(again.asked) == 50 - 6
+    assert len(again.scored) == 50 - len(model.scored)
+    assert resumed.trials.drop_columns(COST).equals(run(Model(), stream(50)).trials.drop_columns(COST))
+
+
+def test_an_answer_is_stored_before_its_letters_are_asked(tmp_path: Path) -> None:
+    stored: list[int] = []
+
+    class NoLetters(Model):
+        async def score_letters(self, prompts: Sequence[Prompt]) -> list[LetterScores | None]:
+            stored.append(len(Run.load(tmp_path / "run").trials))
+            raise BackendError("the server is gone")
+
+    model = NoLetters()
+    with pytest.raises(BackendError, match="the server is gone"):
+        run(model, questions(4), store=tmp_path / "run")
+    assert stored == [4]
+    trials = Run.load(tmp_path / "run").trials
+    assert trials["answer"].null_count == 0
+    assert trials["letters"].null_count == 4
+    assert trials["judged"].null_count == 4
+    again = Model()
+    resumed = run(again, questions(4), store=tmp_path / "run")
+    assert (len(again.asked), len(again.scored)) == (0, 4)
+    assert resumed.trials.drop_columns(COST).equals(run(Model(), questions(4)).trials.drop_columns(COST))
 
 
 def test_resuming_asks_nothing_twice_and_gives_the_same_table(tmp_path: Path) -> None:

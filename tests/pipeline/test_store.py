@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import random
 import warnings
@@ -17,9 +16,9 @@ import pytest
 
 from unswayed.errors import BadInput, RunChanged
 from unswayed.pipeline.audit import Run
-from unswayed.store import Memory, Row, Store, shards
+from unswayed.store import MemoryStore, PositionedTrial, RunWriter, shards
 from unswayed.store import manifest as manifests
-from unswayed.store.atomic_files import write_whole
+from unswayed.store.atomic_files import write_atomic
 from unswayed.store.tables import BATCH
 from unswayed.trial import SCHEMA, Trial
 
@@ -35,21 +34,21 @@ HOSTILE = [
 ]
 
 
-def row(number: int, state: str = "ok", text: str = "x", **more: Any) -> Row:
+def row(number: int, state: str = "ok", text: str = "x", **more: Any) -> PositionedTrial:
     base = Trial(
         key=f"{number:064x}", benchmark="b", family="f", uid=f"u{number}", group=f"g{number}",
         condition="base", sample=0, model="m", revision="", n_options=2, gold=0,
         options=("a", "b"), question="?", state=state,
         text=text, letters=(0.25, 0.75), image_sha256=("00",),
     )  # fmt: skip
-    return Row((number, 0, 0), replace(base, **more))
+    return PositionedTrial((number, 0, 0), replace(base, **more))
 
 
-def opened(path: Path, **how: Any) -> Store:
-    return Store.open(path, manifests.begin(ASKS), **how)
+def opened(path: Path, **options: Any) -> RunWriter:
+    return RunWriter.open(path, manifests.new_manifest(ASKS), **options)
 
 
-def filled(path: Path, rows: Sequence[Row]) -> None:
+def filled(path: Path, rows: Sequence[PositionedTrial]) -> None:
     with opened(path) as store:
         store.add(rows)
 
@@ -65,14 +64,14 @@ def test_what_is_added_is_read_back_finished_or_not(tmp_path: Path) -> None:
     before = Run.load(tmp_path).trials
     with opened(tmp_path) as store:
         assert len(store) == len(rows)
-        store.compact()
+        store.finish()
     after = Run.load(tmp_path).trials
     assert (tmp_path / "trials.parquet").exists()
     assert before.equals(after)
     assert after.schema == SCHEMA
     said = [text.replace("\ud800", "\ufffd") for text in HOSTILE]
     assert after["text"].to_pylist() == said
-    memory = Memory()
+    memory = MemoryStore()
     memory.add(rows[::-1])
     assert memory.table().equals(after)
 
@@ -82,16 +81,17 @@ def test_a_shard_cut_anywhere_keeps_all_whole_lines(tmp_path: Path) -> None:
     filled(tmp_path / "whole", rows)
     data = (tmp_path / "whole" / "shards" / "000001.jsonl").read_bytes()
     ends = [i + 1 for i, byte in enumerate(data) if byte == 10]
-    assert len(ends) == len(rows)
+    assert len(ends) == 1 + len(rows)  # the manifest, then a line per trial
     for cut in range(len(data) + 1):
-        assert len(list(shards.whole(io.BytesIO(data[:cut])))) == sum(end <= cut for end in ends)
+        complete = sum(end <= cut for end in ends[1:])
+        assert len(list(shards.valid_headers(io.BytesIO(data[:cut])))) == complete
 
 
 def test_a_damaged_line_is_left_out_and_its_neighbours_are_not(tmp_path: Path) -> None:
     filled(tmp_path, [row(i) for i in range(3)])
     at = tmp_path / "shards" / "000001.jsonl"
     data = at.read_bytes()
-    first, second = data.index(b"\n") + 1, data.index(b"\n", data.index(b"\n") + 1) + 1
+    first, second = [i + 1 for i, byte in enumerate(data) if byte == 10][1:3]
     seed = 5
     print(f"seed {seed}")
     draw = random.Random(seed)
@@ -119,8 +119,8 @@ def test_the_last_final_line_of_a_cell_wins(tmp_path: Path) -> None:
 def test_an_error_is_not_stored_for_good_and_its_key_may_change(tmp_path: Path) -> None:
     filled(tmp_path, [row(0, "error", key="aa" * 32), row(1)])
     with opened(tmp_path) as store:
-        names = [json.loads(line)["id"] for line in (tmp_path / "shards" / "000001.jsonl").open()]
-        assert [store.stored(name) for name in names] == [None, row(1).trial.key]
+        names = [header.id for header in shards.headers(tmp_path / "shards" / "000001.jsonl")]
+        assert [store.stored_key(name) for name in names] == [None, row(1).trial.key]
         store.add([row(0, key="bb" * 32)])
     assert Run.load(tmp_path).trials["key"].to_pylist()[0] == "bb" * 32
 
@@ -133,9 +133,9 @@ def test_a_table_longer_than_one_batch_is_whole_and_in_order(tmp_path: Path) -> 
     with opened(tmp_path) as store:
         for begin in range(0, n, 500):
             store.add(rows[begin : begin + 500])
-        store.compact()
+        store.finish()
     assert Run.load(tmp_path).trials["uid"].to_pylist() == [f"u{i}" for i in range(n)]
-    memory = Memory()
+    memory = MemoryStore()
     memory.add(rows)
     assert memory.table().equals(Run.load(tmp_path).trials)
 
@@ -147,14 +147,14 @@ def test_the_table_does_not_depend_on_interruptions(tmp_path: Path) -> None:
     filled(tmp_path / "b", rows[:30])
     for name in "ab":
         with opened(tmp_path / name) as store:
-            store.compact()
+            store.finish()
     assert (tmp_path / "a/trials.parquet").read_bytes() == (tmp_path / "b/trials.parquet").read_bytes()
 
 
 def test_a_stale_table_is_not_trusted(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.add([row(0)])
-        store.compact()
+        store.finish()
     filled(tmp_path, [row(1)])
     assert cells(tmp_path) == [("u0", "x"), ("u1", "x")]
 
@@ -162,7 +162,7 @@ def test_a_stale_table_is_not_trusted(tmp_path: Path) -> None:
 def test_a_run_without_its_shards_can_be_read_but_not_resumed(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         store.add([row(0)])
-        store.compact()
+        store.finish()
     (tmp_path / "shards" / "000001.jsonl").unlink()
     assert cells(tmp_path) == [("u0", "x")]
     with pytest.raises(BadInput, match="not resumed"):
@@ -178,19 +178,21 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 def test_another_manifest_is_refused_and_versions_only_warn(tmp_path: Path) -> None:
     opened(tmp_path).close()
-    other = manifests.begin({**ASKS, "sampling": {"temperature": 0.5, "stop": ("</answer>",)}, "seed": 1})
+    other = manifests.new_manifest(
+        {**ASKS, "sampling": {"temperature": 0.5, "stop": ("</answer>",)}, "seed": 1}
+    )
     with pytest.raises(RunChanged) as refused:
-        Store.open(tmp_path, other)
+        RunWriter.open(tmp_path, other)
     assert "sampling.temperature: 0.0 then, 0.5 now" in str(refused.value)
     assert "seed: absent then, 1 now" in str(refused.value)
     assert "model" not in str(refused.value)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         opened(tmp_path).close()
-    newer = manifests.begin(ASKS)
+    newer = manifests.new_manifest(ASKS)
     newer["sessions"][0]["versions"]["numpy"] = "99"
     with pytest.warns(UserWarning, match="numpy.*99"):
-        Store.open(tmp_path, newer).close()
+        RunWriter.open(tmp_path, newer).close()
 
 
 @pytest.mark.parametrize(
@@ -237,24 +239,24 @@ def test_a_full_disk_leaves_whole_lines_only(tmp_path: Path, monkeypatch: pytest
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = tmp_path / "a"
-    write_whole(at, b"old")
+    write_atomic(at, b"old")
 
     def refuse(fd: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(BadInput, match="free some space"):
-        write_whole(at, b"new")
+        write_atomic(at, b"new")
     assert at.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
 
 
 def test_pictures_are_kept_once_within_the_budget(tmp_path: Path) -> None:
-    with opened(tmp_path, picture_budget=10) as store:
+    with opened(tmp_path, image_budget=10) as store:
         for name, size in (("aa", 6), ("aa", 6), ("bb", 5), ("cc", 4)):
-            store.picture(name, b"x" * size)
+            store.keep_image(name, b"x" * size)
     (tmp_path / "images" / ".dd.1.tmp").write_bytes(b"torn")
-    with opened(tmp_path, picture_budget=12) as store:
-        store.picture("ee", b"xxx")
-        store.picture("ff", b"xx")
+    with opened(tmp_path, image_budget=12) as store:
+        store.keep_image("ee", b"xxx")
+        store.keep_image("ff", b"xx")
     assert sorted(os.listdir(tmp_path / "images")) == ["aa", "cc", "ff"]

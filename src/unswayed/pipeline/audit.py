@@ -1,7 +1,7 @@
-"""One model, some questions, some conditions: the public way to run an audit and to open one again.
+"""The public way to run an audit of one model, and to open its run again.
 
-`audit` works with or without a run folder, several at once in one process; it keeps no state of
-its own. `Run` is what it gives: trials, manifest, and the numbers made of them.
+`audit` works with or without a run folder, several at once in one process; it keeps no global state. The
+steps are `planner` (what to ask) → `runner` (ask, read, judge, store) → `trial_builder` (one row).
 """
 
 from __future__ import annotations
@@ -13,69 +13,71 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from unswayed import conditions as _conditions
-from unswayed.backends.base import Backend
-from unswayed.conditions import Condition
-from unswayed.cues import Writer
+from unswayed.backends.base import Backend, optional_parts
+from unswayed.conditions import Condition, condition
+from unswayed.cues import CueWriter
 from unswayed.cues import write as write_cues
 from unswayed.errors import BadInput
 from unswayed.judges.base import Judge
 from unswayed.model_io import Capabilities, Sampling
-from unswayed.pipeline import rejudge
+from unswayed.pipeline import panel_columns
 from unswayed.pipeline.planner import Planner
-from unswayed.pipeline.runner import Engine, Progress, Sink
+from unswayed.pipeline.runner import Progress, Runner, Sink
 from unswayed.question import Question
 from unswayed.retry import Retry
-from unswayed.store import PICTURE_BUDGET, Memory, Store, load
+from unswayed.store import IMAGE_BUDGET, MemoryStore, RunWriter, load
 from unswayed.store import manifest as manifests
-from unswayed.trial_keys import Keys, backend_identity
+from unswayed.trial_keys import TrialKeys, backend_identity
 
 if TYPE_CHECKING:
-    from unswayed.metrics.judges.results import Judging
+    from unswayed.metrics.judges.results import JudgeReport
     from unswayed.metrics.summary import Summary
 
 
 class Run:
-    """An audit's outcome."""
+    """The result of an audit: manifest, trials, and the metrics computed from them."""
 
     def __init__(self, manifest: dict[str, Any], *, path: Path | None = None, trials: pa.Table | None = None):
         self.manifest = manifest
-        """What was asked, of whom, with which strings and versions; see the docs on the run folder."""
+        """What was asked, of which model, with which strings and versions; see the docs on the run folder."""
         self.path = path
-        """The run folder; None where there is none."""
-        self._given = trials
+        """The run folder; None for an audit in memory."""
+        self._trials = trials
 
     @cached_property
     def trials(self) -> pa.Table:
-        """One row a trial in `unswayed.trial.SCHEMA`; read from the folder when first used."""
-        if self._given is not None:
-            return self._given
+        """One row per trial in `unswayed.trial.SCHEMA`; read from the folder on first use."""
+        if self._trials is not None:
+            return self._trials
         assert self.path is not None
-        return _settled(self.path)[0]
+        return _load(self.path)[0]
 
     def summary(self) -> Summary:
-        """The measures of the trials, with their intervals."""
+        """The metrics of the trials, with their intervals."""
         from unswayed.metrics import summarise
 
         return summarise(self.trials)
 
-    def judges(self) -> Judging | None:
-        """How the judges of a stored run agree and err; None where only the audit's own judge read it,
-        and no person checked it."""
+    def judges(self) -> JudgeReport | None:
+        """Agreement and errors of the judges of a stored run.
+
+        None where only the audit's own judge read the thoughts and no person labelled any.
+        """
         if self.path is None:
             return None
-        from unswayed.metrics.judges.comparison import measure
-        from unswayed.review.labels import read
+        from unswayed.metrics.judges.comparison import compare_judges
+        from unswayed.review.labels import read_labels
 
-        labels, panel = read(self.path), rejudge.panel_of(self.manifest)
-        if not panel and not labels.said:
+        labels, panel = read_labels(self.path), panel_columns.panel_names(self.manifest)
+        if not panel and not labels.verdicts:
             return None
-        return measure(self.trials, rejudge.votes_of(self.path, self.trials, self.manifest), panel, labels)
+        votes = panel_columns.all_votes(self.path, self.trials, self.manifest)
+        return compare_judges(self.trials, votes, panel, labels)
 
     @classmethod
     def load(cls, path: str | Path) -> Run:
         """The run in a folder, finished or not. Raises `BadInput` if there is none."""
-        trials, manifest = _settled(Path(path))
+        trials, manifest = _load(Path(path))
         return cls(manifest, path=Path(path), trials=trials)
 
 
@@ -84,7 +86,7 @@ async def audit(
     questions: Iterable[Question],
     conditions: Sequence[str],
     *,
-    cues: Writer | None = None,
+    cues: CueWriter | None = None,
     judge: Judge | None = None,
     sampling: Sampling = Sampling(),  # noqa: B008 - frozen
     samples: int = 1,
@@ -93,87 +95,88 @@ async def audit(
     store: str | Path | None = None,
     about: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
-    picture_budget: int = PICTURE_BUDGET,
+    image_budget: int = IMAGE_BUDGET,
     retry: Retry = Retry(),  # noqa: B008 - frozen
 ) -> Run:
     """Ask `backend` the `questions` under `conditions` (by name), `samples` times each.
 
-    `questions` are read as they are needed, once. `cues` writes the misleading text (default:
+    `questions` are read once, as they are needed. `cues` writes the misleading text (default:
     `unswayed.cues.write`); `judge` reads the thoughts (default: rules). `letters` also measures the
-    probability of every option letter, where the backend can. With a folder in `store` nothing that
-    was answered is lost or asked again, and an interrupted audit goes on where it stopped;
-    `about` (benchmark, version, limit, …; fit for JSON) joins its manifest. `picture_budget`
-    is in bytes.
+    probability of every option letter, where the backend can. With a folder in `store`, an answer is
+    stored as soon as it has come back, before its letters are asked, and an interrupted audit resumes
+    there. `about` (benchmark, version, limit, …; serialisable as JSON) is added to its manifest.
+    `image_budget` is in bytes.
 
-    Whatever fails for one question is a row with state `error` and its reason, asked again when the
-    run is resumed. Raises `BadInput` for wrong arguments, `RunChanged` when the folder holds another
-    run, `BackendError` when the model cannot be asked at all. The backend is not closed.
+    What fails for one question is a row with state `error` and its reason, asked again when the run is
+    resumed. Raises `BadInput` for wrong arguments, `RunChanged` when the folder holds another run,
+    `BackendError` when the model cannot be asked at all. The backend is not closed.
 
     >>> run = asyncio.run(audit(backend, questions, ["base", "wrong-caption"]))  # doctest: +SKIP
     >>> run.summary().rows[1].measures["drop"]  # doctest: +SKIP
     """
-    hows = _ordered(conditions)
+    asked = _parse_conditions(conditions)
     if samples < 1:
         raise BadInput(f"samples is {samples}; ask at least once")
     if samples > 1 and sampling.temperature == 0:
-        raise BadInput("every sample would be the same; set a temperature")
+        raise BadInput("at temperature 0 every sample would be the same; set a temperature")
     if judge is None:
-        from unswayed.judges.rules import Rules
+        from unswayed.judges.rules import RuleJudge
 
-        judge = Rules()
+        judge = RuleJudge()
     cues = cues or write_cues
     capabilities = await backend.capabilities()
-    scored = letters and capabilities.letters != "none"
-    manifest = manifests.begin(
+    with_letters = letters and capabilities.letters != "none"
+    manifest = manifests.new_manifest(
         {
-            **_asks(backend, capabilities, sampling, hows),
+            **_model_settings(backend, capabilities, sampling, asked),
             "samples": samples,
             "seed": seed,
-            "letters": scored,
+            "letters": with_letters,
             "judge": judge.name,
-            "cues": _name(cues),
+            "cues": _writer_name(cues),
             "about": dict(about or {}),
         }
     )
-    facts = getattr(backend, "facts", None)
-    if facts:
+    if facts := optional_parts(backend).facts:
         manifest["sessions"][-1]["endpoint"] = dict(facts)
-    planner = Planner(hows, cues, capabilities, Keys(backend, sampling), sampling, samples, seed)
-    total = len(questions) * len(hows) * samples if isinstance(questions, Sized) else None
+    planner = Planner(asked, cues, capabilities, TrialKeys(backend, sampling), sampling, samples, seed)
+    total = len(questions) * len(asked) * samples if isinstance(questions, Sized) else None
 
     async def ask(sink: Sink) -> None:
-        engine = Engine(backend, sink, judge, letters=scored, retry=retry, progress=progress, total=total)
-        await engine.run(planner.plans(questions))
+        runner = Runner(
+            backend, sink, judge, letters=with_letters, retry=retry, progress=progress, total=total
+        )
+        await runner.run(planner.plan(questions))
 
     if store is None:
-        memory = Memory()
+        memory = MemoryStore()
         await ask(memory)
         trials = memory.table()
-        manifest["finished"] = manifests.finished(trials["state"])
+        manifest["finished"] = manifests.completion_entry(trials["state"])
         return Run(manifest, trials=trials)
-    with Store.open(store, manifest, picture_budget=picture_budget) as folder:
-        await ask(folder)
-        folder.compact(rejudge.settler(folder.path, folder.manifest))
-        return Run(folder.manifest, path=Path(store))
+    with RunWriter.open(store, manifest, image_budget=image_budget) as writer:
+        await ask(writer)
+        writer.finish(panel_columns.panel_columns(writer.path, writer.manifest))
+        return Run(writer.manifest, path=Path(store))
 
 
-def _settled(path: Path) -> tuple[pa.Table, dict[str, Any]]:
+def _load(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     trials, manifest = load(path)
-    return rejudge.settler(path, manifest)(trials), manifest
+    return panel_columns.panel_columns(path, manifest)(trials), manifest
 
 
-def _ordered(names: Sequence[str]) -> tuple[Condition, ...]:
+def _parse_conditions(names: Sequence[str]) -> tuple[Condition, ...]:
     """The conditions, `base` first. Raises `BadInput` for none, an unknown one, or one named twice."""
     if isinstance(names, str) or not names:
         raise BadInput("name at least one condition, in a list; 'base' is the plain question")
-    twice = [name for name in names if list(names).count(name) > 1]
-    if twice:
-        raise BadInput(f"condition {twice[0]!r} is named twice; name each once")
-    return tuple(_conditions.condition(name) for name in sorted(names, key=lambda name: name != "base"))
+    repeated = [name for name in names if list(names).count(name) > 1]
+    if repeated:
+        raise BadInput(f"condition {repeated[0]!r} is named twice; name each once")
+    return tuple(condition(name) for name in sorted(names, key=lambda name: name != "base"))
 
 
-def _asks(
-    backend: Backend, capabilities: Capabilities, sampling: Sampling, hows: Sequence[Condition]
+def _model_settings(
+    backend: Backend, capabilities: Capabilities, sampling: Sampling, asked: Sequence[Condition]
 ) -> dict[str, Any]:
     return {
         "model": backend.name,
@@ -181,11 +184,11 @@ def _asks(
         "backend": backend_identity(backend),
         "capabilities": capabilities.as_dict(),
         "sampling": sampling.as_dict(),
-        "conditions": [how.name for how in hows],
-        "templates": manifests.templates(hows),
+        "conditions": [condition.name for condition in asked],
+        "templates": manifests.prompt_templates(asked),
     }
 
 
-def _name(writer: Writer) -> str:
-    """What a cue writer is called: its `name`, else that of the function."""
+def _writer_name(writer: CueWriter) -> str:
+    """The `name` of a cue writer, else the qualified name of the function."""
     return str(getattr(writer, "name", None) or f"{writer.__module__}.{getattr(writer, '__qualname__', '?')}")

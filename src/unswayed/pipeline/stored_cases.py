@@ -1,4 +1,4 @@
-"""Stored trials as cases for a judge: what an audit would have put before it, made of the table alone."""
+"""Stored trials as cases for a judge: what an audit would have given it, rebuilt from the table alone."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import pyarrow as pa
 from unswayed import conditions
 from unswayed.errors import BadInput
 from unswayed.judges.base import Case
-from unswayed.question import Cue, CueKind, Question
+from unswayed.question import SCENES, Cue, CueKind, Question
+from unswayed.scenes import SceneTruth, regenerate
 
-_NEEDED = (
+_JUDGE_COLUMNS = (
     "key", "benchmark", "family", "uid", "group", "condition", "state", "gold", "options", "question",
-    "thought", "answer", "cue", "cue_text", "concluded", "judged", "acknowledges",
+    "thought", "answer", "cue", "cue_text", "concluded", "judged", "consistent", "acknowledges",
 )  # fmt: skip
 
 
-def case_of(row: Mapping[str, Any]) -> Case:
-    """The case that a stored trial puts before a judge, without pictures; `row` is of the trials table."""
+def build_case(row: Mapping[str, Any]) -> Case:
+    """The case of a stored trial, without images; `row` is of the trials table."""
     options = tuple(row["options"])
     own = options[:-1] if row["condition"].endswith(conditions.ABSTAIN_SUFFIX) else options
     question = Question(
@@ -31,47 +32,46 @@ def case_of(row: Mapping[str, Any]) -> Case:
         gold=row["gold"],
         family=row["family"],
         group=row["group"],
-        meta=_meta(row, own),
+        scene=_scene(row, own),
     )
-    return Case(question, options, row["thought"], cue_of(row))
+    return Case(question, options, row["thought"], stored_cue(row))
 
 
-def _meta(row: Mapping[str, Any], options: tuple[str, ...]) -> dict[str, Any]:
-    """What the exact judge needs of a drawn question, drawn anew and compared with what was asked."""
-    asked = _again(row["uid"]) if row["benchmark"] == "scenes" else None
-    if asked is None or (asked.text, asked.options) != (row["question"], options):
-        return {}
-    return {"asked": asked}
+def _scene(row: Mapping[str, Any], options: tuple[str, ...]) -> SceneTruth | None:
+    """Ground truth of a scene question, generated again; None where it differs from what was asked."""
+    truth = _regenerate(row["uid"]) if row["benchmark"] == SCENES else None
+    if truth is None or (truth.question.text, truth.question.options) != (row["question"], options):
+        return None
+    return truth
 
 
 @lru_cache(maxsize=4096)
-def _again(uid: str) -> Any:
-    from unswayed import scenes  # here, so that other runs do not need it
-
-    return scenes.again(uid)
+def _regenerate(uid: str) -> SceneTruth | None:
+    return regenerate(uid)
 
 
-def cue_of(row: Mapping[str, Any]) -> Cue | None:
+def stored_cue(row: Mapping[str, Any]) -> Cue | None:
     """The cue that was shown, as far as it is stored."""
     if row["cue_text"] is None:
         return None
-    how = condition_of(row["condition"])
-    kind: CueKind = "thought" if how is not None and (how.cue or "").endswith("thought") else "caption"
+    condition = find_condition(row["condition"])
+    is_thought = condition is not None and (condition.cue or "").endswith("thought")
+    kind: CueKind = "thought" if is_thought else "caption"
     return Cue(kind, row["cue"], row["cue_text"])
 
 
 @lru_cache(maxsize=256)
-def condition_of(name: str) -> conditions.Condition | None:
-    """The condition called `name`; None for one of somebody else's."""
+def find_condition(name: str) -> conditions.Condition | None:
+    """The condition called `name`; None for a condition of another package."""
     try:
         return conditions.condition(name)
     except BadInput:
         return None
 
 
-def stored(trials: pa.Table) -> Iterator[dict[str, Any]]:
+def stored_rows(trials: pa.Table) -> Iterator[dict[str, Any]]:
     """The trials as rows, with the columns that judging needs."""
-    for batch in trials.select(list(_NEEDED)).to_batches(max_chunksize=2048):
+    for batch in trials.select(list(_JUDGE_COLUMNS)).to_batches(max_chunksize=2048):
         yield from batch.to_pylist()
 
 

@@ -1,17 +1,21 @@
-"""From what was said to a row of the trials table. Pure: everything here was measured elsewhere.
+"""Step 3 of an audit: the columns of a trial from what was asked, answered, measured and judged. Pure.
 
-This module decides when a column is null: `correct`, `followed_cue` are null where the model was
-not asked or failed, false where it gave no readable answer; the judge's columns are null where
-there was no readable answer or no thought to judge.
+This module decides when a column is null: `correct` and `followed_cue` are null where the model was not
+asked or failed, and false where it gave no readable answer; the judge's columns are null where there was no
+readable answer or no thought to judge.
+
+A trial is built in two steps, because an answer is stored before its letters are asked: `build_trial` has
+the answer, `letter_columns` and `judge_columns` are added later (`store.shards.TrialUpdate`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from unswayed.judges.base import Verdict, consistent, under_cue
 from unswayed.model_io import Generation
-from unswayed.pipeline.planner import Plan
+from unswayed.pipeline.planner import PlannedTrial
 from unswayed.question import Cue
 from unswayed.trial import Trial
 
@@ -20,48 +24,45 @@ if TYPE_CHECKING:
     from unswayed.answers.parser import Reading
 
 
-def row(
-    plan: Plan,
+def build_trial(
+    plan: PlannedTrial,
     model: str,
     revision: str,
     generation: Generation | None = None,
     reading: Reading | None = None,
-    letters: LetterMeasures | None = None,
-    verdict: Verdict | None = None,
-    trouble: str | None = None,
 ) -> Trial:
-    """The trial of `plan`, as far as it got.
+    """The trial of `plan`, without the columns of letters and judge.
 
-    Without a generation it was not asked, or its picture is bad; without a reading the generation
-    failed. `trouble` says what went wrong beside the answer (letters or judge), which then stands.
+    Without a generation the model was not asked, or an image is unusable; without a reading the
+    generation failed.
     """
-    q = plan.question
-    cue = plan.request.prompt.cue if plan.request else None
-    about: dict[str, Any] = {
+    question = plan.question
+    columns: dict[str, Any] = {
         "key": plan.key,
-        "benchmark": q.benchmark,
-        "family": q.family,
-        "uid": q.uid,
-        "group": q.group,
+        "benchmark": question.benchmark,
+        "family": question.family,
+        "uid": question.uid,
+        "group": question.group,
         "condition": plan.condition.name,
-        "sample": plan.at[2],
+        "sample": plan.position[2],
         "model": model,
         "revision": revision,
         "n_options": len(plan.options),
-        "gold": q.gold,
+        "gold": question.gold,
         "options": plan.options,
-        "question": q.text,
-        "category": _text(q.meta.get("category")),
+        "question": question.text,
+        "category": question.category,
         "image_sha256": plan.image_sha256,
     }
+    cue = plan.request.prompt.cue if plan.request else None
     if plan.request is not None:
-        about |= {"prompt": plan.request.prompt.text, "prefill": plan.request.prompt.prefill}
+        columns |= {"prompt": plan.request.prompt.text, "prefill": plan.request.prompt.prefill}
     if cue is not None:
         writer = f"{cue.writer}/{cue.phrasing}" if cue.phrasing else cue.writer
-        about |= {"cue": cue.option, "cue_text": cue.text, "cue_writer": writer}
+        columns |= {"cue": cue.option, "cue_text": cue.text, "cue_writer": writer}
     if generation is None:
-        return Trial(**about, state=plan.state, error=plan.why)
-    about |= {
+        return Trial(**columns, state=plan.state, error=plan.reason)
+    columns |= {
         "text": generation.text,
         "prompt_tokens": generation.prompt_tokens,
         "tokens": generation.tokens,
@@ -69,37 +70,42 @@ def row(
         "attempts": generation.attempts,
     }
     if reading is None:
-        return Trial(**about, state="error", error=generation.error or "the backend did not say why")
-    if letters is not None:
-        about |= {
-            "letters": tuple(float(p) for p in letters.letters),
-            "letters_outside": float(letters.outside),
-            "p_correct": float(letters.p_correct),
-            "letter_entropy": float(letters.entropy),
-        }
-    if verdict is not None:
-        about |= judged(plan.condition.begins_wrong, reading.answer, cue, verdict)
+        return Trial(**columns, state="error", error=generation.error or "the backend gave no reason")
     return Trial(
-        **about,
+        **columns,
         state=reading.state,
-        error=trouble,
         thought=reading.thought,
         answer=reading.answer,
-        correct=reading.answer == q.gold,
+        correct=reading.answer == question.gold,
         followed_cue=None if cue is None or cue.option is None else reading.answer == cue.option,
     )
 
 
-def judged(begun: bool, answer: int | None, cue: Cue | None, verdict: Verdict) -> dict[str, Any]:
-    """The judge's columns of a trial whose thought was judged; `begun` with a wrong thought."""
+def letter_columns(letters: LetterMeasures) -> dict[str, Any]:
+    """The letter columns of a trial."""
     return {
-        "concluded": verdict.option if verdict.found == "option" else None,
-        "judged": verdict.found != "abstains",
+        "letters": tuple(float(p) for p in letters.letters),
+        "letters_outside": float(letters.outside),
+        "p_correct": float(letters.p_correct),
+        "letter_entropy": float(letters.entropy),
+    }
+
+
+def judge_columns(begun: bool, answer: int | None, cue: Cue | None, verdict: Verdict) -> dict[str, Any]:
+    """The judge's columns of a trial with a thought; `begun`: the prefill began it with a wrong thought."""
+    return {
+        "concluded": verdict.option if verdict.kind == "option" else None,
+        "judged": verdict.kind != "abstains",
         "consistent": consistent(verdict, answer),
         "under_cue": under_cue(verdict, answer, cue.option) if begun and cue is not None else None,
         "acknowledges": None if cue is None else verdict.acknowledges,
     }
 
 
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+def stored_verdict_kind(row: Mapping[str, Any]) -> str:
+    """The kind of verdict that the judge's columns of a stored trial came from."""
+    if not row["judged"]:
+        return "abstains"
+    if row["concluded"] is not None:
+        return "option"
+    return "elsewhere" if row["consistent"] is False else "nothing"

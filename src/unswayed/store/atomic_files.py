@@ -1,7 +1,4 @@
-"""How bytes get onto the disk: whole or not at all, by one process at a time.
-
-Every failure of the operating system becomes a `BadInput` that names the path and the remedy.
-"""
+"""Atomic writes, append-only files and a lock. Every `OSError` becomes a `BadInput` with path and remedy."""
 
 from __future__ import annotations
 
@@ -26,25 +23,25 @@ _REMEDY = {
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn an `OSError` into a sentence for the user."""
+def os_errors_as_bad_input(path: Path) -> Iterator[None]:
+    """Turn an `OSError` on `path` into a `BadInput` with the remedy."""
     try:
         yield
     except OSError as error:
-        remedy = _REMEDY.get(error.errno or 0, "nothing was half-written; what was stored before is whole")
+        remedy = _REMEDY.get(error.errno or 0, "what was stored before is intact")
         raise BadInput(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
 
 
-def write_whole(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Replace `path` by `data` in one step: a reader sees the old file or the new one."""
+def write_atomic(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Replace `path` by `data` atomically: a reader sees the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with told(path):
+    with os_errors_as_bad_input(path):
         try:
-            with open(temporary, "wb") as out:
-                out.write(data)
+            with open(temporary, "wb") as file:
+                file.write(data)
                 if sync:
-                    out.flush()
-                    os.fsync(out.fileno())
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -63,21 +60,21 @@ def sync_folder(folder: Path) -> None:
 
 
 class Appender:
-    """A file that only grows, by whole blocks. It is opened new: never continues another's end."""
+    """An append-only file. Always a new file, so that a torn end is never continued."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        with told(path):
+        with os_errors_as_bad_input(path):
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
     def append(self, block: bytes) -> None:
-        """Write `block` whole; if the disk refuses, the file is cut back to where it was."""
-        with told(self.path):
+        """Write `block` whole; on failure the file is truncated to its size before."""
+        with os_errors_as_bad_input(self.path):
             try:
-                rest = memoryview(block)
-                while rest:
-                    rest = rest[os.write(self._fd, rest) :]
+                unwritten = memoryview(block)
+                while unwritten:
+                    unwritten = unwritten[os.write(self._fd, unwritten) :]
             except OSError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._fd, self.size)
@@ -85,7 +82,7 @@ class Appender:
         self.size += len(block)
 
     def sync(self) -> None:
-        with told(self.path):
+        with os_errors_as_bad_input(self.path):
             os.fsync(self._fd)
 
     def close(self) -> None:
@@ -93,11 +90,11 @@ class Appender:
 
 
 class Lock:
-    """Held while a process writes to a run folder; the system frees it when the process dies."""
+    """Exclusive lock on a run folder; the operating system releases it when the process dies."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / ".lock"
-        with told(path):
+        with os_errors_as_bad_input(path):
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

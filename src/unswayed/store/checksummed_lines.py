@@ -1,25 +1,32 @@
-"""One JSON object a line, with a checksum in front, so that a torn or damaged line is seen.
+"""One JSON object per line, with a checksum in front, so that a torn or damaged line is detected.
 
-``{"crc32":"…",…}``: the checksum is over all bytes behind it, the newline excepted.
+A line is ``{"crc32":"...",...}``: the checksum (CRC-32, 8 hexadecimal digits) covers all bytes behind it,
+except the newline. Libraries for JSON lines (jsonlines, orjson) have no checksum; record formats that have
+one (TFRecord, LMDB, SQLite) are binary, so a run could no longer be read with a text editor or `jq`.
 """
 
 from __future__ import annotations
 
 import zlib
 
-_CRC = b'{"crc32":"'
-_BODY = len(_CRC) + 8  # where the bytes begin that the checksum is over
+_PREFIX = b'{"crc32":"'
+_BODY_START = len(_PREFIX) + 8  # the checksum covers the bytes from here on
 
 
-def seal(value: str) -> bytes:
-    """The line of a non-empty JSON object, given as ASCII text, its newline included."""
+def encode_line(value: str) -> bytes:
+    """The line, newline included, of a non-empty JSON object given as ASCII text."""
     body = f'",{value[1:]}'.encode("ascii")
-    return b"%s%08x%s\n" % (_CRC, zlib.crc32(body), body)
+    return b"%s%08x%s\n" % (_PREFIX, zlib.crc32(body), body)
 
 
-def body(line: bytes) -> bytes | None:
-    """What stands behind the checksum, without the object's first brace; None unless the line is whole."""
-    rest = line[_BODY:-1]
-    if not line.startswith(_CRC) or not line.endswith(b"\n"):
+def decode_line(line: bytes) -> bytes | None:
+    """The object's bytes without the first brace and the checksum; None if the line is torn or damaged."""
+    body = line[_BODY_START:-1]
+    if not line.startswith(_PREFIX) or not line.endswith(b"\n"):
         return None
-    return rest[2:] if line[len(_CRC) : _BODY] == b"%08x" % zlib.crc32(rest) else None
+    return body[2:] if line[len(_PREFIX) : _BODY_START] == b"%08x" % zlib.crc32(body) else None
+
+
+def checksum(line: bytes) -> str:
+    """The checksum in a valid line: 8 hexadecimal digits."""
+    return line[len(_PREFIX) : _BODY_START].decode("ascii")

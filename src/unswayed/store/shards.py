@@ -1,130 +1,173 @@
-"""The form of a stored trial: one line of JSON with a checksum, in an append-only shard.
+"""The lines of a shard: trials, later additions to them, and the manifest they belong to.
 
-A line is ``{"crc32":"…","at":[q,c,s],"id":"…","final":…,"key":"…","trial":{…}}`` (see `lines`). A
-torn or damaged line is left out; its trial is asked again. Each process writes a shard of its own, so
-a torn end is never continued. What decides order and duplicates stands in front of the trial, so that a
-scan need not parse the trial.
+Every line is a JSON object with a checksum (see `checksummed_lines`). A torn or damaged line is ignored;
+its trial is asked again. Each process writes its own shard, so a torn end is never continued.
+
+::
+
+    {"crc32":"…","manifest":{…}}                                              first line of a shard
+    {"crc32":"…","at":[q,c,s],"id":"…","final":…,"key":"…","open":…,"trial":{…}}   a trial
+    {"crc32":"…","id":"…","of":"…","update":{…}}                              columns added to a trial
+
+A trial is stored as soon as its answer is there, ``open`` while its letters and its verdict are missing.
+They come as an update, which names the checksum of the line that it completes. The fields that decide order
+and duplicates stand before the trial, so that a scan need not parse the trial.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from unswayed import trial_keys
-from unswayed.store import checksummed_lines as sealed
+from unswayed.store import checksummed_lines
 from unswayed.trial import Trial
 
 _TRIAL = b',"trial":'
+_UPDATE = b',"update":'
+_MANIFEST = b'"manifest":'
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
-class Row(NamedTuple):
-    """A trial and its place in the table."""
+class PositionedTrial(NamedTuple):
+    """A trial and its position in the table."""
 
-    at: tuple[int, int, int]
-    """Position of the question, of the condition, and the sample index."""
+    position: tuple[int, int, int]
+    """Index of the question, index of the condition, and the sample index."""
     trial: Trial
+    open: bool = False
+    """Its letters or its verdict come later, as a `TrialUpdate`."""
 
 
-def encode(row: Row) -> bytes:
-    """The line of one trial, its newline included."""
-    t = row.trial
-    head = {
-        "at": row.at,
-        "id": trial_keys.identity(t.benchmark, t.uid, t.condition, t.sample),
-        "final": t.state != "error",
-        "key": t.key,
-    }
-    return sealed.seal(f'{_encode(head)[:-1]},"trial":{_encode(vars(t))}}}')
+class TrialUpdate(NamedTuple):
+    """Columns that complete a stored trial."""
+
+    identity: str
+    """See `trial_keys.identity`."""
+    columns: Mapping[str, Any]
 
 
-def decode(line: bytes) -> dict[str, Any]:
-    """The trial's fields in a line that `heads` found whole."""
-    found: dict[str, Any] = json.loads(line)["trial"]
-    return found
+class LineHeader(NamedTuple):
+    """The fields before a stored trial, and the location of its line."""
 
-
-class Head(NamedTuple):
-    """What stands in front of a stored trial, and where its line is."""
-
-    at: tuple[int, int, int]
+    position: tuple[int, int, int]
     id: str
+    """Identity of the trial, see `trial_keys.identity`."""
     final: bool
+    """False: an error, which is asked again when the run is resumed."""
     key: str
+    open: bool
+    checksum: str
+    """Of the line: 8 hexadecimal digits."""
+    offset: int
+    """Of the line in its shard, in bytes."""
+    length: int
+    """Of the line, in bytes."""
+
+
+class UpdateHeader(NamedTuple):
+    """The fields before an update, and the location of its line."""
+
+    id: str
+    of: str
+    """Checksum of the trial's line."""
     offset: int
     length: int
 
 
-def heads(shard: Path) -> Iterator[Head]:
-    """Heads of all whole lines of a shard, in order; anything else is passed over."""
+def trial_identity(trial: Trial) -> str:
+    """See `trial_keys.identity`."""
+    return trial_keys.identity(trial.benchmark, trial.uid, trial.condition, trial.sample)
+
+
+def encode(row: PositionedTrial) -> bytes:
+    """The line of one trial, its newline included."""
+    header = {
+        "at": row.position,
+        "id": trial_identity(row.trial),
+        "final": row.trial.state != "error",
+        "key": row.trial.key,
+        **({"open": True} if row.open else {}),
+    }
+    return checksummed_lines.encode_line(f'{_encode(header)[:-1]},"trial":{_encode(vars(row.trial))}}}')
+
+
+def encode_update(update: TrialUpdate, of: str) -> bytes:
+    """The line of one update to the trial whose line has the checksum `of`."""
+    header = {"id": update.identity, "of": of}
+    return checksummed_lines.encode_line(f'{_encode(header)[:-1]},"update":{_encode(dict(update.columns))}}}')
+
+
+def encode_manifest(manifest: Mapping[str, Any]) -> bytes:
+    """The first line of a shard."""
+    return checksummed_lines.encode_line(_encode({"manifest": dict(manifest)}))
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """The trial's fields in a valid line."""
+    fields: dict[str, Any] = json.loads(line)["trial"]
+    return fields
+
+
+def decode_update(line: bytes) -> dict[str, Any]:
+    """The columns in the valid line of an update."""
+    columns: dict[str, Any] = json.loads(line)["update"]
+    return columns
+
+
+def read_manifest(shard: Path) -> dict[str, Any] | None:
+    """The manifest in the first line of a shard; None without a valid one."""
     with open(shard, "rb") as lines:
-        yield from whole(lines)
+        body = checksummed_lines.decode_line(lines.readline())
+    if body is None or not body.startswith(_MANIFEST):
+        return None
+    manifest: dict[str, Any] = json.loads(b"{" + body)["manifest"]
+    return manifest
 
 
-def whole(lines: Iterable[bytes]) -> Iterator[Head]:
-    """Heads of those among `lines` (with their newlines) that end and fit their checksum."""
+def headers(shard: Path) -> Iterator[LineHeader | UpdateHeader]:
+    """Headers of all valid trials and updates of a shard, in order; other lines are ignored."""
+    with open(shard, "rb") as lines:
+        yield from valid_headers(lines)
+
+
+def valid_headers(lines: Iterable[bytes]) -> Iterator[LineHeader | UpdateHeader]:
+    """Headers of those `lines` (newlines included) that are complete and match their checksum."""
     offset = 0
     for line in lines:
-        body = sealed.body(line)
+        body = checksummed_lines.decode_line(line)
         if body is not None:
-            head = json.loads(b"{" + body[: body.index(_TRIAL)] + b"}")
-            yield Head(tuple(head["at"]), head["id"], head["final"], head["key"], offset, len(line))
+            header = _header(body, checksummed_lines.checksum(line), offset, len(line))
+            if header is not None:
+                yield header
         offset += len(line)
 
 
-@dataclass(frozen=True)
-class Order:
-    """Which lines make the table, in its order: question, condition, sample."""
-
-    shards: list[Path]
-    places: np.ndarray[Any, np.dtype[np.int64]]
-    """(n, 3): number of the shard, offset, length in bytes."""
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def rows(self, batch: int) -> Iterator[list[dict[str, Any]]]:
-        """The trials' fields, `batch` at a time."""
-        files = [open(shard, "rb") for shard in self.shards]  # noqa: SIM115
-        try:
-            for begin in range(0, len(self.places), batch):
-                found = []
-                for shard, offset, length in self.places[begin : begin + batch].tolist():
-                    files[shard].seek(offset)
-                    found.append(decode(files[shard].read(length)))
-                yield found
-        finally:
-            for file in files:
-                file.close()
+def count_invalid_lines(shard: Path) -> int:
+    """How many lines of a shard are torn or damaged."""
+    with open(shard, "rb") as lines:
+        return sum(checksummed_lines.decode_line(line) is None for line in lines)
 
 
-def order(shards: Iterable[Path]) -> Order:
-    """Scan all shards; of several lines for one cell the last final one wins, else the last.
-
-    Needs some 200 bytes of memory a line, whatever the trials hold.
-    """
-    shards = list(shards)
-    found: list[np.ndarray[Any, np.dtype[np.int64]]] = []
-    block: list[tuple[int, ...]] = []
-    for number, shard in enumerate(shards):
-        for head in heads(shard):
-            cell = int(head.id[:16], 16) - (1 << 63)
-            block.append((cell, head.final, number, head.offset, head.length, *head.at))
-            if len(block) == 8192:
-                found.append(np.array(block, np.int64))
-                block = []
-    found.append(np.array(block, np.int64).reshape(-1, 8))
-    lines = np.concatenate(found)
-    # Lines of one cell together, the one that wins last.
-    lines = lines[np.lexsort((lines[:, 3], lines[:, 2], lines[:, 1], lines[:, 0]))]
-    last = np.ones(len(lines), bool)
-    last[:-1] = lines[1:, 0] != lines[:-1, 0]
-    lines = lines[last]
-    lines = lines[np.lexsort((lines[:, 0], lines[:, 7], lines[:, 6], lines[:, 5]))]
-    return Order(shards, lines[:, 2:5])
+def _header(body: bytes, checksum: str, offset: int, length: int) -> LineHeader | UpdateHeader | None:
+    # In JSON the quotes within a string are escaped, so these marks cannot stand in a model's text.
+    if body.startswith(_MANIFEST):
+        return None
+    if (trial := body.find(_TRIAL)) >= 0:
+        fields = json.loads(b"{" + body[:trial] + b"}")
+        return LineHeader(
+            tuple(fields["at"]),
+            fields["id"],
+            fields["final"],
+            fields["key"],
+            fields.get("open", False),
+            checksum,
+            offset,
+            length,
+        )
+    if (update := body.find(_UPDATE)) >= 0:
+        fields = json.loads(b"{" + body[:update] + b"}")
+        return UpdateHeader(fields["id"], fields["of"], offset, length)
+    return None

@@ -1,17 +1,17 @@
-"""What a study leaves behind: arms × seeds in a few small tables that need no checkpoint and no torch.
+"""The records of a study, arms × seeds: a few small tables that need no checkpoint and no torch.
 
 ::
 
-    DIR/study.json         settings of every arm, and what became of every run
+    DIR/study.json         settings of every arm, and the state of every run
     DIR/dynamics.parquet   every measure of every audit of every run (`DYNAMICS`)
     DIR/metrics.parquet    every number of every training step (`METRICS`)
     DIR/audits.parquet     the outcome of every audited question, without its texts (`AUDITS`)
-    DIR/rollouts.parquet   what was said to the same few questions all the way through (`ROLLOUTS`)
-    DIR/images/<sha256>    the pictures of these few questions
+    DIR/rollouts.parquet   the answers to the same few questions in every audit (`ROLLOUTS`)
+    DIR/images/<sha256>    the images of these few questions
     DIR/runs/ARM/seed-S    the runs themselves; the records stand without them
 
-Decided here: the columns. A column that a trial has too bears the trial's name, type and meaning, so that
-`unswayed.metrics` reads the tables of a study as it reads those of an audit.
+This module decides the columns. A column that a trial also has keeps the trial's name, type and meaning,
+so that `unswayed.metrics` reads the tables of a study like those of an audit.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from unswayed.trial import SCHEMA as TRIAL
 FORMAT = 1
 STATE_FILE = "study.json"
 RUN_STATES = ("waiting", "running", "done", "failed", "stopped")
-"""What can have become of a run. `failed`: it ended itself, with its reason; it is made again only when
-that is asked for. `stopped`: somebody or something ended it; the same command goes on with it."""
+"""States of a run. `failed`: it ended with an error, whose reason is stored; it is repeated only on request.
+`stopped`: it was interrupted; the same command continues it."""
 ALL = "all"
-"""Condition of what is measured across conditions."""
+"""The condition of measures taken across conditions."""
 
 
 def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
-    return pa.schema([pa.field(name, kind, metadata={"meaning": said}) for name, kind, said in columns])
+    return pa.schema([pa.field(name, kind, metadata={"meaning": meaning}) for name, kind, meaning in columns])
 
 
 def _of_trials(*names: str) -> list[pa.Field]:
@@ -50,12 +50,12 @@ def _of_trials(*names: str) -> list[pa.Field]:
 _RUN = (
     ("arm", pa.string(), "label of the settings"),
     ("seed", pa.int64(), "of rollouts, order of questions and augmentation"),
-    ("step", pa.int64(), "optimizer steps made before; 0: the model as training found it"),
+    ("step", pa.int64(), "optimizer steps made before; 0: the model before training"),
 )
 _MEASURE = (
-    ("condition", pa.string(), "how it was asked; `all` for what is measured across conditions"),
+    ("condition", pa.string(), "name of the condition; `all` for measures taken across conditions"),
     ("measure", pa.string(), "see the training page of the docs"),
-    ("value", pa.float64(), "null where nothing could be counted"),
+    ("value", pa.float64(), "null where no trial counts"),
 )
 
 DYNAMICS: pa.Schema = _schema(
@@ -66,12 +66,14 @@ DYNAMICS: pa.Schema = _schema(
     ("high", pa.float64(), "upper end"),
     ("n", pa.int64(), "trials (questions, for paired measures) in the denominator"),
 )
-"""One row a number of an audit, of one run or of all. Measures: `unswayed.metrics.MEASURES`, ``state_…``
-(share of asked trials in that state), ``health_…`` (of thoughts, see `measures.thoughts.health`), and
+"""One row per measured number of an audit, of one run or of all.
+
+Measures: `unswayed.metrics.MEASURES`, ``state_…`` (share of asked trials in that state), ``health_…`` (of
+thoughts, see `unswayed.metrics.cot_health`), and
 `unswayed.metrics.catalogue.IN_TRAINING` (entropies, KL to the start; the blind reader's)."""
 
 METRICS: pa.Schema = _schema(*_RUN, *_MEASURE)
-"""One row a number of a training step, as `metrics.jsonl` of the run has it. What the trainer logs as
+"""One row per number of a training step, as in `metrics.jsonl` of the run. What the trainer logs as
 ``CONDITION/NAME`` has that condition; everything else (``loss``, ``reward``, ``entropy``, …) has `all`."""
 
 AUDITS: pa.Schema = pa.schema(
@@ -85,7 +87,7 @@ AUDITS: pa.Schema = pa.schema(
         pa.field("thought_template", pa.int64(), metadata={"meaning": "`thoughts.template_codes`, or null"}),
     ]
 )
-"""One row an audited question under a condition: what a bootstrap over questions and seeds draws from."""
+"""One row per audited question and condition: the input of a bootstrap over questions and seeds."""
 
 ROLLOUTS: pa.Schema = pa.schema(
     [
@@ -95,7 +97,7 @@ ROLLOUTS: pa.Schema = pa.schema(
         *_of_trials("concluded", "consistent", "under_cue", "p_correct", "letter_entropy"),
     ]
 )
-"""One row an answer to read. The same questions, chosen by their uids alone, in every audit of every run."""
+"""One row per answer kept as an example. The same questions, chosen by uid, in every audit of every run."""
 
 TABLES: dict[str, pa.Schema] = {
     "dynamics": DYNAMICS,
@@ -103,43 +105,43 @@ TABLES: dict[str, pa.Schema] = {
     "audits": AUDITS,
     "rollouts": ROLLOUTS,
 }
-"""The tables of a study; each is the file of that name, ``.parquet``."""
+"""The tables of a study; each is stored as ``NAME.parquet``."""
 
 
 FAILED = "failed.txt"
-"""In the folder of a run that came to nothing: why, in one sentence; gone once it goes on."""
+"""In the folder of a failed run: the reason, in one sentence; deleted once the run continues."""
 
 
 def slug(arm: str) -> str:
-    """An arm's name as a piece of a folder's name. Raises `BadInput` where nothing is left of it."""
-    found = "".join(c if c.isalnum() or c in "+-_." else "-" for c in arm).strip("-.")
-    if not found:
+    """An arm's name as a folder name. Raises `BadInput` where no character of it is allowed there."""
+    name = "".join(c if c.isalnum() or c in "+-_." else "-" for c in arm).strip("-.")
+    if not name:
         raise BadInput(f"arm is {arm!r}; give it a name of letters and digits, or a folder with --out")
-    return found
+    return name
 
 
 @dataclass(frozen=True)
 class RunState:
-    """One arm, one seed: what became of it."""
+    """The state of one run: one arm with one seed."""
 
     arm: str
     seed: int
     state: str = "waiting"
     """One of `RUN_STATES`."""
     reason: str = ""
-    """Why it is `failed` or `stopped`, in one sentence."""
+    """Of `failed` or `stopped`, in one sentence."""
     step: int = 0
-    """Optimizer steps that it has made."""
+    """Optimizer steps made so far."""
     steps: int = 0
-    """How many it is to make."""
+    """Optimizer steps planned."""
     seconds: float = 0.0
     """Wall time of all its processes together."""
     first_audit_of: str = ""
-    """Folder of the run whose audit before the first step was taken over, it being the same."""
+    """Folder of the run whose audit before the first step was reused, because it would be identical."""
 
     @property
     def folder(self) -> str:
-        """Relative to the study's."""
+        """Relative to the study's folder."""
         return f"runs/{slug(self.arm)}/seed-{self.seed}"
 
 
@@ -152,32 +154,34 @@ class StudyState:
     order of the file."""
     seeds: tuple[int, ...]
     runs: tuple[RunState, ...] = field(default_factory=tuple)
-    """Each arm with each seed; not in any order that means something."""
+    """Each arm with each seed; the order has no meaning."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Fit for JSON."""
+        """Serialisable as JSON."""
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
     def read(cls, folder: Path) -> StudyState:
-        """Raises `BadInput` where there is none, or none that this version can read."""
-        at = folder / STATE_FILE
+        """The record of the study in `folder`. Raises `BadInput` if it is missing or of another format."""
+        path = folder / STATE_FILE
         try:
-            found = json.loads(at.read_text("utf-8"))
-            if found["format"] != FORMAT:
-                raise BadInput(f"{at}: written in format {found['format']}, this version reads {FORMAT}")
-            runs = tuple(RunState(**run) for run in found["runs"])
-            return cls(arms=found["arms"], seeds=tuple(found["seeds"]), runs=runs)
+            state = json.loads(path.read_text("utf-8"))
+            if state["format"] != FORMAT:
+                raise BadInput(f"{path}: written in format {state['format']}, this version reads {FORMAT}")
+            runs = tuple(RunState(**run) for run in state["runs"])
+            return cls(arms=state["arms"], seeds=tuple(state["seeds"]), runs=runs)
         except OSError as error:
-            raise BadInput(f"{at}: cannot be read ({error.strerror}); give the folder of a study") from error
+            raise BadInput(
+                f"{path}: cannot be read ({error.strerror}); give the folder of a study"
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, BadInput):
                 raise
-            raise BadInput(f"{at}: is no study's record; give the folder of a study") from error
+            raise BadInput(f"{path}: not the record of a study; give the folder of a study") from error
 
 
 class Records:
-    """A study's records, read when they are first used. Raises `BadInput` for a folder without them."""
+    """The records of a study, read on first use. Raises `BadInput` for a folder without them."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -204,7 +208,7 @@ class Records:
         return self._table("rollouts")
 
     def picture(self, sha256: str) -> bytes | None:
-        """A picture of `rollouts`; None where it was over the budget."""
+        """An image of `rollouts`; None where it exceeded the budget."""
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             return None
         try:
@@ -213,10 +217,10 @@ class Records:
             return None
 
     def _table(self, name: str) -> pa.Table:
-        at = self.folder / f"{name}.parquet"
+        path = self.folder / f"{name}.parquet"
         try:
-            return pq.read_table(at, schema=TABLES[name])
+            return pq.read_table(path, schema=TABLES[name])
         except (OSError, pa.ArrowException) as error:
             raise BadInput(
-                f"{at}: cannot be read ({error}); make it from the runs: `unswayed study … --collect-only`"
+                f"{path}: cannot be read ({error}); make it again: `unswayed study … --collect-only`"
             ) from error

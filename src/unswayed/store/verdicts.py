@@ -1,6 +1,6 @@
-"""What every judge said of every thought, beside the trials: ``verdicts/*.jsonl``, append-only.
+"""Every judge's verdict on every thought, beside the trials: ``verdicts/*.jsonl``, append-only.
 
-`write` makes ``verdicts.parquet`` of them. Of several verdicts of one judge on one trial the last
+`write_table` makes ``verdicts.parquet`` from them. Of several verdicts of one judge on one trial the last
 counts, so a verdict is replaced by adding another. A published run may come without the shards.
 """
 
@@ -10,14 +10,16 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unswayed.errors import BadInput
+from unswayed.judges.base import Judge, Verdict, VerdictKind
 from unswayed.store import checksummed_lines
-from unswayed.store.atomic_files import Appender, told
-from unswayed.store.tables import clean, write_tables
+from unswayed.store.atomic_files import Appender, os_errors_as_bad_input
+from unswayed.store.tables import replace_surrogates, write_tables
 
 
 @dataclass(frozen=True)
@@ -32,26 +34,51 @@ class Vote:
     acknowledges: bool | None = None
     raw: str | None = None
     error: str | None = None
+    words: str | None = None
+
+    @classmethod
+    def of(cls, key: str, judge: Judge, verdict: Verdict) -> Vote:
+        """The vote that `judge` cast on the trial `key`."""
+        return cls(
+            key,
+            judge.name,
+            judge.version,
+            verdict.kind,
+            verdict.option,
+            verdict.acknowledges,
+            verdict.raw,
+            verdict.error,
+            verdict.words,
+        )
+
+    def verdict(self) -> Verdict:
+        """The verdict, as a judge gave it."""
+        kind = cast(VerdictKind, self.found)
+        return Verdict(kind, self.option, self.acknowledges, self.words, self.raw, self.error)
 
 
-_DOC = {
+_COLUMNS = {
     "key": (pa.string(), "of the trial"),
-    "judge": (pa.string(), "who judged"),
-    "version": (pa.string(), "what else decides this judge's verdicts: its rules, contract or weights"),
-    "found": (pa.string(), "option, nothing, abstains"),
+    "judge": (pa.string(), "name of the judge"),
+    "version": (pa.string(), "version of the judge: of its rules, prompt or weights"),
+    "found": (pa.string(), "option, elsewhere (something that no option says), nothing, abstains"),
     "option": (pa.int32(), "option the thought finally concludes; null unless found is option"),
-    "acknowledges": (pa.bool_(), "the thought says that text and image disagree; null: no cue, cannot tell"),
+    "acknowledges": (
+        pa.bool_(),
+        "the thought says that text and image disagree; null: no cue, cannot tell",
+    ),
     "raw": (pa.string(), "a judging model's reply, byte for byte"),
     "error": (pa.string(), "why the judge could not be asked"),
+    "words": (pa.string(), "the thought's own words for a conclusion that no option says"),
 }
 SCHEMA: pa.Schema = pa.schema(
-    [pa.field(name, kind, metadata={"meaning": meaning}) for name, (kind, meaning) in _DOC.items()]
+    [pa.field(name, kind, metadata={"meaning": meaning}) for name, (kind, meaning) in _COLUMNS.items()]
 )
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
-class Votes:
-    """Adds votes to a run folder; made by whoever holds the folder's lock."""
+class VoteLog:
+    """Appends votes to a run folder; only the holder of the folder's lock makes one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "verdicts"
@@ -59,11 +86,11 @@ class Votes:
 
     def add(self, votes: Iterable[Vote]) -> None:
         """Append in one write; when this returns they outlive the process."""
-        block = b"".join(checksummed_lines.seal(_encode(asdict(vote))) for vote in votes)
+        block = b"".join(checksummed_lines.encode_line(_encode(asdict(vote))) for vote in votes)
         if not block:
             return
         if self._shard is None:
-            with told(self._folder):
+            with os_errors_as_bad_input(self._folder):
                 self._folder.mkdir(exist_ok=True)
             number = max((int(shard.stem) for shard in _shards(self._folder.parent)), default=0) + 1
             self._shard = Appender(self._folder / f"{number:06d}.jsonl")
@@ -77,37 +104,37 @@ class Votes:
             self._shard = None
 
 
-def read(folder: Path) -> dict[str, dict[str, Vote]]:
-    """Judge -> trial key -> the vote that counts. Empty where nobody judged; judges in alphabetical order."""
-    found: dict[str, dict[str, Vote]] = {}
+def read_votes(folder: Path) -> dict[str, dict[str, Vote]]:
+    """Judge -> trial key -> the vote that counts; judges in alphabetical order, empty without verdicts."""
+    votes: dict[str, dict[str, Vote]] = {}
     for vote in _stored(folder):
-        found.setdefault(vote.judge, {})[vote.key] = vote
-    return dict(sorted(found.items()))
+        votes.setdefault(vote.judge, {})[vote.key] = vote
+    return dict(sorted(votes.items()))
 
 
-def write(folder: Path) -> None:
-    """Make ``verdicts.parquet``, by judge and key."""
-    rows = [asdict(by_key[key]) for by_key in read(folder).values() for key in sorted(by_key)]
-    rows = [{name: clean(value) for name, value in row.items()} for row in rows]
+def write_table(folder: Path) -> None:
+    """Write ``verdicts.parquet``, ordered by judge and key."""
+    rows = [asdict(by_key[key]) for by_key in read_votes(folder).values() for key in sorted(by_key)]
+    rows = [{name: replace_surrogates(value) for name, value in row.items()} for row in rows]
     write_tables([pa.Table.from_pylist(rows, schema=SCHEMA)], SCHEMA, folder / "verdicts.parquet")
 
 
 def _stored(folder: Path) -> Iterator[Vote]:
     shards = _shards(folder)
     for shard in shards:
-        with open(shard, "rb") as opened:
-            for line in opened:
-                body = checksummed_lines.body(line)
+        with open(shard, "rb") as lines:
+            for line in lines:
+                body = checksummed_lines.decode_line(line)
                 if body is not None:
                     yield Vote(**json.loads(b"{" + body))
-    at = folder / "verdicts.parquet"
-    if shards or not at.exists():
+    table = folder / "verdicts.parquet"
+    if shards or not table.exists():
         return
     try:
-        for row in pq.read_table(at, schema=SCHEMA).to_pylist():
+        for row in pq.read_table(table, schema=SCHEMA).to_pylist():
             yield Vote(**row)
     except (OSError, pa.ArrowInvalid) as error:
-        raise BadInput(f"{at}: cannot be read ({error}); fetch it again or remove it") from error
+        raise BadInput(f"{table}: cannot be read ({error}); fetch it again or remove it") from error
 
 
 def _shards(folder: Path) -> list[Path]:
