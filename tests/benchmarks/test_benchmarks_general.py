@@ -101,7 +101,7 @@ def test_mme_in_its_forms(tmp_path: Path, form: str) -> None:
         )
     (question,) = load("mme-realworld-lite", data=tmp_path)
     assert question.options == ("1", "2", "3 (three)", "4", "The image does not feature it")
-    assert (question.gold, question.meta["escape"], question.family) == (2, 4, "Perception/OCR")
+    assert (question.gold, question.escape_option, question.family) == (2, 4, "Perception/OCR")
     assert question.images[0].read() == png(1)
 
 
@@ -138,7 +138,7 @@ def test_mmbench_of_the_hub(tmp_path: Path, image: str) -> None:
     assert said(found) == {"7": "x", "1000007": "x", "8": "None"}
     assert [len(q.options) for q in found] == [3, 3, 3]
     assert [q.hint for q in found] == [""] * 3
-    assert [q.meta["pass"] for q in found] == [0, 1, 0]
+    assert [q.source.rotation for q in found] == [0, 1, 0]
     assert [q.group for q in found] == ["7", "7", "7"], "they share a picture"
     assert {q.images[0].read() for q in found} == {png(1)}
     assert len(load("mmbench-cn", data=tmp_path)) == 1

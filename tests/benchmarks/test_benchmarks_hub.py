@@ -15,7 +15,7 @@ from hub_server import COMMIT, Hub, serving
 from tsv_files import png
 from unswayed.benchmarks import load
 from unswayed.benchmarks.files import streaming
-from unswayed.benchmarks.files.remote import Far
+from unswayed.benchmarks.files.remote import RemoteFile
 from unswayed.errors import BadInput
 
 ROWS, GROUP = 40, 4
@@ -119,23 +119,23 @@ def test_without_a_limit_a_large_file_is_fetched_for_all_of_it_is_wanted(
 
 def test_a_hub_that_breaks_off_is_told_in_one_line(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming, "LARGE", 1000)
-    place = streaming.streamed(_source(), "train")
-    assert place is not None
+    files = streaming.open_streamed(_source(), "train")
+    assert files is not None
     hub.broken = True
     with pytest.raises(BadInput, match=r"array/SAT@bda5.*SAT_train\.parquet"):
         load("sat", split="train", limit=2)
 
 
 def test_a_kept_cell_that_was_damaged_is_no_cell(tmp_path: Path) -> None:
-    far = Far("far", lambda: None, tmp_path)
+    file = RemoteFile("far", lambda: None, tmp_path)
     for n, cell in enumerate(
         (None, "text", b"\0\xff", [b"a", None], {"bytes": b"x", "path": "p"}, [{"a": []}])
     ):
-        far.keep(str(n), cell)
-        assert far.kept(str(n)) == (cell,)
-    for file in tmp_path.iterdir():
-        file.write_bytes(file.read_bytes()[:-1])
-    assert all(far.kept(str(n)) is None for n in range(7))
+        file.cache_cell(str(n), cell)
+        assert file.cached(str(n)) == (cell,)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    assert all(file.cached(str(n)) is None for n in range(7))
 
 
 def _source() -> object:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from benchmark_files import write_json, write_png, write_tar, write_zip
 from tsv_files import png
 from unswayed.benchmarks import answer_parsing, shuffling
-from unswayed.benchmarks.clustering import joined
-from unswayed.benchmarks.distractors import near
+from unswayed.benchmarks.clustering import connected_rows
+from unswayed.benchmarks.distractors import nearby_numbers
 from unswayed.benchmarks.files import archives
-from unswayed.benchmarks.files.local import Place
-from unswayed.benchmarks.records import LeftOut
+from unswayed.benchmarks.files.local import LocalFiles
+from unswayed.benchmarks.records import UnusableRow
 from unswayed.errors import BadImage, BadInput
 
 GLOVE = "What is the material of the glove?"
@@ -56,13 +56,13 @@ GLOVE = "What is the material of the glove?"
     ],
 )
 def test_options_inside_a_text(text: str, question: str, options: tuple[str, ...]) -> None:
-    assert answer_parsing.split(text) == (question, options)
+    assert answer_parsing.split_options(text) == (question, options)
 
 
 @pytest.mark.parametrize("text", ["What is it?", "A. only one", "Q?\nA. x\nB. y\nThe sky is wide."])
 def test_a_text_without_options_or_with_more_behind_is_left_out(text: str) -> None:
-    with pytest.raises(LeftOut):
-        answer_parsing.split(text)
+    with pytest.raises(UnusableRow):
+        answer_parsing.split_options(text)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_text_without_options_or_with_more_behind_is_left_out(text: str) -> No
     ],
 )
 def test_instructions_are_cut_off_and_questions_are_not(text: str, rest: str) -> None:
-    assert answer_parsing.without_instruction(text) == rest
+    assert answer_parsing.strip_instruction(text) == rest
 
 
 OPTIONS = ("left", "right", "Upwards", "nan")
@@ -88,16 +88,16 @@ OPTIONS = ("left", "right", "Upwards", "nan")
 @pytest.mark.parametrize(
     ("read", "answer", "gold"),
     [
-        (answer_parsing.letter, "C", 2),
-        (answer_parsing.letter, "(C)", 2),
-        (answer_parsing.letter, "c.", 2),
-        (answer_parsing.text, "right", 1),
-        (answer_parsing.text, "nan", 3),
-        (answer_parsing.text, "upwards.", 2),
-        (answer_parsing.labelled, "C. upwards", 2),
-        (answer_parsing.labelled, "(A) left", 0),
-        (answer_parsing.labelled, "B", 1),
-        (answer_parsing.labelled, "right", 1),
+        (answer_parsing.parse_letter, "C", 2),
+        (answer_parsing.parse_letter, "(C)", 2),
+        (answer_parsing.parse_letter, "c.", 2),
+        (answer_parsing.match_text, "right", 1),
+        (answer_parsing.match_text, "nan", 3),
+        (answer_parsing.match_text, "upwards.", 2),
+        (answer_parsing.parse_answer, "C. upwards", 2),
+        (answer_parsing.parse_answer, "(A) left", 0),
+        (answer_parsing.parse_answer, "B", 1),
+        (answer_parsing.parse_answer, "right", 1),
     ],
 )
 def test_right_answers_of_all_kinds(read: object, answer: str, gold: int) -> None:
@@ -107,21 +107,21 @@ def test_right_answers_of_all_kinds(read: object, answer: str, gold: int) -> Non
 @pytest.mark.parametrize(
     ("read", "answer", "words"),
     [
-        (answer_parsing.letter, "E", "not the letter"),
-        (answer_parsing.letter, "left", "not the letter"),
-        (answer_parsing.text, "down", "none of its options"),
-        (answer_parsing.labelled, "A. right", "letter and words of its answer disagree"),
-        (answer_parsing.labelled, "F. left", "not the letter"),
+        (answer_parsing.parse_letter, "E", "not the letter"),
+        (answer_parsing.parse_letter, "left", "not the letter"),
+        (answer_parsing.match_text, "down", "none of its options"),
+        (answer_parsing.parse_answer, "A. right", "letter and words of its answer disagree"),
+        (answer_parsing.parse_answer, "F. left", "not the letter"),
     ],
 )
 def test_answers_that_are_no_option_are_left_out(read: object, answer: str, words: str) -> None:
-    with pytest.raises(LeftOut, match=words):
+    with pytest.raises(UnusableRow, match=words):
         read(answer, OPTIONS)  # type: ignore[operator]
 
 
 def test_labels_of_any_width_are_taken_off_and_others_stay() -> None:
     assert [
-        answer_parsing.unlabelled(o, k) for k, o in enumerate(["(A) a dog", "B. cat", "(C)cow", "(A) x"])
+        answer_parsing.strip_label(o, k) for k, o in enumerate(["(A) a dog", "B. cat", "(C)cow", "(A) x"])
     ] == [
         "a dog",
         "cat",
@@ -156,7 +156,7 @@ def test_an_option_about_the_others_keeps_its_place() -> None:
 def test_what_is_joined_over_others_is_one_thing() -> None:
     rng = random.Random(seed := 5)
     rows = [[rng.randrange(60) for _ in range(rng.randrange(4))] for _ in range(80)]
-    first = joined(rows)
+    first = connected_rows(rows)
     for a in range(80):
         for b in range(80):
             if set(rows[a]) & set(rows[b]):
@@ -168,12 +168,12 @@ def test_what_is_joined_over_others_is_one_thing() -> None:
 def test_numbers_beside_a_count_do_not_say_which_it_is() -> None:
     places: Counter[int] = Counter()
     for key in range(4000):
-        options, gold = near(7, key)
+        options, gold = nearby_numbers(7, key)
         assert options[gold] == "7"
         assert [int(o) for o in options] == list(range(7 - gold, 11 - gold))
         places[gold] += 1
     assert min(places.values()) > 900
-    assert all(int(o) >= 0 for key in range(50) for o in near(key % 3, key)[0])
+    assert all(int(o) >= 0 for key in range(50) for o in nearby_numbers(key % 3, key)[0])
 
 
 @pytest.mark.parametrize("form", ["folder", "tar", "tar.gz", "zip"])
@@ -187,17 +187,20 @@ def test_a_picture_is_found_by_the_end_of_its_path_wherever_it_lies(tmp_path: Pa
         write_zip(tmp_path / "data.zip", files)
     else:
         write_tar(tmp_path / f"data.{form}", files, "w:gz" if form.endswith("gz") else "w")
-    for place in (Place(tmp_path), *([] if form == "folder" else [Place(tmp_path / f"data.{form}")])):
-        found = place.picture("elsewhere/b/one.png")
-        assert found is not None
-        assert found.read() == png(2)
-        other_ending = place.picture("two.png")
+    for local in (
+        LocalFiles(tmp_path),
+        *([] if form == "folder" else [LocalFiles(tmp_path / f"data.{form}")]),
+    ):
+        image = local.image("elsewhere/b/one.png")
+        assert image is not None
+        assert image.read() == png(2)
+        other_ending = local.image("two.png")
         assert other_ending is not None
         assert other_ending.read() == png(3)
-        assert place.picture("three.png") is None
-        assert place.picture("../../etc/passwd") is None
-        with pytest.raises(LeftOut, match="two files could be"):
-            place.picture("one.png")
+        assert local.image("three.png") is None
+        assert local.image("../../etc/passwd") is None
+        with pytest.raises(UnusableRow, match="two files could be"):
+            local.image("one.png")
 
 
 def test_only_members_are_read_and_by_offset(tmp_path: Path) -> None:
@@ -219,6 +222,6 @@ def test_a_broken_archive_is_named(tmp_path: Path, name: str) -> None:
 def test_hidden_folders_are_not_looked_into(tmp_path: Path) -> None:
     write_png(tmp_path / ".cache" / "one.png")
     write_json(tmp_path / "rows.json", [])
-    place = Place(tmp_path)
-    assert place.picture("one.png") is None
-    assert [entry.name for entry in place.files("*.json")] == ["rows.json"]
+    files = LocalFiles(tmp_path)
+    assert files.image("one.png") is None
+    assert [entry.name for entry in files.match("*.json")] == ["rows.json"]

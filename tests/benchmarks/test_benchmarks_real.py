@@ -31,10 +31,10 @@ def test_3dsrbench_rows_and_their_flips() -> None:
     assert len({q.family for q in found}) == 12
     assert {q.meta["kind"] for q in found} == {"height", "location", "orientation", "multi-object"}
     assert gold(found, "NF7XUVPP") == "street lights in the back"
-    flips = [q for q in found if q.meta["flip"]]
+    flips = [q for q in found if q.source.mirrored]
     assert len(flips) == 175
     groups = {q.uid: q.group for q in found}
-    assert sum(groups[q.uid] == groups.get(q.meta["base"]) for q in flips) == 167
+    assert sum(groups[q.uid] == groups.get(q.source.base) for q in flips) == 167
     assert all("(mirrored)" in q.images[0].name for q in flips)
 
 
@@ -54,7 +54,7 @@ def test_whatsup_sets_and_pairs_without_the_right_one_first(name: str, sets: int
     found = load(name, data=published("whatsup"))
     assert len(found) == 4 * sets
     assert Counter(Counter(q.group for q in found).values()) == {4: sets}
-    assert Counter(Counter(q.meta["pair"] for q in found).values()) == {2: 2 * sets}
+    assert Counter(Counter(q.source.joint[0].key for q in found).values()) == {2: 2 * sets}
     assert {q.gold for q in found} != {0}
     for q in found:
         words = q.images[0].name.rsplit("/", 1)[1].removesuffix(".jpeg").replace("-", " ").split("_")

@@ -19,11 +19,11 @@ import pytest
 from benchmark_files import in_hub_cache, write_parquet
 from tsv_files import png
 from unswayed.benchmarks import load
-from unswayed.benchmarks.files import download as fetch
-from unswayed.benchmarks.files import hub
-from unswayed.benchmarks.files.local import Place
-from unswayed.benchmarks.files.parquet import Parquet
-from unswayed.benchmarks.files.parquet_images import ParquetPictures
+from unswayed.benchmarks.files import download, hub
+from unswayed.benchmarks.files.access import Access
+from unswayed.benchmarks.files.local import LocalFiles
+from unswayed.benchmarks.files.parquet import ParquetTable
+from unswayed.benchmarks.files.parquet_images import ParquetImages
 from unswayed.errors import BadImage, BadInput, MissingExtra
 
 # ── The hub ────────────────────────────────────────────────────────────────────────────────────
@@ -104,7 +104,7 @@ def test_online_only_the_files_of_the_split_are_asked_for(
         return "/there"
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    source = hub.Hub("a/b", ("x_{split}.parquet", "*.zip"), "abc")
+    source = hub.HubSource("a/b", ("x_{split}.parquet", "*.zip"), "abc")
     assert hub.snapshot(source, "val", "made") == Path("/there")
     ((repo, how),) = asked
     assert repo == "a/b"
@@ -163,20 +163,25 @@ def server() -> Iterator[SimpleNamespace]:
     httpd.server_close()
 
 
+LOCAL = Access(private_urls=True)
+
+
 def test_a_picture_is_fetched_once_and_kept(
     cache: Path, monkeypatch: pytest.MonkeyPatch, server: SimpleNamespace
 ) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    image = fetch.remote(f"{server.at}/a.png", sha256=hashlib.sha256(png(1)).hexdigest())
+    image = download.remote_image(
+        f"{server.at}/a.png", sha256=hashlib.sha256(png(1)).hexdigest(), access=LOCAL
+    )
     assert server.hits == []
     assert image.read() == image.read() == png(1)
     assert server.hits == ["/a.png"]
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert image.read() == png(1)
     with pytest.raises(BadImage, match="HF_HUB_OFFLINE"):
-        fetch.fetched(f"{server.at}/b.png")
+        download.fetch(f"{server.at}/b.png", access=LOCAL)
     with pytest.raises(BadImage, match="no longer the one"):
-        fetch.fetched(f"{server.at}/a.png", sha256="0" * 64)
+        download.fetch(f"{server.at}/a.png", sha256="0" * 64, access=LOCAL)
 
 
 @pytest.mark.parametrize(
@@ -194,8 +199,10 @@ def test_limits_hold_whatever_the_server_does(
 ) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE")
     with pytest.raises(BadImage, match=words):
-        fetch.fetched(server.at + path, seconds=0.2 if path == "/drip" else 20, max_bytes=100_000)
-    assert not list(fetch.cache().glob("*"))
+        download.fetch(
+            server.at + path, access=LOCAL, seconds=0.2 if path == "/drip" else 20, max_bytes=100_000
+        )
+    assert not list(download.cache_dir().glob("*"))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +210,7 @@ def test_limits_hold_whatever_the_server_does(
 )
 def test_only_http_is_fetched(url: str) -> None:
     with pytest.raises(BadImage, match="only http"):
-        fetch.fetched(url)
+        download.fetch(url)
 
 
 # ── Parquet ────────────────────────────────────────────────────────────────────────────────────
@@ -214,18 +221,18 @@ def test_rows_in_any_order_from_several_files_and_row_groups(tmp_path: Path) -> 
     for shard in range(3):
         rows = [{"n": shard * 10 + k, "image": {"bytes": png(shard * 10 + k), "path": ""}} for k in range(10)]
         paths.append(write_parquet(tmp_path / f"{shard}.parquet", rows, group=4))
-    table = Parquet(paths)
-    shown = ParquetPictures(table, "image", Place(tmp_path))
+    table = ParquetTable(paths)
+    shown = ParquetImages(table, "image", LocalFiles(tmp_path))
     for row in [0, 29, 5, 4, 17, 3, 3, 28, 12]:
         assert table.rows[row] == {"n": row}
         assert shown.of(row)[0].read() == png(row)
-    assert table.where(12) == f"{paths[1]} row 3"
+    assert table.location(12) == f"{paths[1]} row 3"
 
 
 def test_shards_of_other_data_are_refused(tmp_path: Path) -> None:
     paths = [write_parquet(tmp_path / f"{name}.parquet", [{name: 1}]) for name in "ab"]
     with pytest.raises(BadInput, match=r"different columns.*--data"):
-        Parquet(paths)
+        ParquetTable(paths)
 
 
 # Not `ru_maxrss`: that begins with what the process that started this one had.

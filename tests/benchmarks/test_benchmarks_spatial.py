@@ -40,7 +40,7 @@ def test_3dsrbench_mirrors_the_picture_of_a_flip_row(tmp_path: Path) -> None:
     write_zip(tmp_path / "coco_images.zip", {"train2017/000000000001.jpg": halves("red", "blue")})
     base, flip = load("3dsrbench", data=tmp_path)
     assert (base.group, flip.group) == ("AAAAAAAA", "AAAAAAAA")
-    assert (base.meta["flip"], flip.meta["flip"]) == (False, True)
+    assert (base.source.mirrored, flip.source.mirrored) == (False, True)
     assert (base.gold, flip.gold) == (0, 1)
     plain, turned = (images.open_rgb(q.images[0].read()) for q in (base, flip))
     assert plain.getpixel((0, 0)) == turned.getpixel((19, 0)) == (255, 0, 0)
@@ -59,7 +59,7 @@ def test_3dsrbench_tsv_is_mirrored_only_where_it_is_not_yet(tmp_path: Path, mirr
     base, flip, rolled = load("3dsrbench", data=tmp_path)
     assert images.open_rgb(flip.images[0].read()).getpixel((0, 0)) == (0, 0, 255)
     assert images.open_rgb(base.images[0].read()).getpixel((0, 0)) == (255, 0, 0)
-    assert (rolled.meta["pass"], rolled.meta["base"], rolled.group) == (1, "AAAAAAAA", "AAAAAAAA")
+    assert (rolled.source.rotation, rolled.source.base, rolled.group) == (1, "AAAAAAAA", "AAAAAAAA")
     assert rolled.options[rolled.gold] == base.options[base.gold]
 
 

@@ -11,12 +11,18 @@ import pytest
 
 from unswayed.benchmarks.readers.vlmevalkit import copy_of
 from unswayed.errors import BadInput
-from unswayed.metrics.benchmark_scores import Score, scores
-from unswayed.question import Question
+from unswayed.metrics.benchmark_scores import BenchmarkScore, benchmark_scores
+from unswayed.question import JointScore, Question, SourceRow
 
 
-def question(uid: str, group: str = "", **meta: Any) -> Question:
-    return Question(uid, "made", "Q?", ("a", "b"), 0, group=group or uid, meta=meta)
+def question(uid: str, group: str = "", **source: Any) -> Question:
+    return Question(uid, "made", "Q?", ("a", "b"), 0, group=group or uid, source=SourceRow(**source))
+
+
+def copy(uid: str) -> Question:
+    """A circular or flipped copy, as its index says."""
+    base, rotation, is_mirrored = copy_of(uid)
+    return question(uid, base, base=base, rotation=rotation, mirrored=is_mirrored)
 
 
 def trials(right: Mapping[str, bool | None], condition: str = "base", sample: int = 0) -> pa.Table:
@@ -30,24 +36,27 @@ def trials(right: Mapping[str, bool | None], condition: str = "base", sample: in
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def by_name(found: Iterable[Score]) -> dict[str, tuple[float | None, int, int]]:
+def by_name(found: Iterable[BenchmarkScore]) -> dict[str, tuple[float | None, int, int]]:
     return {s.name: (s.estimate.value, s.estimate.n, s.incomplete) for s in found}
 
 
 def test_a_circular_question_counts_only_if_all_passes_are_right() -> None:
     uids = ["1", "1000001", "2000001", "2", "1000002"]
-    questions = [question(uid, copy_of(uid)["base"], **copy_of(uid)) for uid in uids]  # type: ignore[arg-type]
+    questions = [copy(uid) for uid in uids]
     right = {"1": True, "1000001": True, "2000001": True, "2": True, "1000002": False}
-    assert by_name(scores(trials(right), questions)) == {"rows": (0.8, 5, 0), "circular": (0.5, 2, 0)}
+    assert by_name(benchmark_scores(trials(right), questions)) == {
+        "rows": (0.8, 5, 0),
+        "circular": (0.5, 2, 0),
+    }
     del right["2000001"]
-    assert by_name(scores(trials(right), questions))["circular"] == (0.0, 1, 1)
+    assert by_name(benchmark_scores(trials(right), questions))["circular"] == (0.0, 1, 1)
 
 
 def test_flips_and_rollings_give_four_accuracies() -> None:
     uids = ["AAAAAAAA", "AAAAAAAA-1", "AAAAAAAA-flip", "AAAAAAAA-flip-1", "BBBBBBBB", "BBBBBBBB-1"]
-    questions = [question(uid, **copy_of(uid)) for uid in uids]
+    questions = [copy(uid) for uid in uids]
     right = dict.fromkeys(uids, True) | {"AAAAAAAA-flip-1": False}
-    found = by_name(scores(trials(right), questions))
+    found = by_name(benchmark_scores(trials(right), questions))
     assert found == {
         "rows": (5 / 6, 6, 0),
         "circular": (2 / 3, 3, 0),
@@ -58,23 +67,27 @@ def test_flips_and_rollings_give_four_accuracies() -> None:
 
 def test_whatsup_pairs_and_sets() -> None:
     questions = [
-        question(f"{s}{k}", s, set=s, set_size=4, pair=f"{s}/{'lr' if k < 2 else 'ou'}")
+        question(
+            f"{s}{k}",
+            s,
+            joint=(JointScore("pairs", f"{s}/{'lr' if k < 2 else 'ou'}", 2), JointScore("sets", s, 4)),
+        )
         for s in "xy"
         for k in range(4)
     ]
     right = {q.uid: q.uid != "y3" for q in questions}
-    found = by_name(scores(trials(right), questions))
+    found = by_name(benchmark_scores(trials(right), questions))
     assert (found["pairs"], found["sets"]) == ((0.75, 4, 0), (0.5, 2, 0))
     without = [q for q in questions if q.uid != "x0"]  # a set that is not whole in the source
-    found = by_name(scores(trials(right), without))
+    found = by_name(benchmark_scores(trials(right), without))
     assert (found["pairs"], found["sets"]) == ((2 / 3, 3, 1), (0.0, 1, 1))
 
 
 def test_cvbench_is_weighted_by_source_and_not_by_row() -> None:
     sources = ["ADE20K"] * 4 + ["COCO"] * 2 + ["Omni3D"] * 5
-    questions = [question(str(k), source=source) for k, source in enumerate(sources)]
+    questions = [question(str(k), dataset=source) for k, source in enumerate(sources)]
     right = {str(k): k in (0, 4, 5, 6) for k in range(11)}
-    found = by_name(scores(trials(right), questions))
+    found = by_name(benchmark_scores(trials(right), questions))
     assert found["ADE20K"][0] == 1 / 4
     assert found["COCO"][0] == 1
     assert found["Omni3D"][0] == 1 / 5
@@ -82,32 +95,32 @@ def test_cvbench_is_weighted_by_source_and_not_by_row() -> None:
     assert found["CV-Bench"][0] == pytest.approx(((1 / 4 + 1) / 2 + 1 / 5) / 2)
     assert found["rows"][0] == pytest.approx(4 / 11)
     only = {uid: ok for uid, ok in right.items() if int(uid) < 6}
-    assert by_name(scores(trials(only), questions))["CV-Bench"][0] is None
+    assert by_name(benchmark_scores(trials(only), questions))["CV-Bench"][0] is None
 
 
 def test_what_was_not_asked_does_not_count_and_what_could_not_be_read_is_wrong() -> None:
     questions = [question(uid) for uid in "abc"]
     table = trials({"a": True, "b": False, "c": None})
     other = trials({"a": False, "b": False, "c": False}, "wrong-caption")
-    assert by_name(scores(pa.concat_tables([table, other]), questions)) == {"rows": (0.5, 2, 0)}
+    assert by_name(benchmark_scores(pa.concat_tables([table, other]), questions)) == {"rows": (0.5, 2, 0)}
     with pytest.raises(BadInput, match="'correct-think'"):
-        scores(table, questions, "correct-think")
+        benchmark_scores(table, questions, "correct-think")
 
 
 def test_each_sample_of_a_whole_counts_by_itself() -> None:
-    questions = [question("1", base="1", **{"pass": 0}), question("1000001", base="1", **{"pass": 1})]
+    questions = [question("1", base="1"), question("1000001", base="1", rotation=1)]
     tables = [trials({"1": True, "1000001": bool(k)}, sample=k) for k in range(2)]
-    assert by_name(scores(pa.concat_tables(tables), questions))["circular"] == (0.5, 2, 0)
+    assert by_name(benchmark_scores(pa.concat_tables(tables), questions))["circular"] == (0.5, 2, 0)
 
 
 def test_a_whole_is_never_easier_than_its_rows_and_intervals_hold_their_value() -> None:
     rng = random.Random(seed := 11)
     for _ in range(50):
         uids = [str(base + k * 1_000_000) for base in range(1, 9) for k in range(rng.randint(1, 4))]
-        questions = [question(uid, str(copy_of(uid)["base"]), **copy_of(uid)) for uid in uids]
+        questions = [copy(uid) for uid in uids]
         right: dict[str, bool | None] = {uid: rng.random() < 0.8 for uid in uids}
-        found = {s.name: s.estimate for s in scores(trials(right), questions)}
-        whole = {b: all(right[u] for u in uids if copy_of(u)["base"] == b) for b in map(str, range(1, 9))}
+        found = {s.name: s.estimate for s in benchmark_scores(trials(right), questions)}
+        whole = {b: all(right[u] for u in uids if copy_of(u)[0] == b) for b in map(str, range(1, 9))}
         if "circular" in found:
             assert found["circular"].value == sum(whole.values()) / 8, f"seed {seed}"
         for e in found.values():

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from unswayed.benchmarks.files import tsv
 from unswayed.benchmarks.files.tsv import (
-    Table,
-    Unclosed,
-    scan,
-    unquoted,
+    TsvTable,
+    UnclosedQuote,
+    scan_records,
+    unquote,
 )
 from unswayed.errors import BadInput
 
@@ -31,9 +31,9 @@ def path(tmp_path: Path) -> Path:
 def cells_by_scan(data: bytes, piece: int) -> list[list[str]]:
     pieces = (data[i : i + piece] for i in range(0, len(data), piece))
     found = []
-    for start, *ends in scan(pieces):
+    for start, *ends in scan_records(pieces):
         starts = [start, *(end + 1 for end in ends[:-1])]
-        found.append([unquoted(data[a:b]).decode() for a, b in zip(starts, ends, strict=True)])
+        found.append([unquote(data[a:b]).decode() for a, b in zip(starts, ends, strict=True)])
     return found
 
 
@@ -47,7 +47,7 @@ def test_cells_are_those_of_the_csv_module_wherever_pieces_are_cut(text: str, pi
     data = text.encode()
     try:
         found = cells_by_scan(data, piece)
-    except Unclosed as problem:
+    except UnclosedQuote as problem:
         # The csv module takes the rest of the file as the cell; here that is an error. Closing the
         # quote must give what it reads.
         data = data[: problem.args[0]] + b'"' + data[problem.args[0] + 1 :] + b'"'
@@ -76,7 +76,7 @@ def test_a_table_gives_cells_by_offset_and_knows_their_lines(
 ) -> None:
     monkeypatch.setattr(tsv, "CHUNK", piece)
     path.write_bytes('\ufeffa\tb\r\n"x\r\ny"\t1\r\n\r\n"say ""hi"""\t\r\nlast\té'.encode())
-    table = Table(path)
+    table = TsvTable(path)
     assert table.columns == ("a", "b")
     assert len(table) == 3
     assert [table.text(r, "a") for r in range(3)] == ["x\ny", 'say "hi"', "last"]
@@ -100,4 +100,4 @@ def test_a_table_gives_cells_by_offset_and_knows_their_lines(
 def test_files_that_are_no_table_are_refused(path: Path, data: bytes, words: str) -> None:
     path.write_bytes(data)
     with pytest.raises(BadInput, match=words):
-        Table(path)
+        TsvTable(path)

@@ -8,8 +8,13 @@ import io
 import random
 import zlib
 from pathlib import Path
+from typing import Any
 
 from PIL import Image as PILImage
+
+from unswayed.benchmarks.files.tsv import TsvTable
+from unswayed.benchmarks.readers import vlmevalkit
+from unswayed.question import Question
 
 COLUMNS = ["index", "question", "hint", *"ABCD", "answer", "category", "image", "l2-category", "split"]
 
@@ -38,3 +43,8 @@ def write(path: Path, rows: list[dict[str, str]], columns: list[str] | None = No
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def read_tsv(path: Path, **options: Any) -> list[Question]:
+    """The questions of a file in VLMEvalKit's form."""
+    return list(vlmevalkit.read(TsvTable(path), **options))

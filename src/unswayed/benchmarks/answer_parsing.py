@@ -1,116 +1,196 @@
-"""Options written inside a question's text, and the many ways in which a right answer is given.
+"""Options inside a question's text, options written as a string, and the forms of a right answer.
 
-"Where is it?\\nA. left\\nB. right", "… (A) red (B) blue\\nAnswer with the option's letter", "(C)",
-"D. upwards", "upwards". All pure. What cannot be understood raises `LeftOut`.
+"Where is it?\\nA. left\\nB. right", "… (A) red (B) blue\\nAnswer with the option's letter", "['1', '2']",
+"(C)", "D. upwards", "upwards". All functions are pure. They raise `UnusableRow` for what they do not
+understand.
 """
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from collections.abc import Sequence
 
-from unswayed.benchmarks.records import LeftOut
+from unswayed.benchmarks.records import UnusableRow
 from unswayed.question import LETTERS
 
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:)]?")
 _LABEL = re.compile(r"\s*(?:\(([A-Za-z])\)|([A-Za-z])[.:)])\s*(.*)", re.DOTALL)
+_MARKERS = (r"^[ \t]*\({}\)", r"^[ \t]*{}[.):](?=\s)", r"(?:^|(?<=\s))\({}\)")
+"""How an option begins: ``(A)`` on a line of its own, ``A.`` on a line of its own, ``(A)`` anywhere."""
 INSTRUCTION = re.compile(
     r"(?:please\s+)?(?:answer|respond|reply)\s+(?:the question\s+)?(?:directly\s+)?(?:with|using|by)\b.*"
-    r"|(?:please\s+)?(?:select|choose|pick|give|return|output)\s+(?:only\s+)?(?:the|one|an?|your|from)\b.*"
+    r"|(?:please\s+)?(?:select|choose|pick|give|return|output|provide)\b(?=[^?]*\b"
+    r"(?:answers?|options?|choices?|letters?|alternatives?|candidates?)\b).*"
+    r"|(?:please\s+)?(?:select|choose|pick)\s+(?:only\s+)?one[.!]?"
     r"|(?:the )?(?:best|correct|right) answer is\s*:?.*"
     r"|(?:the )?(?:choices|options) are listed below\s*:?"
     r"|(?:answer )?(?:choices|options)\s*:|answer\s*:",
     re.IGNORECASE | re.DOTALL,
 )
-"""What a benchmark says about the form of the answer. It is cut off: the house says that itself."""
+"""A sentence that says in which form to answer. It is cut off, because the prompt says that itself.
+
+"Select the best answer." is one; "Select the object that is nearest." is the question.
+"""
+_RELATIVE = re.compile(r"\b(?:that|which|who|whose|where)\b", re.IGNORECASE)
 
 
-def split(text: str) -> tuple[str, tuple[str, ...]]:
-    """A text with its options inside, as question and options; instructions around them are cut off.
+def split_options(text: object) -> tuple[str, tuple[str, ...]]:
+    """A text with its options inside, as the question and the options; instructions are cut off.
 
-    Options are lines or stretches that begin with ``(A)``, or lines that begin with ``A.`` (``A)``,
-    ``A:``), in the order of the alphabet. Raises `LeftOut` if there are not two, or if something that is
-    no instruction stands behind the last.
+    Options begin with ``(A)``, or with ``A.``, ``A)`` or ``A:`` at the start of a line, in alphabetical
+    order. Of several such series ("Which is nearer to point (A)?\\n(A) the cup\\n(B) …") the longest is
+    taken, of equally long ones the last. Raises `UnusableRow` if there are not two options, or if something
+    that is no instruction follows the last.
     """
-    for pattern in (r"(?:^|(?<=\s))\({}\)", r"^[ \t]*{}[.):](?=\s)"):
-        marks: list[tuple[int, int]] = []
-        at = 0
-        for letter in LETTERS:
-            found = re.compile(pattern.format(letter), re.MULTILINE).search(text, at)
-            if found is None:
-                break
-            marks.append(found.span())
-            at = found.end()
-        if len(marks) >= 2:
+    if is_missing(text):
+        raise UnusableRow("it has no question")
+    text = str(text)
+    markers = max((_longest_series(text, marker) for marker in _MARKERS), key=len)
+    if len(markers) < 2:
+        raise UnusableRow("no options can be found in its text")
+    ends = [start for start, _ in markers[1:]]
+    options = [text[start:end].strip() for (_, start), end in zip(markers, ends, strict=False)]
+    question = text[: markers[0][0]]
+    last, _, rest = text[markers[-1][1] :].strip().partition("\n")
+    if rest.strip() and not _is_instruction(rest.strip(), question):
+        raise UnusableRow(f"what stands behind its last option is not understood: {rest.strip()[:60]!r}")
+    return strip_instruction(question), (*options, last.strip())
+
+
+def _longest_series(text: str, marker: str) -> list[tuple[int, int]]:
+    """Spans of the markers A, B, … in order: the longest series, of equally long ones the last."""
+    spans = []
+    for letter in LETTERS:
+        hits = [match.span() for match in re.finditer(marker.format(letter), text, re.MULTILINE)]
+        if not hits:
             break
-    else:
-        raise LeftOut("no options can be found in its text")
-    ends = [start for start, _ in marks[1:]]
-    options = [text[start:end].strip() for (_, start), end in zip(marks, ends, strict=False)]
-    last, _, behind = text[marks[-1][1] :].strip().partition("\n")
-    if behind.strip() and not INSTRUCTION.fullmatch(behind.strip()):
-        raise LeftOut(f"what stands behind its last option is not understood: {behind.strip()[:60]!r}")
-    return without_instruction(text[: marks[0][0]]), (*options, last.strip())
+        spans.append(hits)
+    best: list[tuple[int, int]] = []
+    for first in spans[0] if spans else ():
+        series = [first]
+        for hits in spans[1:]:
+            following = next((span for span in hits if span[0] >= series[-1][1]), None)
+            if following is None:
+                break
+            series.append(following)
+        if len(series) >= len(best):
+            best = series
+    return best
 
 
-def without_instruction(text: str) -> str:
-    """A question without sentences at its end that say how to answer."""
+def strip_instruction(text: object) -> str:
+    """A question without the sentences at its end that say in which form to answer; "" for null."""
+    text = "" if is_missing(text) else str(text)
     lines = text.strip().split("\n")
-    while len(lines) > 1 and (not lines[-1].strip() or INSTRUCTION.fullmatch(lines[-1].strip())):
+    while len(lines) > 1 and (not lines[-1].strip() or _is_instruction(lines[-1].strip(), *lines[:-1])):
         lines.pop()
     text = "\n".join(lines).strip()
     sentences = re.split(r"(?<=[.?!:])\s+", text)
-    while len(sentences) > 1 and INSTRUCTION.fullmatch(sentences[-1].strip()):
+    while len(sentences) > 1 and _is_instruction(sentences[-1].strip(), *sentences[:-1]):
         text = text[: text.rindex(sentences.pop())].strip()
     return text
 
 
-def unlabelled(option: str, place: int) -> str:
-    """An option without its own letter before it: ``(A) a dog`` at place 0 is ``a dog``."""
-    found = _LABEL.fullmatch(option)
-    if found and (found[1] or found[2]).upper() == LETTERS[place] and found[3].strip():
-        return found[3].strip()
+def _is_instruction(sentence: str, *before: str) -> bool:
+    """Whether `sentence` says only how to answer the question in `before`.
+
+    "Choose the option that shows a dog." may be the question itself, so it counts only after a question mark.
+    """
+    if not INSTRUCTION.fullmatch(sentence):
+        return False
+    return not _RELATIVE.search(sentence) or any("?" in part for part in before)
+
+
+def parse_options(value: object) -> tuple[str, ...]:
+    """Options from a list, or from a list that is written as a string by JSON or Python.
+
+    Nulls at the end are no options (columns that are too long). Raises `UnusableRow` for anything else.
+    """
+    if isinstance(value, str) and value.strip():
+        for read in (json.loads, ast.literal_eval):
+            try:
+                parsed = read(value)
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                continue
+            if isinstance(parsed, list | tuple):
+                return parse_options(list(parsed))
+        raise UnusableRow(f"its options are no list: {value[:60]!r}")
+    if value is None or value == "" or value != value:
+        raise UnusableRow("it has no options")
+    if not isinstance(value, list | tuple):
+        raise UnusableRow(f"its options are no list: {str(value)[:60]!r}")
+    options = list(value)
+    while options and is_missing(options[-1]):
+        options.pop()
+    if any(is_missing(option) for option in options):
+        raise UnusableRow("one of its options is null")
+    if any(isinstance(option, list | tuple | dict) for option in options):
+        raise UnusableRow("one of its options is no text")
+    return tuple(str(option).strip() for option in options)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell holds null or NaN."""
+    return value is None or value != value
+
+
+def strip_label(option: str, index: int) -> str:
+    """An option without its own letter before it: ``(A) a dog`` at index 0 is ``a dog``."""
+    match = _LABEL.fullmatch(option)
+    if match and (match[1] or match[2]).upper() == LETTERS[index] and match[3].strip():
+        return match[3].strip()
     return option.strip()
 
 
-def letter(answer: str, options: Sequence[str]) -> int:
-    """The option that ``C``, ``(C)`` or ``C.`` means, 0-based. Raises `LeftOut` if there is none."""
-    found = _LETTER.fullmatch(answer.strip())
-    place = LETTERS.index(found[1].upper()) if found else len(options)
-    if place >= len(options):
-        there = LETTERS[: len(options)]
-        raise LeftOut(f"the answer {answer[:40]!r} is not the letter of one of its options ({there})")
-    return place
+def parse_letter(answer: object, options: Sequence[str]) -> int:
+    """The 0-based option of ``C``, ``(C)`` or ``C.``. Raises `UnusableRow` if there is none."""
+    words = _given(answer)
+    match = _LETTER.fullmatch(words)
+    index = LETTERS.index(match[1].upper()) if match else len(options)
+    if index >= len(options):
+        letters = LETTERS[: len(options)]
+        raise UnusableRow(f"the answer {words[:40]!r} is not the letter of one of its options ({letters})")
+    return index
 
 
-def text(answer: str, options: Sequence[str]) -> int:
-    """The one option whose words the answer is, 0-based. Raises `LeftOut` for none or several."""
-    for same in (str, _loose):
-        found = [k for k, option in enumerate(options) if same(option) == same(answer)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise LeftOut(f"several of its options are {answer[:40]!r}")
-    raise LeftOut(f"the answer {answer[:40]!r} is none of its options")
+def match_text(answer: object, options: Sequence[str]) -> int:
+    """The 0-based option whose text the answer is. Raises `UnusableRow` for none or several."""
+    words = _given(answer)
+    for normalise in (str, _normalised):
+        matches = [k for k, option in enumerate(options) if normalise(option) == normalise(words)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise UnusableRow(f"several of its options are {words[:40]!r}")
+    raise UnusableRow(f"the answer {words[:40]!r} is none of its options")
 
 
-def labelled(answer: str, options: Sequence[str]) -> int:
-    """The option that ``D. upwards`` means: letter and words must agree, or the row is `LeftOut`.
+def parse_answer(answer: object, options: Sequence[str]) -> int:
+    """The 0-based option of a letter, of a text, or of both (``D. upwards``), which must agree.
 
-    A bare letter, or words alone, are taken too.
+    Raises `UnusableRow` where they do not, or where there is no such option.
     """
-    if _LETTER.fullmatch(answer.strip()):
-        return letter(answer, options)
-    found = _LABEL.fullmatch(answer.strip())
-    if found is None:
-        return text(answer, options)
-    said = letter(found[1] or found[2], options)
-    if _loose(options[said]) != _loose(found[3]):
-        raise LeftOut(
-            f"letter and words of its answer disagree: {answer[:60]!r}, but that letter is {options[said]!r}"
+    words = _given(answer)
+    if _LETTER.fullmatch(words):
+        return parse_letter(words, options)
+    label = _LABEL.fullmatch(words)
+    if label is None:
+        return match_text(words, options)
+    index = parse_letter(label[1] or label[2], options)
+    if _normalised(options[index]) != _normalised(label[3]):
+        raise UnusableRow(
+            f"letter and words of its answer disagree: {words[:60]!r}, but that letter is {options[index]!r}"
         )
-    return said
+    return index
 
 
-def _loose(words: str) -> str:
+def _given(answer: object) -> str:
+    if is_missing(answer) or not str(answer).strip():
+        raise UnusableRow("it has no answer")
+    return str(answer).strip()
+
+
+def _normalised(words: str) -> str:
     return " ".join(words.split()).strip(" .,;:").casefold()

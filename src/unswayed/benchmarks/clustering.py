@@ -1,41 +1,29 @@
-"""Which rows are statistically one thing: those that share something, directly or over others."""
+"""Groups of rows that have something in common, directly or through other rows."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
-class Original:
-    """The row that circular and flipped copies are copies of: wrong cues of all are drawn for it."""
+def connected_rows(shared: Sequence[Iterable[Hashable]]) -> list[int]:
+    """For each row the number of the first row of its group (connected components, by disjoint-set union).
 
-    uid: str
-    options: tuple[str, ...]
-    """In its own order."""
-    gold: int
-    """0-based."""
+    `shared` holds for each row its items (image, set, original row). Rows with an equal item are in one
+    group.
 
-
-def joined(shared: Sequence[Iterable[Hashable]]) -> list[int]:
-    """For each row the first row that it is one thing with (disjoint-set union).
-
-    `shared` holds for each row what it has in common with others: its picture, its set, the question
-    that it is a copy of. Rows with an equal item are joined, and so are all who are joined to them.
-
-    >>> joined([["a"], ["b"], ["b", "a"], ["c"]])
+    >>> connected_rows([["a"], ["b"], ["b", "a"], ["c"]])
     [0, 0, 0, 3]
     """
-    first = list(range(len(shared)))
+    parent = list(range(len(shared)))
 
     def root(row: int) -> int:
-        while first[row] != row:
-            first[row] = row = first[first[row]]
+        while parent[row] != row:
+            parent[row] = row = parent[parent[row]]
         return row
 
     owner: dict[Hashable, int] = {}
     for row, items in enumerate(shared):
         for item in items:
-            a, b = sorted((root(row), root(owner.setdefault(item, row))))
-            first[b] = a
+            first, second = sorted((root(row), root(owner.setdefault(item, row))))
+            parent[second] = first
     return [root(row) for row in range(len(shared))]

@@ -1,7 +1,7 @@
-"""From rows to questions: what a reader says of one row, and what is checked of all alike.
+"""Rows of a benchmark as records, and records as questions.
 
-A reader yields a `Draft` for every row, or tells why the row is none. Here every draft gets its
-options checked and its group, and what cannot be asked is left out and listed.
+A reader makes a `Record` of every row, or raises `UnusableRow` with the reason. The checks that all readers
+share, and the grouping of rows that have something in common, are here.
 """
 
 from __future__ import annotations
@@ -9,28 +9,25 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from unswayed.benchmarks.clustering import joined
+from unswayed.benchmarks.clustering import connected_rows
 from unswayed.errors import BadInput
-from unswayed.question import MAX_OPTIONS, Image, Question
-
-if TYPE_CHECKING:
-    from unswayed.benchmarks.files.local import Place
+from unswayed.question import MAX_OPTIONS, Image, Question, SourceRow
 
 
-class LeftOut(Exception):
-    """One row is no usable question; the text says why. Raised by readers, never seen by a user."""
+class UnusableRow(Exception):
+    """One row is no usable question; the text says why. Raised by readers, never shown to a user as it is."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A row that is no usable question though the file as a whole is fine."""
+    """A row that is no usable question, in a file that is otherwise fine."""
 
     uid: str
     line: int
-    """On which it begins, from 1, the header counted; for files without lines the row, from 1."""
+    """Line on which it begins, from 1 with the header; for files without lines the row's number, from 1."""
     reason: str
     unit: str = "line"
 
@@ -38,132 +35,136 @@ class Skipped:
         return f"{self.unit} {self.line} (index {self.uid!r}): {self.reason}"
 
 
-Tell = Callable[[Skipped], object]
-"""Is told of every row that is left out."""
+OnSkipped = Callable[[Skipped], object]
+"""Called with every row that is left out."""
 
 
 @dataclass(frozen=True)
-class Draw:
-    """So many questions of a benchmark: those whose seeded hash is smallest."""
+class Subset:
+    """A seeded sample of a benchmark's questions: the `limit` ones whose hash is smallest."""
 
     benchmark: str
     limit: int
     seed: int
 
     def rank(self, uid: str) -> bytes:
-        """What the questions are ordered by; the same in every process."""
+        """Sort key of a question; the same in every process."""
         return hashlib.sha256(f"{self.seed}/{self.benchmark}/{uid}".encode()).digest()
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a reader is asked for."""
-
-    name: str
-    """The benchmark's name, as its questions carry it."""
-    place: Place
-    """Where its files are."""
-    split: str
-    tell: Tell
-    named: bool = False
-    """Whether the user named the split; if not, a place with one split only has the right one."""
-    draw: Draw | None = None
-    """Only these rows are to be read; None: all of them. For readers that pass it on to `each`."""
-
-
-@dataclass(frozen=True)
-class Draft:
+class Record:
     """One row as its reader understands it."""
 
     uid: str
     text: str
     options: tuple[str, ...]
     gold: int
+    """0-based index of the right option."""
     images: tuple[Image, ...]
     family: str = "all"
-    shares: tuple[Hashable, ...] = ()
-    """What makes it one thing with other rows: its pictures, its set, the row that it is a copy of."""
+    shared: tuple[Hashable, ...] = ()
+    """What it has in common with other rows: images, set, original row. See `SourceRow.shared`."""
+    row: int | None = None
+    """Its number in the source, from 0, for messages."""
+    category: str | None = None
+    escape_option: int | None = None
+    """See `Question.escape_option`."""
+    source: SourceRow = field(default_factory=SourceRow)
+    """`SourceRow.shared` is filled in from `shared`."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     hint: str = ""
 
 
-def each(
+def make_records(
     rows: Iterable[Mapping[str, Any]],
-    make: Callable[[int, Mapping[str, Any]], Draft],
+    make: Callable[[int, Mapping[str, Any]], Record],
     uid: Callable[[int, Mapping[str, Any]], str],
-    where: str,
+    location: str,
     unit: str = "row",
-    draw: Draw | None = None,
-) -> Iterator[Draft | Skipped]:
-    """`make` of every row (number from 0, row); a row for which it raises `LeftOut` is `Skipped`.
+    subset: Subset | None = None,
+) -> Iterator[Record | Skipped]:
+    """`make(number from 0, row)` of every row; a row for which it raises `UnusableRow` becomes `Skipped`.
 
-    With `draw` only of the rows drawn, and of as many more as turn out to be no questions: those
-    that the draw would take from all. A row without a field that it needs, or with one of another kind,
-    raises `BadInput` that names it.
+    With `subset` only the sampled rows are made, and as many more as are needed to replace unusable ones: the
+    result holds the questions that the subset of the whole file would hold. A row without a field that other
+    rows have is `Skipped` too. Raises `BadInput`, naming `location` and row, for a field that all rows lack,
+    or one of another type.
     """
 
-    def made(number: int, row: Mapping[str, Any]) -> Draft | Skipped:
+    def make_one(number: int, row: Mapping[str, Any]) -> Record | Skipped:
         try:
             return make(number, row)
-        except LeftOut as why:
-            return Skipped(uid(number, row), number + 1, str(why), unit)
+        except UnusableRow as reason:
+            return Skipped(uid(number, row), number + 1, str(reason), unit)
         except KeyError as missing:
-            have = ", ".join(str(key)[:40] for key in list(row)[:20])
-            raise BadInput(f"{where} {unit} {number + 1}: no field {missing}; it has: {have}") from missing
+            if any(missing.args[0] in other for other in all_rows):
+                return Skipped(uid(number, row), number + 1, f"it has no field {missing}", unit)
+            columns = ", ".join(str(key)[:40] for key in list(row)[:20])
+            raise BadInput(
+                f"{location} {unit} {number + 1}: no field {missing}; it has: {columns}"
+            ) from missing
         except (TypeError, ValueError, AttributeError, IndexError) as problem:
             if isinstance(problem, BadInput):
                 raise
-            raise BadInput(f"{where} {unit} {number + 1} cannot be understood: {problem}") from problem
+            raise BadInput(f"{location} {unit} {number + 1} cannot be understood: {problem}") from problem
 
-    if draw is None:
-        yield from (made(number, row) for number, row in enumerate(rows))
+    all_rows = list(rows)
+    if subset is None:
+        yield from (make_one(number, row) for number, row in enumerate(all_rows))
         return
-    given = list(rows)
-    ranked = sorted(range(len(given)), key=lambda number: draw.rank(uid(number, given[number])))
-    found: dict[int, Draft | Skipped] = {}
-    missing = draw.limit
+    ranked = sorted(range(len(all_rows)), key=lambda number: subset.rank(uid(number, all_rows[number])))
+    made: dict[int, Record | Skipped] = {}
+    missing = subset.limit
     while missing and ranked:
-        part, ranked = sorted(ranked[:missing]), ranked[missing:]  # in the file's order: it is read forward
-        found |= {number: made(number, given[number]) for number in part}
-        usable = [one for one in found.values() if isinstance(one, Draft) and not _unfit(one)]
-        missing = draw.limit - len(usable)
-    yield from (found[number] for number in sorted(found))
+        batch, ranked = sorted(ranked[:missing]), ranked[missing:]  # ascending: files are read forward
+        made |= {number: make_one(number, all_rows[number]) for number in batch}
+        usable = [item for item in made.values() if isinstance(item, Record) and not _defect(item)]
+        missing = subset.limit - len(usable)
+    yield from (made[number] for number in sorted(made))
 
 
-def finish(name: str, drafts: Iterable[Draft | Skipped], tell: Tell) -> Iterator[Question]:
-    """The questions of benchmark `name`. Rows that share something form a group, named after its first;
-    ``meta["shares"]`` says what each row shares."""
-    kept: list[Draft] = []
-    for number, draft in enumerate(drafts, 1):
-        if isinstance(draft, Skipped):
-            tell(draft)
-        elif reason := _unfit(draft):
-            tell(Skipped(draft.uid, int(draft.meta.get("row", number - 1)) + 1, reason, "row"))
+def to_questions(name: str, records: Iterable[Record | Skipped], on_skipped: OnSkipped) -> Iterator[Question]:
+    """The questions of benchmark `name`, in order. Rows that share something form a group named after its
+    first."""
+    kept: list[Record] = []
+    for number, record in enumerate(records):
+        if isinstance(record, Skipped):
+            on_skipped(record)
+        elif reason := _defect(record):
+            row = number if record.row is None else record.row
+            on_skipped(Skipped(record.uid, row + 1, reason, "row"))
         else:
-            kept.append(draft)
-    for draft, first in zip(kept, joined([draft.shares for draft in kept]), strict=True):
+            kept.append(record)
+    for record, first in zip(kept, connected_rows([record.shared for record in kept]), strict=True):
         yield Question(
-            uid=draft.uid,
+            uid=record.uid,
             benchmark=name,
-            text=draft.text,
-            options=draft.options,
-            gold=draft.gold,
-            images=draft.images,
-            family=draft.family,
+            text=record.text,
+            options=record.options,
+            gold=record.gold,
+            images=record.images,
+            family=record.family,
             group=kept[first].uid,
-            hint=draft.hint,
-            meta={**draft.meta, "shares": draft.shares},
+            hint=record.hint,
+            category=record.category,
+            escape_option=record.escape_option,
+            source=replace(record.source, shared=record.shared),
+            meta=record.meta,
         )
 
 
-def _unfit(draft: Draft) -> str | None:
-    if not draft.text.strip():
+def _defect(record: Record) -> str | None:
+    """Why a record cannot be a question; None if it can."""
+    if not record.text.strip():
         return "it has no question"
-    if not 2 <= len(draft.options) <= MAX_OPTIONS:
-        return f"it has {len(draft.options)} options; 2 to {MAX_OPTIONS} can be asked"
-    twice = [text for text, count in Counter(draft.options).items() if count > 1]
-    if twice:
-        return f"the option {twice[0]!r} stands there twice"
-    if not draft.images:
+    if not 2 <= len(record.options) <= MAX_OPTIONS:
+        return f"it has {len(record.options)} options; 2 to {MAX_OPTIONS} can be asked"
+    if not all(option.strip() for option in record.options):
+        return "one of its options is empty"
+    repeated = [text for text, count in Counter(record.options).items() if count > 1]
+    if repeated:
+        return f"the option {repeated[0]!r} stands there twice"
+    if not record.images:
         return "it has no picture"
     return None

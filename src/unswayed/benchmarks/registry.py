@@ -1,68 +1,42 @@
-"""Which benchmarks there are, and how one is got by its name or by the path of its file.
+"""Benchmarks by name, or by the path of a file.
 
-A drawn benchmark needs nothing; a published one is read from the hub, or from the files that its
-authors offer and the user has. A path to any TSV file in VLMEvalKit's form is a benchmark too, named
-after the file.
+Synthetic scenes need nothing; a published benchmark is read from the hub, or from the files that its authors
+offer and the user has. The path of a TSV file in VLMEvalKit's form is a benchmark too, named after the file.
+A collection is a name for several benchmarks.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
-from unswayed.benchmarks.catalogue import PUBLISHED, Published
+from unswayed.benchmarks.catalogue import COLLECTIONS, PUBLISHED
+from unswayed.benchmarks.catalogue_entry import CatalogueEntry, Collection, ReadRequest
+from unswayed.benchmarks.files.access import Access
 from unswayed.benchmarks.files.hub import snapshot
-from unswayed.benchmarks.files.local import Place
-from unswayed.benchmarks.files.streaming import Remote, streamed
-from unswayed.benchmarks.files.tsv import Table
+from unswayed.benchmarks.files.local import LocalFiles
+from unswayed.benchmarks.files.streaming import HubFiles, open_streamed
+from unswayed.benchmarks.files.tsv import TsvTable
+from unswayed.benchmarks.mixture import mix
+from unswayed.benchmarks.questions import Questions, content_version, sample_questions
 from unswayed.benchmarks.readers import vlmevalkit
-from unswayed.benchmarks.records import Asked, Draw, Skipped
+from unswayed.benchmarks.records import Skipped, Subset
 from unswayed.errors import BadInput
-from unswayed.question import Question
 
-DRAWN = 512
-"""How many questions are drawn where no limit is given."""
+__all__ = [
+    "BENCHMARKS",
+    "DEFAULT_SCENES",
+    "Benchmark",
+    "Questions",
+    "load",
+    "load_mixture",
+    "partial_warning",
+]
 
-
-@dataclass(frozen=True)
-class Questions(Sequence[Question]):
-    """Questions to ask, and where they come from. Every uid is there once."""
-
-    name: str
-    version: str
-    """Changes when the questions do: SHA-256 of what all of them say, or of the bytes of a file by path."""
-    items: tuple[Question, ...]
-    skipped: tuple[Skipped, ...] = ()
-    """Rows of the source that are no usable questions, with reasons."""
-    there: int = 0
-    """Questions that the source has, where all of it was looked at; `items` may be drawn from them."""
-
-    def __post_init__(self) -> None:
-        if not self.items:
-            why = f"; the first row was left out because {self.skipped[0].reason}" if self.skipped else ""
-            raise BadInput(f"{self.name}: no question can be asked{why}")
-        uid, count = Counter(question.uid for question in self.items).most_common(1)[0]
-        if count > 1:
-            raise BadInput(f"{self.name}: {count} questions have the uid {uid!r}; each needs one of its own")
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    @overload
-    def __getitem__(self, index: int) -> Question: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Question, ...]: ...
-    def __getitem__(self, index: int | slice) -> Question | tuple[Question, ...]:
-        return self.items[index]
-
-    def __iter__(self) -> Iterator[Question]:
-        return iter(self.items)
+DEFAULT_SCENES = 512
+"""How many scenes are generated where no limit is given."""
 
 
 @dataclass(frozen=True)
@@ -74,60 +48,105 @@ class Benchmark:
     size: str
     licence: str
     home: str = ""
-    """Who offers it; empty: it is drawn."""
+    """Address of its authors' page; empty: synthetic."""
     needs: str = ""
-    """What the user must have where the hub is not asked; empty: nothing, it is drawn."""
-    published: Published | None = None
-    """How it is read; None: it is drawn."""
+    """The files that the user must have where it is not read from the hub; empty: none."""
+    entry: CatalogueEntry | None = None
+    """How it is read; None: it is synthetic or a collection."""
+    collection: Collection | None = None
+    """Its parts, if it is a collection."""
 
     @property
     def source(self) -> str:
         """Where it comes from, in words."""
-        if self.published is None:
-            return "drawn"
-        return f"hub {self.published.hub.repo}" if self.published.hub else self.home
+        if self.collection is not None:
+            return f"parts: {', '.join(self.collection.weights)}"
+        if self.entry is None:
+            return "generated"
+        return f"hub {self.entry.hub.repo}" if self.entry.hub else self.home
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows it has in all, where that is known."""
+        if self.collection is not None:
+            counts = [BENCHMARKS[part].rows for part in self.collection.weights]
+            return None if None in counts else sum(count or 0 for count in counts)
+        return self.entry.rows if self.entry else None
 
     @property
     def streams(self) -> bool:
-        """Whether only drawn rows may be read of it, where it lies on the hub."""
-        return bool(self.published and self.published.hub and self.published.hub.streams)
+        """Whether only sampled rows may be read of it, where it is read from the hub."""
+        return bool(self.entry and self.entry.hub and self.entry.hub.streams)
 
-    def load(self, *, split: str | None, limit: int | None, seed: int, data: Path | None) -> Questions:
-        """See `load` of this module; `data` is the file, or the folder that holds it."""
-        if self.published is None:
-            return _drawn(self.name, split, limit, seed)
-        wanted = split or self.published.split
+    def load(
+        self, *, split: str | None, limit: int | None, seed: int, data: Path | None, access: Access
+    ) -> Questions:
+        """See `load` of this module."""
+        if self.collection is not None:
+            parts = [
+                BENCHMARKS[part].load(split=split, limit=limit, seed=seed, data=data, access=access)
+                for part in self.collection.weights
+            ]
+            weights = tuple(self.collection.weights.values())
+            return mix(self.name, parts, weights, limit=limit, seed=seed, keep_proportions=False)
+        if self.entry is None:
+            return _generate(self.name, split, limit, seed)
+        wanted = split or self.entry.split
         if data is None:
-            if self.published.hub is None:
+            if self.entry.hub is None:
                 raise BadInput(
                     f"{self.name} is not on the hub: it is read from {self.needs}, which its "
                     f"authors offer at {self.home}; fetch it and give its path with --data"
                 )
-            if limit is not None and (far := streamed(self.published.hub, wanted)):
-                return self._streamed(far, Draw(self.name, limit, seed), wanted, split is not None)
-            data = snapshot(self.published.hub, wanted, self.name)
+            if limit is not None and (remote := open_streamed(self.entry.hub, wanted)):
+                subset = Subset(self.name, limit, seed)
+                return self._load_streamed(self.entry, remote, subset, wanted, split is not None)
+            data = snapshot(self.entry.hub, wanted, self.name)
         skipped: list[Skipped] = []
-        asked = Asked(self.name, Place(data), wanted, skipped.append, named=split is not None)
-        items = tuple(self.published.read(asked))
-        return Questions(self.name, _version(items), _sample(items, limit, seed), tuple(skipped), len(items))
+        files = LocalFiles(data, access)
+        request = ReadRequest(self.name, files, wanted, skipped.append, split_given=split is not None)
+        items = tuple(self.entry.read(request))
+        sample = sample_questions(items, limit, seed)
+        return Questions(self.name, content_version(items), sample, tuple(skipped), len(items))
 
-    def _streamed(self, far: Remote, draw: Draw, split: str, named: bool) -> Questions:
-        """The rows drawn. What the others show is not read, so groups are those within the draw, and the
-        version is that of the files."""
-        assert self.published is not None
+    def _load_streamed(
+        self, entry: CatalogueEntry, remote: HubFiles, subset: Subset, split: str, split_given: bool
+    ) -> Questions:
+        """The sampled rows. The images of other rows are not read, so groups are those within the sample, and
+        the version is that of the files."""
         skipped: list[Skipped] = []
-        asked = Asked(self.name, far, split, skipped.append, named, draw)
-        return Questions(self.name, far.version, tuple(self.published.read(asked)), tuple(skipped))
+        request = ReadRequest(self.name, remote, split, skipped.append, split_given, subset)
+        return Questions(self.name, remote.version, tuple(entry.read(request)), tuple(skipped))
 
 
-_DRAWN = (
-    Benchmark("scenes", "drawn scenes: counts, colours, places", "without end", "part of unswayed"),
-    Benchmark("scenes-easy", "fewer things, two or three options", "without end", "part of unswayed"),
-    Benchmark("scenes-hard", "more things, up to six options", "without end", "part of unswayed"),
+def _collection(collection: Collection) -> Benchmark:
+    entries = {entry.name: entry for entry in PUBLISHED}
+    parts = [entries[name] for name in collection.weights]
+    return Benchmark(
+        name=collection.name,
+        title=collection.title,
+        size=f"{len(parts)} parts: {', '.join(collection.weights)}",
+        licence=parts[0].licence,
+        home=parts[0].home,
+        needs=", ".join(dict.fromkeys(part.needs for part in parts)),
+        collection=collection,
+    )
+
+
+_SYNTHETIC = (
+    Benchmark("scenes", "synthetic scenes: counts, colours, places", "unlimited", "part of unswayed"),
+    Benchmark("scenes-easy", "fewer objects, two or three options", "unlimited", "part of unswayed"),
+    Benchmark("scenes-hard", "more objects, up to six options", "unlimited", "part of unswayed"),
 )
-_READ = (Benchmark(p.name, p.title, p.size, p.licence, p.home, p.needs, p) for p in PUBLISHED)
-BENCHMARKS: dict[str, Benchmark] = {b.name: b for b in (*_DRAWN, *_READ)}
-"""By name. The first are drawn, the others are read as `catalogue` says."""
+_PUBLISHED = (
+    Benchmark(entry.name, entry.title, entry.size, entry.licence, entry.home, entry.needs, entry)
+    for entry in PUBLISHED
+)
+BENCHMARKS: dict[str, Benchmark] = {
+    benchmark.name: benchmark
+    for benchmark in (*_SYNTHETIC, *_PUBLISHED, *(_collection(c) for c in COLLECTIONS))
+}
+"""By name: synthetic ones, published ones, collections."""
 
 
 def load(
@@ -136,75 +155,108 @@ def load(
     split: str | None = None,
     limit: int | None = None,
     seed: int = 0,
-    data: Path | None = None,
+    data: str | Path | None = None,
+    allow_private_urls: bool = False,
+    follow_links: bool = False,
 ) -> Questions:
     """The questions of a benchmark, by its name or by the path of a ``.tsv`` or ``.tsv.gz`` file.
 
-    `split` None takes all rows of a file, and of a named benchmark the split that its authors measure on
-    (or the only one that is there). `limit` takes so many questions, drawn with `seed` and kept in the
-    file's order; a larger limit with the same seed adds to the draw and drops nothing. Questions are
-    drawn singly: of a group, some may be in and some not. `limit` None takes all (of `scenes`, `DRAWN`).
-    `data` is the benchmark's file, or the folder with it; without it the benchmark is got from the hub;
-    of large files there only the rows that `limit` draws are read (see `streams`).
-    Raises `BadInput` for a name or file that is not there, or a file with a row that cannot be right;
-    `MissingExtra` where the hub is needed and its client is not installed.
+    `split` None takes all rows of a file, and of a named benchmark the split that its authors report (or the
+    only one that is there). `limit` takes a sample of that size, drawn with `seed`, in the file's order; a
+    larger limit with the same seed adds questions and drops none. Questions are sampled one by one: of a
+    group, some may be in the sample and some not. `limit` None takes all (of `scenes`, `DEFAULT_SCENES`).
+    `data` is the benchmark's file, or the folder with it; without it the benchmark is read from the hub; of
+    large files there only the rows of the sample are read (see `Benchmark.streams`). `allow_private_urls`
+    lets images be fetched from private and local addresses, `follow_links` lets symbolic links lead out of
+    the folder.
+
+    Raises `BadInput` for an unknown name or file, or a file that is wrong as a whole; `MissingExtra` where
+    the hub is needed and its client is not installed.
     """
     if limit is not None and limit < 1:
         raise BadInput(f"the limit is {limit}; it must be at least 1, or none at all")
+    access = Access(private_urls=allow_private_urls, outside_links=follow_links)
     if str(name_or_path) in BENCHMARKS:
-        return BENCHMARKS[str(name_or_path)].load(split=split, limit=limit, seed=seed, data=data)
+        return BENCHMARKS[str(name_or_path)].load(
+            split=split, limit=limit, seed=seed, data=None if data is None else Path(data), access=access
+        )
     path = Path(name_or_path)
     if path.name.endswith((".tsv", ".tsv.gz")):
-        return _read(path, vlmevalkit.stem(path), split, limit, seed)
+        return _load_tsv(path, split, limit, seed, access)
     close = difflib.get_close_matches(str(name_or_path).lower(), BENCHMARKS, n=1)
-    meant = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise BadInput(
-        f"no benchmark is called {str(name_or_path)!r}{meant}; there are: {', '.join(BENCHMARKS)}; "
+        f"no benchmark is called {str(name_or_path)!r}{hint}; there are: {', '.join(BENCHMARKS)}; "
         "or give the path of a .tsv or .tsv.gz file"
     )
 
 
-def part(questions: Questions) -> str | None:
-    """A warning, in words, where the source holds fewer rows than the benchmark has; None: not known to.
+def load_mixture(
+    shares: Mapping[str, float],
+    *,
+    split: str | Mapping[str, str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    data: str | Path | Mapping[str, str | Path] | None = None,
+    allow_private_urls: bool = False,
+    follow_links: bool = False,
+) -> Questions:
+    """Several benchmarks as one source: names (or TSV paths) with shares, which need not sum to 1.
 
-    Hard rows and other samples go about under a benchmark's name, and no score on them is its score.
+    `limit` is the total; None: as many questions as the shares permit without repeating one (then synthetic
+    scenes count with `DEFAULT_SCENES`). `split` and `data` are for all, or by name. See `mixture.mix` for
+    order and uids, `load` for the rest. The result's name is ``NAME=SHARE+NAME=SHARE``.
     """
-    named = BENCHMARKS.get(questions.name)
-    whole = named.published.rows if named and named.published else None
-    have = questions.there + len(questions.skipped)
-    if whole is None or not questions.there or have >= whole:
+    if not shares:
+        raise BadInput("a mixture of benchmarks needs at least one name with its share")
+
+    for kind, values in (("split", split), ("data", data)):
+        if isinstance(values, Mapping) and (unknown := sorted(set(values) - set(shares))):
+            raise BadInput(f"{kind} is given for {unknown[0]!r}, which is not in the mixture")
+    parts = [
+        load(
+            name,
+            split=split.get(name) if isinstance(split, Mapping) else split,
+            limit=limit,
+            seed=seed,
+            data=data.get(name) if isinstance(data, Mapping) else data,
+            allow_private_urls=allow_private_urls,
+            follow_links=follow_links,
+        )
+        for name in shares
+    ]
+    title = "+".join(f"{name}={share:g}" for name, share in shares.items())
+    return mix(title, parts, tuple(shares.values()), limit=limit, seed=seed)
+
+
+def partial_warning(questions: Questions) -> str | None:
+    """A warning where the source holds fewer rows than the benchmark has; None: it does not, or is unknown.
+
+    Hard rows and other samples circulate under a benchmark's name; a score on them is not the benchmark's
+    score.
+    """
+    benchmark = BENCHMARKS.get(questions.name)
+    rows = benchmark.rows if benchmark else None
+    present = questions.total + len(questions.skipped)
+    if rows is None or not questions.total or present >= rows:
         return None
     return (
-        f"{have:,} of the {whole:,} rows of {questions.name} are here; unless the rest are circular or "
+        f"{present:,} of the {rows:,} rows of {questions.name} are here; unless the rest are circular or "
         "flipped copies, a score on these is no result on the benchmark"
     )
 
 
-def _read(path: Path, name: str, split: str | None, limit: int | None, seed: int) -> Questions:
-    table = Table(path)
+def _load_tsv(path: Path, split: str | None, limit: int | None, seed: int, access: Access) -> Questions:
+    table = TsvTable(path)
     skipped: list[Skipped] = []
-    questions = tuple(vlmevalkit.read(table, name, split=split, skipped=skipped.append))
-    return Questions(name, table.sha256, _sample(questions, limit, seed), tuple(skipped))
+    name = vlmevalkit.stem(path)
+    items = tuple(vlmevalkit.read(table, name, split=split, on_skipped=skipped.append, access=access))
+    return Questions(name, table.sha256, sample_questions(items, limit, seed), tuple(skipped))
 
 
-def _sample(questions: tuple[Question, ...], limit: int | None, seed: int) -> tuple[Question, ...]:
-    """`limit` questions, those whose seeded hash is smallest, in their first order."""
-    if limit is None or limit >= len(questions):
-        return questions
-    rank = Draw(questions[0].benchmark, limit, seed).rank
-    drawn = {question.uid for question in sorted(questions, key=lambda q: rank(q.uid))[:limit]}
-    return tuple(question for question in questions if question.uid in drawn)
-
-
-def _drawn(name: str, split: str | None, limit: int | None, seed: int) -> Questions:
+def _generate(name: str, split: str | None, limit: int | None, seed: int) -> Questions:
     from unswayed import scenes  # here, so that reading a file does not need it
 
     level = name.removeprefix("scenes").removeprefix("-") or "normal"
-    items = tuple(scenes.load(split=split or "test", limit=limit or DRAWN, seed=seed, level=level))
-    return Questions(name, _version(items), items)
-
-
-def _version(items: tuple[Question, ...]) -> str:
-    """SHA-256 of what the questions say. Pictures are known by their own hashes, in each trial."""
-    said = json.dumps([(q.uid, q.group, q.text, q.options, q.gold) for q in items])
-    return hashlib.sha256(said.encode()).hexdigest()
+    items = tuple(scenes.load(split=split or "test", limit=limit or DEFAULT_SCENES, seed=seed, level=level))
+    return Questions(name, content_version(items), items)

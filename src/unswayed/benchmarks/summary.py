@@ -1,4 +1,4 @@
-"""What a loaded benchmark holds, in numbers: for a user who wants to know before a model is asked."""
+"""Counts of what a loaded benchmark holds, to be looked at before a model is asked."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from unswayed import images as pictures
+from unswayed import images
 from unswayed.errors import BadImage, BadInput
 from unswayed.question import LETTERS, Question
 
 
 @dataclass(frozen=True)
-class Summary:
+class BenchmarkSummary:
     """Counts over the questions of one benchmark."""
 
     questions: int
     groups: int
     families: Mapping[str, int]
     categories: Mapping[str, int]
-    """The benchmark's own; empty where it has none, or the same as the families."""
+    """The benchmark's own; empty where it has none, or where they equal the families."""
     options: Mapping[int, int]
-    """How many questions have so many options."""
+    """Number of options -> number of questions."""
     gold: Mapping[int, Mapping[str, int]]
     """For each number of options, how often the right one stands at each letter."""
     images: Mapping[int, int]
-    """How many questions have so many pictures."""
+    """Number of images -> number of questions."""
     duplicates: tuple[tuple[str, str], ...]
-    """Uids of questions that ask the same of the same picture, options in any order: the first, the other."""
+    """Uids (first, other) of questions with the same text, options (in any order) and images."""
 
 
-def summary(questions: Sequence[Question]) -> Summary:
+def summarise(questions: Sequence[Question]) -> BenchmarkSummary:
     """Counts over the questions. Circular and flipped copies are no duplicates."""
     families = Counter(q.family for q in questions)
-    categories = Counter(str(q.meta["category"]) for q in questions if q.meta.get("category"))
+    categories = Counter(q.category for q in questions if q.category)
     gold: dict[int, Counter[str]] = defaultdict(Counter)
     for q in questions:
         gold[len(q.options)][LETTERS[q.gold]] += 1
-    return Summary(
+    return BenchmarkSummary(
         questions=len(questions),
         groups=len({q.group for q in questions}),
         families=dict(families.most_common()),
@@ -52,35 +52,36 @@ def summary(questions: Sequence[Question]) -> Summary:
 
 def _duplicates(questions: Iterable[Question]) -> tuple[tuple[str, str], ...]:
     first: dict[object, str] = {}
-    found = []
+    duplicates = []
     for q in questions:
         key = (
-            q.meta.get("shares", q.group),
+            q.benchmark,
+            q.source.shared or q.group,
             q.text,
             q.hint,
             tuple(sorted(q.options)),
-            q.meta.get("pass"),
-            q.meta.get("flip"),
+            q.source.rotation,
+            q.source.mirrored,
         )
         if first.setdefault(key, q.uid) != q.uid:
-            found.append((first[key], q.uid))
-    return tuple(found)
+            duplicates.append((first[key], q.uid))
+    return tuple(duplicates)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What reading every picture gave."""
+class ImageCheck:
+    """The result of reading every image."""
 
-    pictures: int
-    different: int
+    images: int
+    distinct: int
     largest: tuple[int, int]
-    """Pixels, width and height, of the picture with the most."""
+    """Width and height, in pixels, of the image with the most pixels."""
     unreadable: tuple[tuple[str, str], ...]
     """(uid, reason)."""
 
 
-def look(questions: Iterable[Question]) -> Seen:
-    """Read and decode every picture of the questions, one at a time."""
+def check_images(questions: Iterable[Question]) -> ImageCheck:
+    """Read and decode every image of the questions, one at a time."""
     count, hashes, largest = 0, set(), (0, 0)
     unreadable = []
     for question in questions:
@@ -88,10 +89,10 @@ def look(questions: Iterable[Question]) -> Seen:
             count += 1
             try:
                 data = image.read()
-                size = pictures.size(data, image.name)
+                size = images.size(data, image.name)
             except (BadImage, BadInput, OSError) as problem:
                 unreadable.append((question.uid, str(problem)))
                 continue
             hashes.add(hashlib.sha256(data).digest())
             largest = max(largest, size, key=lambda s: s[0] * s[1])
-    return Seen(count, len(hashes), largest, tuple(unreadable))
+    return ImageCheck(count, len(hashes), largest, tuple(unreadable))

@@ -1,14 +1,13 @@
-"""Files inside archives, read one at a time and never unpacked to disk.
+"""Files inside archives, read one at a time and never unpacked into folders.
 
-A plain tar is read by offset. A gzipped tar has no offsets, so it is unpacked once into a nameless
-temporary file. Names of members are hostile: they serve as keys and are never made into paths.
+A plain tar is read by offset. A gzipped tar has no offsets, so it is unpacked once into a nameless temporary
+file. Names of members are untrusted: they serve as keys and are never made into paths.
 """
 
 from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import tarfile
 import tempfile
 import weakref
@@ -17,17 +16,17 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from unswayed.benchmarks.files.limits import MAX_MEMBER, MAX_MEMBERS, check_expansion, unpack_gzip
 from unswayed.errors import BadImage, BadInput
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
-MAX_MEMBER = 1 << 30
-"""Bytes; a larger member is not read (a small archive can hold gigabytes of nothing)."""
 
 Members = dict[str, Callable[[], bytes]]
+"""For each member's name a function that reads it."""
 
 
 def members(path: Path) -> Members:
-    """What reads each file of the archive, by its name there. Raises `BadInput` if it is damaged."""
+    """The readers of the archive's files. Raises `BadInput` if it is damaged or exceeds a limit."""
     try:
         return _zip(path) if path.name.lower().endswith(".zip") else _tar(path)
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error) as problem:
@@ -36,16 +35,17 @@ def members(path: Path) -> Members:
         raise BadInput(f"cannot read {path}: {problem.strerror or problem}") from problem
 
 
-class _Bytes:
-    """An open file that is read by offset, from several threads, as long as someone holds it."""
+class _OpenFile:
+    """An open file that is read by offset, from several threads, until the last reader is gone."""
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         if path.name.lower().endswith(".tar"):
             self.fd = os.open(path, os.O_RDONLY)
         else:
-            with gzip.open(path) as packed, tempfile.TemporaryFile() as plain:
-                shutil.copyfileobj(packed, plain, 1 << 20)
+            with path.open("rb") as packed, tempfile.TemporaryFile() as plain:
+                for chunk in unpack_gzip(packed, path):
+                    plain.write(chunk)
                 plain.flush()
                 self.fd = os.dup(plain.fileno())
         weakref.finalize(self, os.close, self.fd)
@@ -55,7 +55,7 @@ class _Bytes:
         now = os.fstat(self.fd)
         return now.st_size, now.st_mtime_ns
 
-    def part(self, start: int, size: int) -> bytes:
+    def read(self, start: int, size: int) -> bytes:
         if size > MAX_MEMBER:
             raise BadImage(f"{self.name}: a member of {size} bytes is too large to be read")
         if self._stamp() != self._before:
@@ -64,19 +64,20 @@ class _Bytes:
 
 
 def _tar(path: Path) -> Members:
-    source = _Bytes(path)
+    source = _OpenFile(path)
     os.lseek(source.fd, 0, os.SEEK_SET)
-    found: Members = {}
+    readers: Members = {}
     with os.fdopen(os.dup(source.fd), "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
         for member in tar:
             if member.isreg() and not member.issparse():
-                found[member.name] = _reader(source, member.offset_data, member.size)
+                readers[member.name] = _member_reader(source, member.offset_data, member.size)
+                _check_count(path, len(readers))
             tar.members = []  # type: ignore[attr-defined]  # else tarfile keeps every header it has seen
-    return found
+    return readers
 
 
-def _reader(source: _Bytes, start: int, size: int) -> Callable[[], bytes]:
-    return lambda: source.part(start, size)
+def _member_reader(source: _OpenFile, start: int, size: int) -> Callable[[], bytes]:
+    return lambda: source.read(start, size)
 
 
 def _zip(path: Path) -> Members:
@@ -86,6 +87,7 @@ def _zip(path: Path) -> Members:
         def read() -> bytes:
             if info.file_size > MAX_MEMBER:
                 raise BadImage(f"{path}: a member of {info.file_size} bytes is too large to be read")
+            check_expansion(f"{path}, member {info.filename[:100]!r},", info.compress_size, info.file_size)
             try:
                 return archive.read(info)
             except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as problem:
@@ -93,4 +95,11 @@ def _zip(path: Path) -> Members:
 
         return read
 
-    return {info.filename: reader(info) for info in archive.infolist() if not info.is_dir()}
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    _check_count(path, len(infos))
+    return {info.filename: reader(info) for info in infos}
+
+
+def _check_count(path: Path, count: int) -> None:
+    if count > MAX_MEMBERS:
+        raise BadInput(f"{path} holds more than {MAX_MEMBERS:,} files; split it into several archives")

@@ -1,8 +1,7 @@
-"""Data sets of the Hugging Face hub: fetched once into its cache, and read from there.
+"""Data sets of the Hugging Face hub: fetched once into the hub's own cache, and read from there.
 
-Needs the extra ``hub``. The cache is the hub's own (``HF_HUB_CACHE``, ``HF_HOME``), and with
-``HF_HUB_OFFLINE=1`` nothing is fetched. Revisions are pinned, so that a benchmark is the same
-tomorrow; offline, any revision that is in the cache will do.
+Needs the extra ``hub``. The cache follows ``HF_HUB_CACHE`` and ``HF_HOME``; with ``HF_HUB_OFFLINE=1`` nothing
+is fetched. Revisions are pinned, so a benchmark stays the same; offline, any cached revision is taken.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from unswayed.errors import BadInput, MissingExtra
 
 
 @dataclass(frozen=True)
-class Hub:
+class HubSource:
     """Files of one data set."""
 
     repo: str
@@ -25,17 +24,17 @@ class Hub:
     revision: str | None = None
     """Commit; None: the newest."""
     streams: bool = False
-    """Whether its reader can do with the rows drawn, so that large files are read where they lie."""
+    """Whether its reader needs only the sampled rows, so that large files can be read remotely."""
 
     def patterns(self, split: str) -> list[str]:
         """What to fetch for a split."""
         return [pattern.replace("{split}", split) for pattern in self.files]
 
 
-def snapshot(source: Hub, split: str, name: str) -> Path:
-    """The folder of the files, fetched if they are not in the cache and the hub may be asked.
+def snapshot(source: HubSource, split: str, name: str) -> Path:
+    """The folder of the files, fetched if they are not in the cache and the network may be used.
 
-    Raises `BadInput`, saying what to fetch and how, where they cannot be had; `MissingExtra`.
+    Raises `BadInput`, with the command that fetches them, where they are not available; `MissingExtra`.
     """
     try:
         import huggingface_hub
@@ -45,78 +44,78 @@ def snapshot(source: Hub, split: str, name: str) -> Path:
             "or give its files with --data"
         ) from problem
     patterns = source.patterns(split)
-    why = "HF_HUB_OFFLINE is set"
+    reason = "HF_HUB_OFFLINE is set"
     if not offline():
         try:
-            return Path(_fetch(huggingface_hub, source, patterns, source.revision, False))
+            return Path(_download(huggingface_hub, source, patterns, source.revision, False))
         except Exception as problem:  # the hub's client raises its own, requests', httpx' and OS errors
-            why = f"the hub cannot be reached or refuses ({line(problem)})"
+            reason = f"the hub cannot be reached or refuses ({one_line(problem)})"
     for revision in dict.fromkeys((source.revision, None)):
-        folder = cached(source, patterns, revision)
-        if folder and any(path.is_file() for pattern in patterns for path in _globbed(folder, pattern)):
+        folder = cached_snapshot(source, patterns, revision)
+        if folder and any(path.is_file() for pattern in patterns for path in _glob(folder, pattern)):
             return folder
-    raise BadInput(_remedy(source, patterns, name, why))
+    raise BadInput(_remedy(source, patterns, name, reason))
 
 
-def cached(source: Hub, patterns: list[str], revision: str | None) -> Path | None:
-    """The folder of a revision in the cache, whole or in part; None: it is not there."""
+def cached_snapshot(source: HubSource, patterns: list[str], revision: str | None) -> Path | None:
+    """The folder of a revision in the cache, complete or not; None: it is not there."""
     import huggingface_hub
 
     try:
-        return Path(_fetch(huggingface_hub, source, patterns, revision, True))
-    except Exception:  # whatever the client says of a cache without it
+        return Path(_download(huggingface_hub, source, patterns, revision, True))
+    except Exception:  # whatever the client raises for a cache without it
         return None
 
 
 def offline() -> bool:
-    """Whether nothing may be fetched (the hub's client looks only when it is imported)."""
+    """Whether the network must not be used (the hub's client looks at this only when it is imported)."""
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
 def endpoint() -> str | None:
-    """Another hub than the public one, as the environment says now."""
+    """Another hub than the public one, from the environment as it is now."""
     return os.environ.get("HF_ENDPOINT") or None
 
 
-def _fetch(hub: Any, source: Hub, patterns: list[str], revision: str | None, local: bool) -> str:
+def _download(client: Any, source: HubSource, patterns: list[str], revision: str | None, local: bool) -> str:
     return str(
-        hub.snapshot_download(
+        client.snapshot_download(
             source.repo,
             repo_type="dataset",
             revision=revision,
             allow_patterns=patterns,
-            cache_dir=_cache(),
+            cache_dir=_cache_dir(),
             endpoint=endpoint(),
             local_files_only=local,
         )
     )
 
 
-def _cache() -> Path:
-    """The hub's cache as the environment says now (its client looks only when it is imported)."""
-    if given := os.environ.get("HF_HUB_CACHE"):
-        return Path(given).expanduser()
+def _cache_dir() -> Path:
+    """The hub's cache, from the environment as it is now (its client looks only when it is imported)."""
+    if path := os.environ.get("HF_HUB_CACHE"):
+        return Path(path).expanduser()
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
     return Path(home).expanduser() / "hub"
 
 
-def _globbed(folder: Path, pattern: str) -> list[Path]:
-    # The hub's patterns let * cross folders.
+def _glob(folder: Path, pattern: str) -> list[Path]:
+    # In the hub's patterns * matches slashes too.
     from fnmatch import fnmatchcase
 
     return [p for p in folder.rglob("*") if fnmatchcase(p.relative_to(folder).as_posix(), pattern)]
 
 
-def _remedy(source: Hub, patterns: list[str], name: str, why: str) -> str:
+def _remedy(source: HubSource, patterns: list[str], name: str, reason: str) -> str:
     include = " ".join(f"--include '{pattern}'" for pattern in patterns)
     revision = f" --revision {source.revision}" if source.revision else ""
     return (
-        f"{name} is not in the hub's cache {_cache()}, and {why}; on a machine with network run "
+        f"{name} is not in the hub's cache {_cache_dir()}, and {reason}; on a machine with network run "
         f"`hf download {source.repo} --repo-type dataset{revision} {include}`, then copy the cache "
         "or give the folder with --data"
     )
 
 
-def line(problem: Exception) -> str:
-    """An error of the client's on one line."""
+def one_line(problem: Exception) -> str:
+    """An error of the client on one line."""
     return f"{type(problem).__name__}: {' '.join(str(problem).split())[:160]}"

@@ -1,4 +1,4 @@
-"""Rows out of JSON files: one list, or one value a line. What cannot be right is named by its line."""
+"""Rows of JSON files: one list, or one value a line (JSONL). Errors name the line."""
 
 from __future__ import annotations
 
@@ -6,61 +6,61 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unswayed.benchmarks.files.local import Entry
+from unswayed.benchmarks.files.local import FileEntry
 from unswayed.errors import BadInput
 
 
-def values(entry: Entry) -> list[Any]:
-    """The values of a JSON list, or of a file with one JSON value a line (JSONL), in order.
+def read_values(entry: FileEntry) -> list[Any]:
+    """The values of a JSON list, or of a JSONL file, in order.
 
     Raises `BadInput`, with the line, for a file that is neither.
     """
     text = _text(entry)
     if text.lstrip().startswith("["):
         try:
-            found = json.loads(text)
+            values = json.loads(text)
         except ValueError as problem:
             # JSONL whose lines are lists also begins with a bracket.
             if getattr(problem, "msg", "") != "Extra data":
-                raise BadInput(f"{entry.where} is no JSON: {problem}; fetch it again") from problem
+                raise BadInput(f"{entry.location} is no JSON: {problem}; fetch it again") from problem
         except RecursionError as problem:
-            raise BadInput(f"{entry.where} is nested too deeply to be read") from problem
+            raise BadInput(f"{entry.location} is nested too deeply to be read") from problem
         else:
-            return list(found)
-    found = []
+            return list(values)
+    values = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                found.append(json.loads(line))
+                values.append(json.loads(line))
             except (ValueError, RecursionError) as problem:
-                raise BadInput(f"{entry.where} line {number} is no JSON: {problem}") from problem
-    return found
+                raise BadInput(f"{entry.location} line {number} is no JSON: {problem}") from problem
+    return values
 
 
-def objects(entry: Entry) -> list[Mapping[str, Any]]:
-    """As `values`, where each must be an object with names."""
-    found = values(entry)
-    for number, value in enumerate(found, 1):
+def read_objects(entry: FileEntry) -> list[Mapping[str, Any]]:
+    """As `read_values`, where each value must be an object. Raises `BadInput` for one that is not."""
+    values = read_values(entry)
+    for number, value in enumerate(values, 1):
         if not isinstance(value, dict):
             raise BadInput(
-                f"{entry.where} row {number}: an object with names is needed, not {str(value)[:60]!r}"
+                f"{entry.location} row {number}: an object with names is needed, not {str(value)[:60]!r}"
             )
-    return found
+    return values
 
 
-def single(entry: Entry) -> Mapping[str, Any]:
-    """The one object that the whole file is, over any number of lines."""
+def read_object(entry: FileEntry) -> Mapping[str, Any]:
+    """The one object that the file holds, over any number of lines. Raises `BadInput`."""
     try:
-        found = json.loads(_text(entry))
+        value = json.loads(_text(entry))
     except (ValueError, RecursionError) as problem:
-        raise BadInput(f"{entry.where} is no JSON: {problem}; fetch it again") from problem
-    if not isinstance(found, dict):
-        raise BadInput(f"{entry.where}: an object with names is needed, not {str(found)[:60]!r}")
-    return found
+        raise BadInput(f"{entry.location} is no JSON: {problem}; fetch it again") from problem
+    if not isinstance(value, dict):
+        raise BadInput(f"{entry.location}: an object with names is needed, not {str(value)[:60]!r}")
+    return value
 
 
-def _text(entry: Entry) -> str:
+def _text(entry: FileEntry) -> str:
     try:
         return entry.read().decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise BadInput(f"{entry.where} is not UTF-8 text: {problem}; save it as UTF-8") from problem
+        raise BadInput(f"{entry.location} is not UTF-8 text: {problem}; save it as UTF-8") from problem

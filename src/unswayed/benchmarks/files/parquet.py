@@ -1,8 +1,7 @@
-"""Rows of parquet files whose pictures stand in their cells: texts at once, pictures when needed.
+"""Rows of parquet files with images in their cells: texts are read at once, images when needed.
 
-Only the text columns are kept. A column of pictures is read forward in batches of a few megabytes, so
-that neither a file of 5 GB nor one that is a single row group of that size enters memory. One pass
-at the start hashes the pictures: rows with the same picture are one thing to the statistics.
+Only the text columns are kept in memory. A column of images is read forward in batches of a few megabytes, so
+that neither a file of 5 GB nor a single row group of that size enters memory.
 """
 
 from __future__ import annotations
@@ -17,47 +16,52 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unswayed.benchmarks.files.remote import Far
+from unswayed.benchmarks.files.limits import MAX_ROWS
+from unswayed.benchmarks.files.remote import RemoteFile
 from unswayed.errors import BadInput
 
 BATCH = 4 << 20
-"""Bytes of pictures, unpacked, that are read at once; but a page of the file at least (writers put up to
+"""Unpacked bytes of images that are read at once; at least one page of the file (writers put up to
 1,024 rows into one)."""
-HEAVY = ("image", "images", "image_bytes", "bytes", "image_base64", "jpg", "png")
-"""Names of columns that hold pictures even where their type is text (base64)."""
+IMAGE_COLUMNS = ("image", "images", "image_bytes", "bytes", "image_base64", "jpg", "png")
+"""Names of columns that hold images even where their type is text (base64)."""
 
 
-class Parquet:
+class ParquetTable:
     """One table in one or several files (shards, in the given order).
 
-    Raises `BadInput` if a file cannot be read or the files have different columns.
+    Raises `BadInput` if a file cannot be read, the files have different columns, or there are too many rows.
     """
 
-    def __init__(self, paths: Sequence[Path | Far]) -> None:
+    def __init__(self, paths: Sequence[Path | RemoteFile]) -> None:
         self.path = paths[0]
         self.paths = tuple(paths)
-        self.far = not isinstance(paths[0], Path)
-        """Whether it lies elsewhere: then only the cells that are asked for are read, and they are kept."""
-        self._files = [_opened(path) for path in paths]
+        self.is_remote = not isinstance(paths[0], Path)
+        """Whether it lies elsewhere: then only the cells that are asked for are read, and they are cached."""
+        self._files = [_open_parquet(path) for path in paths]
         schemas = [file.schema_arrow for file in self._files]
-        forms: dict[tuple[str, ...], Path | Far] = {}
+        first_file: dict[tuple[str, ...], Path | RemoteFile] = {}
         for path, schema in zip(paths, schemas, strict=True):
-            forms.setdefault(tuple(schema.names), path)
-        if len(forms) > 1:
-            listed = "; ".join(f"{path} ({', '.join(names)[:120]})" for names, path in forms.items())
+            first_file.setdefault(tuple(schema.names), path)
+        if len(first_file) > 1:
+            listed = "; ".join(f"{path} ({', '.join(names)[:120]})" for names, path in first_file.items())
             raise BadInput(
                 "these files have different columns: they are two data sets, or one in two forms; "
                 f"give one of them, or its folder, with --data: {listed}"
             )
         self.columns: tuple[str, ...] = tuple(schemas[0].names)
-        self.heavy = tuple(field.name for field in schemas[0] if field.name in HEAVY or _binary(field.type))
+        self.image_columns = tuple(
+            field.name for field in schemas[0] if field.name in IMAGE_COLUMNS or _binary(field.type)
+        )
         self._ends = list(accumulate(file.metadata.num_rows for file in self._files))
-        light = [name for name in self.columns if name not in self.heavy]
+        if self._ends[-1] > MAX_ROWS:
+            raise BadInput(f"{self.path} has {self._ends[-1]:,} rows; at most {MAX_ROWS:,} are read")
+        texts = [name for name in self.columns if name not in self.image_columns]
         self.rows: list[dict[str, Any]] = []
-        """The cells of all columns that hold no pictures."""
+        """The cells of all columns that hold no images."""
         for path, file in zip(paths, self._files, strict=True):
             try:
-                self.rows += file.read(columns=light).to_pylist() if light else [{}] * file.metadata.num_rows
+                self.rows += file.read(columns=texts).to_pylist() if texts else [{}] * file.metadata.num_rows
             except (pa.ArrowException, OSError) as problem:
                 raise BadInput(
                     f"{path} is damaged, or cannot be reached ({problem}); fetch it again"
@@ -71,8 +75,8 @@ class Parquet:
     def __contains__(self, column: object) -> bool:
         return column in self.columns
 
-    def where(self, row: int) -> str:
-        """A row's place in words: its file, and its number there from 1."""
+    def location(self, row: int) -> str:
+        """A row for messages: its file, and its number there from 1."""
         file = bisect_right(self._ends, row)
         return f"{self.paths[file]} row {row - (self._ends[file - 1] if file else 0) + 1}"
 
@@ -90,26 +94,28 @@ class Parquet:
         return str(value).strip()
 
     def cell(self, row: int, column: str) -> Any:
-        """A cell of any column, read now. Rows asked for in ascending order cost one pass in all.
+        """A cell of any column, read now. Reading rows in ascending order costs one pass in all.
 
         Raises `BadInput` if the file is damaged there.
         """
-        if column not in self.heavy:
+        if column not in self.image_columns:
             return self.rows[row].get(column)
         file = bisect_right(self._ends, row)
-        far, name = self.paths[file], f"{column}/{row - (self._ends[file - 1] if file else 0)}"
+        path, name = self.paths[file], f"{column}/{row - (self._ends[file - 1] if file else 0)}"
         with self._lock:
-            if isinstance(far, Far) and (kept := far.kept(name)) is not None:
-                return kept[0]
+            if isinstance(path, RemoteFile) and (cached := path.cached(name)) is not None:
+                return cached[0]
             cursor = self._cursors.setdefault(column, _Cursor(self._files, self._ends, column))
             try:
-                found = cursor.at(row)
+                value = cursor.read(row)
             except (pa.ArrowException, OSError) as problem:
-                remedy = "try again, or give the file with --data" if self.far else "fetch the file again"
-                raise BadInput(f"{self.where(row)} cannot be read ({problem}); {remedy}") from problem
-            if isinstance(far, Far):
-                far.keep(name, found)
-        return found
+                remedy = (
+                    "try again, or give the file with --data" if self.is_remote else "fetch the file again"
+                )
+                raise BadInput(f"{self.location(row)} cannot be read ({problem}); {remedy}") from problem
+            if isinstance(path, RemoteFile):
+                path.cache_cell(name, value)
+        return value
 
     def cells(self, column: str) -> Iterator[Any]:
         """All cells of a column, in one pass."""
@@ -118,12 +124,12 @@ class Parquet:
 
 
 class _Cursor:
-    """Reads one column forward, a batch at a time; going back starts its row group anew."""
+    """Reads one column forward, a batch at a time; going back restarts its row group."""
 
     def __init__(self, files: Sequence[Any], ends: Sequence[int], column: str) -> None:
         self._files = files
         self._column = column
-        # Where each row group begins, counted over all files.
+        # (file, row group in it), over all files.
         self._groups = [(f, g) for f, file in enumerate(files) for g in range(file.num_row_groups)]
         sizes = [files[f].metadata.row_group(g).num_rows for f, g in self._groups]
         self._ends = list(accumulate(sizes))
@@ -133,7 +139,7 @@ class _Cursor:
         self._batch: Any = ()
         self._batches: Iterator[Any] = iter(())
 
-    def at(self, row: int) -> Any:
+    def read(self, row: int) -> Any:
         group = bisect_right(self._ends, row)
         if group != self._group or row < self._start:
             self._open(group)
@@ -144,14 +150,14 @@ class _Cursor:
 
     def _open(self, group: int) -> None:
         file, number = self._groups[group]
-        about = self._files[file].metadata.row_group(number)
-        parts = (about.column(k) for k in range(about.num_columns))
+        group_metadata = self._files[file].metadata.row_group(number)
+        parts = (group_metadata.column(k) for k in range(group_metadata.num_columns))
         size = sum(
             part.total_uncompressed_size
             for part in parts
             if part.path_in_schema.split(".")[0] == self._column
         )
-        rows = max(1, min(about.num_rows, BATCH * about.num_rows // max(size, 1)))
+        rows = max(1, min(group_metadata.num_rows, BATCH * group_metadata.num_rows // max(size, 1)))
         self._batches = self._files[file].iter_batches(
             batch_size=rows, row_groups=[number], columns=[self._column], use_threads=False
         )
@@ -159,7 +165,7 @@ class _Cursor:
         self._start = self._ends[group] - self._sizes[group]
 
 
-def _opened(path: Path | Far) -> Any:
+def _open_parquet(path: Path | RemoteFile) -> Any:
     try:
         # Buffered and not ahead: else a whole column of a row group is read to get its first page.
         if isinstance(path, Path):

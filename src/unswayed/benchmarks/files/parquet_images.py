@@ -1,6 +1,6 @@
-"""What the picture cells of a parquet file mean: bytes, {bytes, path}, base64, a name, or a list of these.
+"""Image cells of parquet files: bytes, {bytes, path}, base64, a name, or a list of these.
 
-A short text names another row that holds the picture (MMBench's circular copies), or a file.
+A short text names another row that holds the image (MMBench's circular copies), or a file.
 """
 
 from __future__ import annotations
@@ -9,98 +9,98 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from unswayed.benchmarks.files.local import Place
-from unswayed.benchmarks.files.parquet import Parquet
-from unswayed.benchmarks.files.tsv_images import POINTER, decoded
+from unswayed.benchmarks.files.local import LocalFiles
+from unswayed.benchmarks.files.parquet import ParquetTable
+from unswayed.benchmarks.files.tsv_images import POINTER, decode_base64
 from unswayed.errors import BadImage
 from unswayed.question import Image
 
 Key = tuple[str, str]
-"""("embedded", hash of the picture) or ("named", what the cell says)."""
+"""("embedded", hash of the image) or ("named", the text of the cell)."""
 
 
-class ParquetPictures:
-    """The pictures of one column. `rows` gives a row's number by its index, where rows may name rows.
+class ParquetImages:
+    """The images of one column. `rows` maps indices to row numbers, where a cell may name another row.
 
-    Making one reads the column once, in bounded memory; of a table that lies elsewhere (`Parquet.far`)
-    only the rows that are asked for are read.
+    The constructor reads the column once, in bounded memory, and hashes the images; of a remote table only
+    the rows that are asked for are read.
     """
 
     def __init__(
-        self, table: Parquet, column: str, place: Place, rows: Mapping[str, int] | None = None
+        self, table: ParquetTable, column: str, files: LocalFiles, rows: Mapping[str, int] | None = None
     ) -> None:
         self._table = table
         self._column = column
-        self._place = place
+        self._files = files
         self._rows = rows or {}
-        cells = () if table.far else table.cells(column)
-        self._known = {row: tuple(map(_key, _pieces(cell))) for row, cell in enumerate(cells)}
+        cells = () if table.is_remote else table.cells(column)
+        self._keys = {row: tuple(map(_key, _pieces(cell))) for row, cell in enumerate(cells)}
 
     def missing(self, row: int) -> str | None:
-        """Why the row has no picture, or None if it has."""
+        """Why the row has no image; None if it has one."""
         if not self._at(row):
             return "it has no picture"
-        for kind, said in self._at(row):
-            if kind == "named" and self._owner(said) is None and self._place.picture(said) is None:
-                return f"its picture {said[:60]!r} is neither a row nor a file that is there"
+        for kind, name in self._at(row):
+            if kind == "named" and self._owner(name) is None and self._files.image(name) is None:
+                return f"its picture {name[:60]!r} is neither a row nor a file that is there"
         return None
 
     def key(self, row: int) -> object:
-        """Equal for rows that show the same pictures; None for a row without any."""
+        """Equal for rows with the same images; None for a row without any."""
         return self.keys(row) or None
 
     def keys(self, row: int) -> tuple[Key, ...]:
-        """One for each picture of the row, equal for equal pictures."""
-        found: list[Key] = []
+        """One for each image of the row, equal for equal images."""
+        keys: list[Key] = []
         for key in self._at(row):
             owner = self._owner(key[1]) if key[0] == "named" else None
-            found += self._at(owner) if owner is not None else (key,)
-        return tuple(found)
+            keys += self._at(owner) if owner is not None else (key,)
+        return tuple(keys)
 
     def of(self, row: int) -> tuple[Image, ...]:
-        """The row's pictures, unread. Their `read` raises `BadImage`."""
-        found: list[Image] = []
-        for number, (kind, said) in enumerate(self._at(row)):
-            owner = self._owner(said) if kind == "named" else None
+        """The row's images, unread. Their `read` raises `BadImage`."""
+        images: list[Image] = []
+        for number, (kind, name) in enumerate(self._at(row)):
+            owner = self._owner(name) if kind == "named" else None
             if owner is not None:
-                found += self.of(owner)
+                images += self.of(owner)
             elif kind == "named":
-                found.append(self._place.picture(said) or absent(said))
+                images.append(self._files.image(name) or missing_image(name))
             else:
-                found.append(self._embedded(row, number))
-        return tuple(found)
+                images.append(self._embedded(row, number))
+        return tuple(images)
 
     def _at(self, row: int) -> tuple[Key, ...]:
-        if row not in self._known:
-            self._known[row] = tuple(map(_key, _pieces(self._table.cell(row, self._column))))
-        return self._known[row]
+        if row not in self._keys:
+            self._keys[row] = tuple(map(_key, _pieces(self._table.cell(row, self._column))))
+        return self._keys[row]
 
-    def _owner(self, said: str) -> int | None:
-        owner = self._rows.get(said)
-        # A row that names a row that names a row is no picture.
+    def _owner(self, name: str) -> int | None:
+        owner = self._rows.get(name)
+        # The named row must hold the image itself, and not name a third one.
         return owner if owner is not None and all(k == "embedded" for k, _ in self._at(owner)) else None
 
     def _embedded(self, row: int, number: int) -> Image:
-        name = self._table.where(row)
+        name = self._table.location(row)
 
         def read() -> bytes:
             piece = _pieces(self._table.cell(row, self._column))[number]
-            return piece if isinstance(piece, bytes) else decoded(piece.encode(), name)
+            return piece if isinstance(piece, bytes) else decode_base64(piece.encode(), name)
 
         return Image(read, name)
 
 
-def absent(said: str, folder: object = "its place") -> Image:
-    """A picture that the rows name and that is not at hand; its `read` raises `BadImage` with the remedy."""
+def missing_image(name: str, folder: object = "its folder") -> Image:
+    """An image that the rows name and that is not there; its `read` raises `BadImage` with the remedy."""
 
     def read() -> bytes:
-        raise BadImage(f"picture {said!r} is not in {folder}; put it there")
+        raise BadImage(f"picture {name!r} is not in {folder}; put it there")
 
-    return Image(read, said)
+    return Image(read, name)
 
 
 def _pieces(cell: Any) -> list[bytes | str]:
-    """The pictures in a cell, as bytes, or as text: base64, or a name."""
+    """The images in a cell, as bytes, or as text: base64, or a name."""
     if cell is None or cell in ("", "nan", b""):
         return []
     if isinstance(cell, bytes | str):

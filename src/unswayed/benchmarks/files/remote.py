@@ -1,7 +1,8 @@
-"""A file that lies elsewhere and is read in pieces; the cells that were read of it are kept on this machine.
+"""A file that lies elsewhere and is read in pieces; the cells that were read of it are cached on this
+machine.
 
-A run that is resumed, and the asking after the reading, find them there. A file of the cache is called
-after the hash of the far file's name and of the cell's place in it.
+A resumed run, and the audit after loading, find them there. The name of a file in the cache is the hash of
+the remote file's name and of the cell's position in it.
 """
 
 from __future__ import annotations
@@ -14,63 +15,61 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unswayed.benchmarks.files.download import write_atomically
+
 
 @dataclass(frozen=True)
-class Far:
-    """One such file."""
+class RemoteFile:
+    """One remote file."""
 
     name: str
-    """Where it lies, with its revision: as said in messages, and what kept cells are known by."""
+    """Its address with its revision, for messages; cached cells are found by it."""
     open: Callable[[], Any]
-    """A seekable binary file, which raises `OSError` for whatever goes wrong."""
-    home: Path
-    """The folder in which cells are kept."""
+    """Returns a seekable binary file, which raises `OSError` for whatever goes wrong."""
+    cache: Path
+    """The folder of cached cells."""
 
     def __str__(self) -> str:
         return self.name
 
-    def kept(self, place: str) -> tuple[Any] | None:
-        """The cell at `place`, alone in a tuple; None if it is not kept, or not whole."""
+    def cached(self, position: str) -> tuple[Any] | None:
+        """The cell at `position`, alone in a tuple; None if it is not cached, or damaged."""
         try:
-            digest, said = self._path(place).read_bytes().split(b"\n", 1)
-            if hashlib.sha256(said).hexdigest().encode() != digest:
+            digest, text = self._path(position).read_bytes().split(b"\n", 1)
+            if hashlib.sha256(text).hexdigest().encode() != digest:
                 return None
-            return (_value(json.loads(said)),)
+            return (_from_json(json.loads(text)),)
         except (OSError, ValueError):
             return None
 
-    def keep(self, place: str, cell: Any) -> None:
-        """Keep a cell: text, bytes, null, structs and lists of these; anything else is not kept."""
-        from unswayed.benchmarks.files.download import (
-            keep,  # here: fetch needs what is to be imported after this
-        )
-
+    def cache_cell(self, position: str, cell: Any) -> None:
+        """Cache a cell: text, bytes, null, structs and lists of these; anything else is not cached."""
         try:
-            said = json.dumps(_plain(cell)).encode()
+            text = json.dumps(_to_json(cell)).encode()
         except TypeError:
             return
-        keep(hashlib.sha256(said).hexdigest().encode() + b"\n" + said, self._path(place))
+        write_atomically(hashlib.sha256(text).hexdigest().encode() + b"\n" + text, self._path(position))
 
-    def _path(self, place: str) -> Path:
-        return self.home / hashlib.sha256(f"{self.name}/{place}".encode()).hexdigest()
+    def _path(self, position: str) -> Path:
+        return self.cache / hashlib.sha256(f"{self.name}/{position}".encode()).hexdigest()
 
 
-def _plain(cell: Any) -> Any:
-    """Bytes as an object of their own kind, for JSON knows none."""
+def _to_json(cell: Any) -> Any:
+    """JSON has no bytes, so they become an object of their own kind."""
     if isinstance(cell, bytes):
         return {"base64": base64.b64encode(cell).decode()}
     if isinstance(cell, dict):
-        return {"struct": [[key, _plain(value)] for key, value in cell.items()]}
+        return {"struct": [[key, _to_json(value)] for key, value in cell.items()]}
     if isinstance(cell, list):
-        return [_plain(item) for item in cell]
+        return [_to_json(item) for item in cell]
     return cell
 
 
-def _value(said: Any) -> Any:
-    if isinstance(said, list):
-        return [_value(item) for item in said]
-    if isinstance(said, dict):
-        if "base64" in said:
-            return base64.b64decode(said["base64"])
-        return {key: _value(value) for key, value in said["struct"]}
-    return said
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    if isinstance(value, dict):
+        if "base64" in value:
+            return base64.b64decode(value["base64"])
+        return {key: _from_json(item) for key, item in value["struct"]}
+    return value

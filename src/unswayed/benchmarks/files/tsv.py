@@ -1,8 +1,8 @@
-"""Where each cell of a tab-separated file lies: one pass over the bytes, then reads by offset.
+"""Byte offsets of the cells of a tab-separated file: one pass over the file, then reads by offset.
 
-A benchmark's pictures stand in its cells, half a gigabyte of them; so only offsets are kept and a
-cell is read when it is wanted. What counts as a cell is what Python's `csv` module would say
-(dialect `excel-tab`): cells may be quoted, quoted cells may hold tabs, line ends and doubled quotes.
+A benchmark's images stand in its cells, half a gigabyte of them; so only offsets are kept and a cell is read
+when it is wanted. Cells are those of Python's `csv` module (dialect `excel-tab`): they may be quoted, and
+quoted cells may hold tabs, line ends and doubled quotes.
 """
 
 from __future__ import annotations
@@ -17,111 +17,132 @@ import tempfile
 import weakref
 import zlib
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from unswayed.benchmarks.files.limits import (
+    MAX_COLUMNS,
+    MAX_IMAGE_CELL,
+    MAX_ROWS,
+    MAX_TEXT,
+    unpack_gzip,
+)
 from unswayed.errors import BadInput
 
 CHUNK = 1 << 20
 GZIP = b"\x1f\x8b"
-_QUOTED = re.compile(rb'"([^"]*(?:""[^"]*)*)"?(.*)', re.DOTALL)
+_LINE_ENDS = re.compile(rb"[\r\n]*")
 _TAB, _QUOTE = b'\t"'
 
 
-class Unclosed(ValueError):
+class UnclosedQuote(ValueError):
     """A quote is opened and never closed; `args[0]` is its offset."""
 
 
-def scan(chunks: Iterable[bytes], at: int = 0) -> Iterator[list[int]]:
+def scan_records(
+    chunks: Iterable[bytes], at: int = 0, multiline: list[int] | None = None
+) -> Iterator[list[int]]:
     """The records of a tab-separated file that comes in pieces; `at` is the first piece's offset.
 
-    Yields for each record ``[start, end of cell 0, end of cell 1, …]``, offsets in bytes: cell 0 is
-    ``[start, end 0)``, cell i is ``[end i-1 + 1, end i)``. Blank lines are no records. Raises
-    `Unclosed`.
+    Yields for each record ``[start, end of cell 0, end of cell 1, …]``, offsets in bytes: cell 0 is ``[start,
+    end 0)``, cell i is ``[end i-1 + 1, end i)``. Blank lines are no records. `multiline` collects the numbers
+    of those cells of the yielded record that are quoted over a line end; empty it after each record. Raises
+    `UnclosedQuote`.
     """
     record = [at]
-    fresh, quoted, closed = True, False, False
+    cell_start, quoted, closed = True, False, False
     opened = at
     for chunk in chunks:
         i = 0
-        ahead = [-1, -1, -1]
+        next_ends = [-1, -1, -1]
         while i < len(chunk):
             if quoted:
-                i = chunk.find(b'"', i) + 1
-                if not i:
+                end = chunk.find(b'"', i)
+                stop = len(chunk) if end < 0 else end
+                if multiline is not None and (
+                    chunk.find(b"\n", i, stop) >= 0 or chunk.find(b"\r", i, stop) >= 0
+                ):
+                    multiline.append(len(record) - 1)
+                if end < 0:
                     break
+                i = end + 1
                 quoted, closed = False, True
             elif closed and chunk[i] == _QUOTE:  # a doubled quote: the cell goes on
                 i += 1
                 quoted, closed = True, False
-            elif fresh and chunk[i] == _QUOTE:
+            elif cell_start and chunk[i] == _QUOTE:
                 opened = at + i
                 i += 1
-                fresh, quoted = False, True
+                cell_start, quoted = False, True
             else:
-                fresh = closed = False
-                end = _end(chunk, i, ahead)
+                cell_start = closed = False
+                end = _cell_end(chunk, i, next_ends)
                 if end == len(chunk):
                     break
                 record.append(at + end)
                 i = end + 1
-                fresh = True
+                cell_start = True
                 if chunk[i - 1] != _TAB:
                     if record[-1] > record[0]:  # else a blank line, or what is between CR and LF
                         yield record
+                    match = _LINE_ENDS.match(chunk, i)  # a million blank lines cost one step
+                    i = match.end() if match else i
                     record = [at + i]
         at += len(chunk)
     if quoted:
-        raise Unclosed(opened)
+        raise UnclosedQuote(opened)
     if at > record[0]:
         yield [*record, at]
 
 
-def _end(chunk: bytes, i: int, ahead: list[int]) -> int:
+def _cell_end(chunk: bytes, i: int, next_ends: list[int]) -> int:
     """Where the unquoted text at `i` ends: the next tab, CR or LF, or the chunk's end.
 
-    `ahead` remembers the next of each, so that no byte is looked at more than three times. (A regular
-    expression says the same in a line and takes ten times as long.)
+    `next_ends` caches the next of each, so that no byte is looked at more than three times. (A regular
+    expression does the same in one line and takes ten times as long.)
     """
     for k, byte in enumerate((b"\t", b"\r", b"\n")):
-        if ahead[k] < i:
-            found = chunk.find(byte, i)
-            ahead[k] = len(chunk) if found < 0 else found
-    return min(ahead)
+        if next_ends[k] < i:
+            hit = chunk.find(byte, i)
+            next_ends[k] = len(chunk) if hit < 0 else hit
+    return min(next_ends)
 
 
-def unquoted(raw: bytes) -> bytes:
-    """What the cell `raw`, as it stands in the file, says."""
+def unquote(raw: bytes) -> bytes:
+    """The content of the cell `raw`, given as it stands in the file."""
     if not raw.startswith(b'"'):
         return raw
-    found = _QUOTED.fullmatch(raw)
-    assert found is not None, "every text that begins with a quote matches"
-    return found[1].replace(b'""', b'"') + found[2]
+    end = raw.find(b'"', 1)
+    while end >= 0 and raw[end + 1 : end + 2] == b'"':
+        end = raw.find(b'"', end + 2)
+    end = len(raw) if end < 0 else end
+    return raw[1:end].replace(b'""', b'"') + raw[end + 1 :]
 
 
-class Table:
+class TsvTable:
     """A tab-separated file, plain or gzipped, in UTF-8 with or without a byte order mark.
 
-    Cells are addressed by row (0-based, not counting the header) and column name. Raises `BadInput`
-    if the file cannot be read or is not such a table. Cells may be read from several threads. The
-    file stays open as long as the table lives, so replacing it does no harm; writing into it does,
-    and is noticed (see `changed`).
+    Cells are addressed by row (0-based, not counting the header) and column name. Raises `BadInput` if the
+    file cannot be read, is not such a table, or exceeds a limit (see `limits`). Cells may be read from
+    several threads. The file stays open as long as the table exists, so replacing the file does no harm;
+    writing into it does, and is detected (see `changed`).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._mark = (0, 1)
+        self._line_mark = (0, 1)
         digest = hashlib.sha256()
         try:
             with path.open("rb") as source:
-                self._fd, chunks = _plain_bytes(source)
+                self._fd, chunks = _unpacked(source, path)
                 weakref.finalize(self, os.close, self._fd)
-                self._index(_watched(chunks, digest.update))
+                self._index(_tee(chunks, digest.update))
                 self._before = self._stamp()
         except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
             raise BadInput(f"{path} is not a whole gzip file ({problem}); fetch it again") from problem
-        except Unclosed as problem:
+        except UnclosedQuote as problem:
             raise BadInput(
                 f"{path} line {self.line_at(problem.args[0])}: a quoted cell begins here and never ends; "
                 "close its quote, or fetch the file again if it was cut off"
@@ -137,16 +158,21 @@ class Table:
         if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise BadInput(f"{self.path} is in UTF-16; save it as UTF-8")
         skip = len(codecs.BOM_UTF8) if first.startswith(codecs.BOM_UTF8) else 0
-        records = scan(itertools.chain([first[skip:]], chunks), skip)
+        multiline: list[int] = []
+        records = scan_records(itertools.chain([first[skip:]], chunks), skip, multiline)
         header = next(records, None)
         if header is None:
             raise BadInput(f"{self.path} is empty; a header and rows are needed")
+        if len(header) - 1 > MAX_COLUMNS:
+            raise BadInput(f"{self.path} has {len(header) - 1:,} columns; at most {MAX_COLUMNS:,} are read")
         self.columns: tuple[str, ...] = tuple(self._text(start, end).strip() for start, end in _spans(header))
-        for name in self.columns:
-            if self.columns.count(name) > 1:
-                raise BadInput(f"{self.path}: two columns are called {name!r}; rename one")
-        self._places = array("Q")
+        repeated = [name for name, count in Counter(self.columns).items() if count > 1]
+        if repeated:
+            raise BadInput(f"{self.path}: two columns are called {repeated[0][:100]!r}; rename one")
+        self._numbers = {name: k for k, name in enumerate(self.columns)}
+        self._offsets = array("Q")
         self._width = len(header)
+        multiline.clear()
         for record in records:
             if len(record) != self._width:
                 raise BadInput(
@@ -154,22 +180,49 @@ class Table:
                     f"header has {self._width - 1}; quote cells that hold tabs or line ends, or fetch the "
                     "file again if it was cut off"
                 )
-            self._places.extend(record)
+            for cell in dict.fromkeys(multiline):
+                self._check_merged(record, cell)
+            multiline.clear()
+            self._offsets.extend(record)
+            if len(self._offsets) > MAX_ROWS * self._width:
+                raise BadInput(f"{self.path} has more than {MAX_ROWS:,} rows; split it into several files")
+
+    def _check_merged(self, record: list[int], cell: int) -> None:
+        """Raise `BadInput` for a quoted cell that swallowed the rest of its row and the start of another.
+
+        A quote that is opened and not closed ends at the next quote, rows later. If that stands in the same
+        column, the merged rows have the right number of cells. Between the quotes every line end then
+        separates two rows with the header's number of tabs.
+        """
+        start = record[cell] + 1 if cell else record[0]
+        if record[cell + 1] - start > MAX_IMAGE_CELL:
+            return  # refused when it is read
+        lines = re.split(rb"\r\n|\r|\n", self._bytes(start, record[cell + 1]))
+        tabs = [line.count(b"\t") for line in lines]
+        tabs_in_row = self._width - 2
+        tabs[0] += cell
+        tabs[-1] += tabs_in_row - cell
+        if tabs_in_row and all(count == tabs_in_row for count in tabs):
+            raise BadInput(
+                f"{self.path} line {self.line_at(start)}: the quote that begins the cell "
+                f"{self.columns[cell][:100]!r} closes {len(lines) - 1} lines later and merges "
+                f"{len(lines)} rows into one; double the quote and put the cell into quotes, or remove it"
+            )
 
     def __len__(self) -> int:
-        """How many rows there are, the header not counted."""
-        return len(self._places) // self._width
+        """The number of rows, without the header."""
+        return len(self._offsets) // self._width
 
     def __contains__(self, column: object) -> bool:
-        return column in self.columns
+        return column in self._numbers
 
     def _span(self, row: int, column: str) -> tuple[int, int]:
-        i = self.columns.index(column)
-        before, end = self._places[row * self._width + i : row * self._width + i + 2]
+        i = self._numbers[column]
+        before, end = self._offsets[row * self._width + i : row * self._width + i + 2]
         return (before + 1 if i else before), end
 
     def size(self, row: int, column: str) -> int:
-        """Bytes that a cell takes in the file, quotes included; costs no reading."""
+        """Bytes of a cell in the file, with its quotes; reads nothing."""
         start, end = self._span(row, column)
         return end - start
 
@@ -179,37 +232,43 @@ class Table:
         return self._bytes(start, min(end, start + n))
 
     def data(self, row: int, column: str) -> bytes:
-        """What a cell says, as bytes."""
-        return unquoted(self._bytes(*self._span(row, column)))
+        """The content of an image cell. Raises `BadInput` if it exceeds `MAX_IMAGE_CELL`."""
+        start, end = self._span(row, column)
+        self._check_size(start, end, MAX_IMAGE_CELL)
+        return unquote(self._bytes(start, end))
 
     def text(self, row: int, column: str) -> str:
-        """What a cell says, without outer blanks and with LF line ends; "" where there is no such column."""
-        if column not in self.columns:
+        """The content of a text cell, without outer blanks and with LF line ends; "" if there is no such
+        column.
+
+        Raises `BadInput` if it exceeds `MAX_TEXT`.
+        """
+        if column not in self._numbers:
             return ""
         return self._text(*self._span(row, column)).strip()
 
-    def where(self, row: int) -> str:
-        """A row's place in words, e.g. ``dev.tsv line 12``, counting lines from 1 with the header."""
+    def location(self, row: int) -> str:
+        """A row for messages, e.g. ``dev.tsv line 12``, counting lines from 1 with the header."""
         return f"{self.path} line {self.line(row)}"
 
     def changed(self) -> bool:
-        """Whether the file was written to since it was indexed, so that offsets mean nothing any more."""
+        """Whether the file was written to since it was indexed, which makes the offsets useless."""
         return self._stamp() != self._before
 
     def line(self, row: int) -> int:
         """The line, from 1 and counting the header, on which a row begins."""
-        return self.line_at(self._places[row * self._width])
+        return self.line_at(self._offsets[row * self._width])
 
     def line_at(self, offset: int) -> int:
-        """The line, from 1, on which a byte lies. Asked in ascending order it reads the file once."""
-        at, line = self._mark if self._mark[0] <= offset else (0, 1)
+        """The line, from 1, of a byte. Calls with ascending offsets read the file once."""
+        at, line = self._line_mark if self._line_mark[0] <= offset else (0, 1)
         last = b""
         for start in range(at, offset, CHUNK):
             chunk = self._bytes(start, min(start + CHUNK, offset))
             line += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
             line -= last == b"\r" and chunk.startswith(b"\n")
             last = chunk[-1:]
-        self._mark = (offset, line)
+        self._line_mark = (offset, line)
         return line
 
     def _stamp(self) -> tuple[int, int]:
@@ -219,9 +278,17 @@ class Table:
     def _bytes(self, start: int, end: int) -> bytes:
         return os.pread(self._fd, end - start, start)
 
+    def _check_size(self, start: int, end: int, limit: int) -> None:
+        if end - start > limit:
+            raise BadInput(
+                f"{self.path} line {self.line_at(start)}: a cell has {end - start:,} bytes; at most "
+                f"{limit:,} are read"
+            )
+
     def _text(self, start: int, end: int) -> str:
+        self._check_size(start, end, MAX_TEXT)
         try:
-            text = unquoted(self._bytes(start, end)).decode()
+            text = unquote(self._bytes(start, end)).decode()
         except UnicodeDecodeError as problem:
             raise BadInput(
                 f"{self.path} line {self.line_at(start)}: a cell is not UTF-8 text; save the file as UTF-8"
@@ -236,8 +303,8 @@ def _spans(record: list[int]) -> Iterator[tuple[int, int]]:
         start = end + 1
 
 
-def _plain_bytes(source: BinaryIO) -> tuple[int, Iterator[bytes]]:
-    """A descriptor (the caller's to close) of the unpacked bytes, and the bytes in pieces.
+def _unpacked(source: BinaryIO, path: Path) -> tuple[int, Iterator[bytes]]:
+    """A descriptor (the caller closes it) of the unpacked bytes, and the bytes in pieces.
 
     A gzipped file is unpacked into a nameless temporary file while the pieces are taken.
     """
@@ -247,19 +314,16 @@ def _plain_bytes(source: BinaryIO) -> tuple[int, Iterator[bytes]]:
         return os.dup(source.fileno()), iter(lambda: source.read(CHUNK), b"")
     with tempfile.TemporaryFile() as unpacked:
         fd = os.dup(unpacked.fileno())
-    return fd, _unpack(source, fd)
+    return fd, _tee(unpack_gzip(source, path), lambda chunk: _write_all(fd, chunk))
 
 
-def _unpack(source: BinaryIO, fd: int) -> Iterator[bytes]:
-    with gzip.GzipFile(fileobj=source) as stream:
-        while chunk := stream.read(CHUNK):
-            rest = memoryview(chunk)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
-            yield chunk
+def _write_all(fd: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
 
 
-def _watched(chunks: Iterator[bytes], see: Callable[[bytes], object]) -> Iterator[bytes]:
+def _tee(chunks: Iterator[bytes], consume: Callable[[bytes], object]) -> Iterator[bytes]:
     for chunk in chunks:
-        see(chunk)
+        consume(chunk)
         yield chunk

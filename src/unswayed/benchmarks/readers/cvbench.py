@@ -1,8 +1,8 @@
 """CV-Bench (Tong et al. 2024, arXiv 2406.16860): counting, relation, depth, distance; up to six options.
 
-Taken: `idx, type, task, image, question, choices, answer "(C)", source, filename` of the hub's two
-parquet files, or the TSV files. Where `image` is empty the loose picture `filename` is looked for.
-Its `prompt` is not used: it says how to answer.
+Read: the columns `idx, type, task, image, question, choices, answer "(C)", source, filename` of the hub's two
+parquet files, or the TSV files. Where `image` is empty the file `filename` is looked for. The column `prompt`
+is not used, because it says how to answer.
 """
 
 from __future__ import annotations
@@ -12,71 +12,92 @@ from dataclasses import replace
 from typing import Any
 
 from unswayed.benchmarks import answer_parsing
-from unswayed.benchmarks.files.local import Entry
-from unswayed.benchmarks.files.parquet import Parquet
-from unswayed.benchmarks.files.parquet_images import ParquetPictures, absent
-from unswayed.benchmarks.files.tsv import Table
+from unswayed.benchmarks.catalogue_entry import CatalogueEntry, ReadRequest
+from unswayed.benchmarks.files.hub import HubSource
+from unswayed.benchmarks.files.local import FileEntry
+from unswayed.benchmarks.files.parquet import ParquetTable
+from unswayed.benchmarks.files.parquet_images import ParquetImages, missing_image
+from unswayed.benchmarks.files.tsv import TsvTable
 from unswayed.benchmarks.readers import vlmevalkit
-from unswayed.benchmarks.records import (
-    Asked,
-    Draft,
-    LeftOut,
-    each,
-    finish,
-)
-from unswayed.benchmarks.split_files import loose, nothing, parquet
-from unswayed.question import Image, Question
+from unswayed.benchmarks.records import Record, Skipped, UnusableRow, make_records, to_questions
+from unswayed.benchmarks.split_files import local_path, missing_files, open_parquet
+from unswayed.question import Image, Question, SourceRow
 
 
-def read(asked: Asked) -> Iterator[Question]:
-    """The questions. `cvbench` is both halves; with ``-2d`` or ``-3d`` behind the name it is one."""
-    half = asked.name.removeprefix("cvbench").removeprefix("-") or "?d"
-    place = asked.place
-    if table := parquet(place.files(f"test_{half}.parquet", "*.parquet")):
-        questions = finish(asked.name, _drafts(table, asked), asked.tell)
-    elif files := place.files(f"CV-Bench-{half.upper()}.tsv", "*.tsv", "*.tsv.gz"):
-        questions = _from_tsv(files, asked)
+def read(request: ReadRequest) -> Iterator[Question]:
+    """The questions of both halves (`cvbench`), or of one (`cvbench-2d`, `cvbench-3d`)."""
+    half = request.name.removeprefix("cvbench").removeprefix("-") or "?d"
+    files = request.files
+    if table := open_parquet(files.match(f"test_{half}.parquet", "*.parquet")):
+        yield from to_questions(request.name, _records(table, request, half), request.on_skipped)
+    elif entries := files.match(f"CV-Bench-{half.upper()}.tsv", "*.tsv", "*.tsv.gz"):
+        yield from _from_tsv(entries, request)
     else:
-        raise nothing(asked, "test_2d.parquet, test_3d.parquet, CV-Bench-2D.tsv or CV-Bench-3D.tsv")
-    for question in questions:
-        if half == "?d" or question.meta.get("type", half.upper()) == half.upper():
-            yield question
+        raise missing_files(request, "test_2d.parquet, test_3d.parquet, CV-Bench-2D.tsv or CV-Bench-3D.tsv")
 
 
-def _from_tsv(files: list[Entry], asked: Asked) -> Iterator[Question]:
-    for file in files:
-        # Both files count from 0, so where both are read their names tell the rows apart.
-        prefix = f"{vlmevalkit.stem(loose(file))}-" if len(files) > 1 else ""
-        for question in vlmevalkit.read(Table(loose(file)), asked.name, skipped=asked.tell):
+def _from_tsv(entries: list[FileEntry], request: ReadRequest) -> Iterator[Question]:
+    for entry in entries:
+        # Both files count from 0, so the file's name makes the uid unique where both are read.
+        prefix = f"{vlmevalkit.stem(local_path(entry))}-" if len(entries) > 1 else ""
+        for question in vlmevalkit.read_request(request, TsvTable(local_path(entry))):
             yield replace(question, uid=prefix + question.uid, group=prefix + question.group)
 
 
-def _drafts(table: Parquet, asked: Asked) -> Iterator[Any]:
-    shown = ParquetPictures(table, "image", asked.place)
+def _records(table: ParquetTable, request: ReadRequest, half: str) -> Iterator[Record | Skipped]:
+    images = ParquetImages(table, "image", request.files)
 
-    def make(number: int, row: Mapping[str, Any]) -> Draft:
-        options = tuple(str(choice).strip() for choice in row["choices"])
-        images = shown.of(number) or _loose(asked, str(row.get("filename") or ""))
-        return Draft(
+    def make(number: int, row: Mapping[str, Any]) -> Record:
+        options = answer_parsing.parse_options(row["choices"])
+        return Record(
             uid=str(row["idx"]),
-            text=answer_parsing.without_instruction(row["question"]),
+            text=answer_parsing.strip_instruction(row["question"]),
             options=options,
-            gold=answer_parsing.letter(row["answer"], options),
-            images=images,
+            gold=answer_parsing.parse_letter(row["answer"], options),
+            images=images.of(number) or _loose_image(request, str(row.get("filename") or "")),
             family=str(row["task"]),
-            shares=(*shown.keys(number), ("file", row.get("filename") or row["idx"])),
-            meta={
-                "category": row["task"],
-                "type": row["type"],
-                "source": row["source"],
-                "row": number,
-            },
+            shared=(*images.keys(number), ("file", row.get("filename") or row["idx"])),
+            row=number,
+            category=str(row["task"]),
+            source=SourceRow(dataset=str(row["source"])),
+            meta={"type": row["type"]},
         )
 
-    return each(table.rows, make, lambda number, row: str(row.get("idx", number)), str(table.path))
+    def uid(number: int, row: Mapping[str, Any]) -> str:
+        return str(row.get("idx", number))
+
+    for record in make_records(table.rows, make, uid, str(table.path)):
+        if half == "?d" or isinstance(record, Skipped) or record.meta["type"] == half.upper():
+            yield record
 
 
-def _loose(asked: Asked, filename: str) -> tuple[Image, ...]:
+def _loose_image(request: ReadRequest, filename: str) -> tuple[Image, ...]:
     if not filename:
-        raise LeftOut("it has no picture")
-    return (asked.place.picture(filename) or absent(filename, asked.place.root),)
+        raise UnusableRow("it has no picture")
+    return (request.files.image(filename) or missing_image(filename, request.files.root),)
+
+
+def _entry(name: str, title: str, size: str, files: tuple[str, ...], needs: str) -> CatalogueEntry:
+    return CatalogueEntry(
+        name=name,
+        title=title,
+        size=size,
+        licence="Apache-2.0",
+        home="https://github.com/cambrian-mllm/cambrian",
+        needs=needs,
+        read=read,
+        hub=HubSource("nyu-visionx/CV-Bench", files, "bc284db50d036958861cb60cdd7b77612052ce0d"),
+    )
+
+
+ENTRIES = (
+    _entry(
+        "cvbench",
+        "CV-Bench, 2D and 3D",
+        "2,638 rows",
+        ("test_2d.parquet", "test_3d.parquet"),
+        "test_2d.parquet and test_3d.parquet",
+    ),
+    _entry("cvbench-2d", "CV-Bench, 2D", "1,438 rows", ("test_2d.parquet",), "CV-Bench-2D.tsv"),
+    _entry("cvbench-3d", "CV-Bench, 3D", "1,200 rows", ("test_3d.parquet",), "CV-Bench-3D.tsv"),
+)

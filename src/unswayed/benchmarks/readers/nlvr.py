@@ -1,8 +1,7 @@
-"""NLVR (Suhr et al. 2017, ACL): is a sentence true of a picture of drawn boxes?
+"""NLVR (Suhr et al. 2017, ACL): is a sentence true of an image of drawn boxes?
 
-JSON lines with pictures beside them. Each row's six pictures show the same boxes in other orders; the
-first is asked. ``meta["scene"]`` is the whole truth of the picture. Sentences recur with four pictures:
-the sentence is the group.
+JSON lines with images beside them. Each row's six images show the same boxes in other orders; the first is
+used. ``meta["scene"]`` describes the image completely. A sentence recurs with four images: it is the group.
 """
 
 from __future__ import annotations
@@ -10,57 +9,63 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from unswayed.benchmarks.catalogue_entry import CatalogueEntry, ReadRequest
 from unswayed.benchmarks.files import json_rows
-from unswayed.benchmarks.records import (
-    Asked,
-    Draft,
-    LeftOut,
-    each,
-    finish,
-)
-from unswayed.benchmarks.split_files import nothing, one
+from unswayed.benchmarks.records import Record, UnusableRow, make_records, to_questions
+from unswayed.benchmarks.split_files import missing_files, single_file
 from unswayed.question import Question
 
 QUESTION = "Is this sentence true of the image? “{sentence}”"
 OPTIONS = ("true", "false")
 
 
-def read(asked: Asked) -> Iterator[Question]:
+def read(request: ReadRequest) -> Iterator[Question]:
     """The questions of a split: train, dev or test."""
-    split = asked.split
-    file = one(asked, f"{split}.json", f"*{split}*.jsonl", f"*{split}*.json")
-    if file is None:
-        raise nothing(asked, f"{split}.json of NLVR")
-    drafts = each(
-        json_rows.objects(file),
-        lambda number, row: _draft(asked, number, row),
+    split = request.split
+    entry = single_file(request, f"{split}.json", f"*{split}*.jsonl", f"*{split}*.json")
+    if entry is None:
+        raise missing_files(request, f"{split}.json of NLVR")
+    records = make_records(
+        json_rows.read_objects(entry),
+        lambda number, row: _record(request, number, row),
         lambda number, row: str(row.get("identifier", number)),
-        file.where,
+        entry.location,
     )
-    yield from finish(asked.name, drafts, asked.tell)
+    yield from to_questions(request.name, records, request.on_skipped)
 
 
-def _draft(asked: Asked, number: int, row: Mapping[str, Any]) -> Draft:
+def _record(request: ReadRequest, number: int, row: Mapping[str, Any]) -> Record:
     identifier, label = str(row["identifier"]), str(row.get("label", "")).lower()
     if label not in OPTIONS:
-        raise LeftOut("its label is hidden")
+        raise UnusableRow("its label is hidden")
     folder = f"{row['directory']}/" if "directory" in row else ""
-    name = f"{folder}{asked.split}-{identifier}-0.png"
-    image = asked.place.picture(name)
+    name = f"{folder}{request.split}-{identifier}-0.png"
+    image = request.files.image(name)
     if image is None:
-        raise LeftOut(f"its picture {name!r} is not there")
-    return Draft(
+        raise UnusableRow(f"its picture {name!r} is not there")
+    return Record(
         uid=identifier,
         text=QUESTION.format(sentence=str(row["sentence"]).strip()),
         options=OPTIONS,
         gold=OPTIONS.index(label),
         images=(image,),
         family="true-false",
-        shares=(("sentence", identifier.partition("-")[0]), ("file", name)),
-        meta={
-            "category": "true-false",
-            "sentence": row["sentence"],
-            "scene": row.get("structured_rep"),
-            "row": number,
-        },
+        shared=(("sentence", identifier.partition("-")[0]), ("file", name)),
+        row=number,
+        category="true-false",
+        meta={"sentence": row["sentence"], "scene": row.get("structured_rep")},
     )
+
+
+ENTRIES = (
+    CatalogueEntry(
+        name="nlvr",
+        title="NLVR: is the sentence true of drawn boxes?",
+        size="dev split",
+        licence="CC-BY-4.0",
+        home="https://github.com/lil-lab/nlvr",
+        needs="dev.json and its images",
+        read=read,
+        split="dev",
+    ),
+)

@@ -1,8 +1,8 @@
-"""3DSRBench (Ma et al. 2024, arXiv 2412.07825): where things are in space, with mirrored copies.
+"""3DSRBench (Ma et al. 2024, arXiv 2412.07825): positions of objects in space, with mirrored copies.
 
-Its parquet gives addresses of COCO's pictures, mirrored for no row: a ``-flip`` row's picture is
-mirrored here. Its TSV files hold the pictures; a flip row there that shows its base's very picture
-is mirrored too, any other is taken as it is. Taken: `index, question, A-D, answer, category`.
+Its parquet file gives addresses of COCO's images, none of them mirrored: the image of a ``-flip`` row is
+mirrored here. Its TSV files hold the images; a flip row there with the same image as its base row is mirrored
+too, any other is taken as it is. Read: `index, question, A-D, answer, category`.
 """
 
 from __future__ import annotations
@@ -14,48 +14,54 @@ from dataclasses import replace
 from PIL import ImageOps
 
 from unswayed import images
-from unswayed.benchmarks.files.download import remote
-from unswayed.benchmarks.files.local import Place
-from unswayed.benchmarks.files.parquet import Parquet
-from unswayed.benchmarks.files.tsv import Table
+from unswayed.benchmarks.catalogue_entry import CatalogueEntry, ReadRequest
+from unswayed.benchmarks.files.download import remote_image
+from unswayed.benchmarks.files.hub import HubSource
+from unswayed.benchmarks.files.local import LocalFiles
+from unswayed.benchmarks.files.parquet import ParquetTable
+from unswayed.benchmarks.files.tsv import TsvTable
 from unswayed.benchmarks.readers import vlmevalkit
-from unswayed.benchmarks.records import Asked
 from unswayed.benchmarks.split_files import (
-    found,
-    loose,
-    nothing,
-    one,
-    parquet,
+    local_path,
+    missing_files,
+    open_parquet,
+    single_file,
+    split_files,
 )
 from unswayed.question import Image, Question
 
 
-def read(asked: Asked) -> Iterator[Question]:
-    """The questions; `family` and ``meta["category"]`` are one of twelve, ``meta["kind"]`` of four."""
-    if table := parquet(found(asked, "*.parquet")):
+def read(request: ReadRequest) -> Iterator[Question]:
+    """The questions; `family` and `category` are one of twelve categories, ``meta["kind"]`` one of four
+    kinds."""
+    if table := open_parquet(split_files(request, "*.parquet")):
         rows = vlmevalkit.rows_by_index(table)
-        shown = _Addresses(table, asked.place)
-        questions = vlmevalkit.lettered(table, shown, asked.name, rows, skipped=asked.tell, unit="row")
-        yield from (_kinded(question) for question in questions)
+        addresses = _AddressedImages(table, request.files)
+        questions = vlmevalkit.read_rows(
+            table, addresses, request.name, rows, on_skipped=request.on_skipped, unit="row"
+        )
+        yield from (_with_category(question) for question in questions)
         return
-    if (file := one(asked, "3dsrbench_v1_vlmevalkit.tsv", "3DSRBench.tsv", "*.tsv", "*.tsv.gz")) is None:
-        raise nothing(asked, "parquet or TSV file of 3DSRBench (its CSV file has no options)")
-    questions = vlmevalkit.read(Table(loose(file)), asked.name, skipped=asked.tell)
-    known = {question.uid: question for question in questions}
-    for question in known.values():
-        base = known.get(question.uid.replace("-flip", ""))
-        if question.meta["flip"] and base is not None:
-            first = zip(question.images, base.images, strict=True)
-            question = replace(question, images=tuple(_unlike(own, other) for own, other in first))
-        yield _kinded(question)
+    entry = single_file(request, "3dsrbench_v1_vlmevalkit.tsv", "3DSRBench.tsv", "*.tsv", "*.tsv.gz")
+    if entry is None:
+        raise missing_files(request, "parquet or TSV file of 3DSRBench (its CSV file has no options)")
+    by_uid = {
+        question.uid: question for question in vlmevalkit.read_request(request, TsvTable(local_path(entry)))
+    }
+    for question in by_uid.values():
+        base = by_uid.get(question.uid.replace("-flip", ""))
+        if question.source.mirrored and base is not None:
+            pairs = zip(question.images, base.images, strict=True)
+            question = replace(question, images=tuple(_mirrored_if_equal(own, other) for own, other in pairs))
+        yield _with_category(question)
 
 
-class _Addresses:
-    """The pictures of the parquet: addresses, looked for in the place first (``train2017/….jpg``)."""
+class _AddressedImages:
+    """The images of the parquet file: addresses, looked for in the folder first (``train2017/….jpg``)."""
 
-    def __init__(self, table: Parquet, place: Place) -> None:
+    def __init__(self, table: ParquetTable, files: LocalFiles) -> None:
         self._table = table
-        self._place = place
+        self._files = files
 
     def missing(self, row: int) -> str | None:
         return None if self._table.text(row, "image_url") else "it has no picture"
@@ -65,12 +71,12 @@ class _Addresses:
 
     def of(self, row: int) -> tuple[Image, ...]:
         url = self._table.text(row, "image_url")
-        image = self._place.picture(url) or remote(url)
+        image = self._files.image(url) or remote_image(url, access=self._files.access)
         return (mirrored(image),) if "-flip" in self._table.text(row, "index") else (image,)
 
 
 def mirrored(image: Image) -> Image:
-    """The picture turned left to right, as PNG; read when needed."""
+    """The image mirrored left to right, as PNG; read when needed."""
 
     def read() -> bytes:
         out = io.BytesIO()
@@ -80,8 +86,8 @@ def mirrored(image: Image) -> Image:
     return Image(read, f"{image.name} (mirrored)")
 
 
-def _unlike(own: Image, base: Image) -> Image:
-    """A flip row's picture: its own where it differs from its base's, else that mirrored."""
+def _mirrored_if_equal(own: Image, base: Image) -> Image:
+    """A flip row's image: its own where it differs from the base row's, else the mirrored one."""
 
     def read() -> bytes:
         data = own.read()
@@ -90,7 +96,23 @@ def _unlike(own: Image, base: Image) -> Image:
     return Image(read, own.name)
 
 
-def _kinded(question: Question) -> Question:
-    category = str(question.meta["category"] or question.family)
+def _with_category(question: Question) -> Question:
+    category = question.category or question.family
     kind = "multi-object" if category.startswith("multi_object") else category.split("_")[0]
-    return replace(question, family=category, meta={**question.meta, "kind": kind, "category": category})
+    return replace(question, family=category, category=category, meta={**question.meta, "kind": kind})
+
+
+ENTRIES = (
+    CatalogueEntry(
+        name="3dsrbench",
+        title="3DSRBench: height, location, orientation, several objects",
+        size="5,157 rows with flips",
+        licence="CC-BY-4.0; pictures of COCO",
+        home="https://3dsrbench.github.io",
+        needs="3dsrbench_v1_vlmevalkit.tsv or 3DSRBench.tsv",
+        read=read,
+        hub=HubSource(
+            "ccvl/3DSRBench", ("*.parquet", "coco_images.zip"), "5c90e422b68d0484d50a3ff06b3096ea7d288026"
+        ),
+    ),
+)

@@ -1,8 +1,8 @@
-"""V*Bench (Wu & Xie 2024, arXiv 2312.14135): small things in large photographs.
+"""V*Bench (Wu & Xie 2024, arXiv 2312.14135): small objects in large photographs.
 
-Forms: ``test_questions.jsonl`` with pictures beside it, parquet with the same fields, a TSV file, or one
-JSON a picture, whose right option comes first and is therefore shuffled. The instruction at the end
-of `text` contradicts ours and is cut off.
+Forms: ``test_questions.jsonl`` with images beside it, parquet with the same fields, a TSV file, or one JSON
+file an image, whose right option comes first and is therefore shuffled. The instruction at the end of `text`
+is cut off, because it contradicts the prompt.
 """
 
 from __future__ import annotations
@@ -12,108 +12,124 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from unswayed.benchmarks import answer_parsing, shuffling
+from unswayed.benchmarks.catalogue_entry import CatalogueEntry, ReadRequest
 from unswayed.benchmarks.files import json_rows
-from unswayed.benchmarks.files.parquet_images import ParquetPictures
-from unswayed.benchmarks.files.tsv import Table
+from unswayed.benchmarks.files.hub import HubSource
+from unswayed.benchmarks.files.parquet_images import ParquetImages
+from unswayed.benchmarks.files.tsv import TsvTable
 from unswayed.benchmarks.readers import vlmevalkit
-from unswayed.benchmarks.records import (
-    Asked,
-    Draft,
-    LeftOut,
-    Skipped,
-    each,
-    finish,
-)
-from unswayed.benchmarks.split_files import (
-    found,
-    nothing,
-    one,
-    parquet,
-)
+from unswayed.benchmarks.records import Record, Skipped, UnusableRow, make_records, to_questions
+from unswayed.benchmarks.split_files import missing_files, open_parquet, single_file, split_files
 from unswayed.question import Question
 
 CATEGORIES = ("direct_attributes", "relative_position")
-"""The two folders of the benchmark; the repository's others are not in its 191 questions."""
+"""The two folders of the benchmark; the other folders of the repository are not in its 191 questions."""
 
 
-def read(asked: Asked) -> Iterator[Question]:
+def read(request: ReadRequest) -> Iterator[Question]:
     """The questions; `family` is the category."""
-    if lines := one(asked, "test_questions.jsonl", "*.jsonl"):
-        yield from finish(asked.name, _listed(asked, json_rows.objects(lines), lines.where, None), asked.tell)
-    elif table := parquet(found(asked, "*.parquet")):
-        shown = ParquetPictures(table, "image", asked.place)
-        yield from finish(asked.name, _listed(asked, table.rows, str(table.path), shown), asked.tell)
-    elif (file := one(asked, "VStarBench.tsv", "*.tsv", "*.tsv.gz")) and file.path:
-        yield from vlmevalkit.read(Table(file.path), asked.name, skipped=asked.tell)
-    elif asked.place.files(*(f"*{category}/*.json" for category in CATEGORIES)):
-        yield from finish(asked.name, _one_each(asked), asked.tell)
+    records: Iterator[Record | Skipped]
+    if entry := single_file(request, "test_questions.jsonl", "*.jsonl"):
+        records = _listed(request, json_rows.read_objects(entry), entry.location, None)
+    elif table := open_parquet(split_files(request, "*.parquet")):
+        images = ParquetImages(table, "image", request.files)
+        records = _listed(request, table.rows, str(table.path), images)
+    elif (file := single_file(request, "VStarBench.tsv", "*.tsv", "*.tsv.gz")) and file.path:
+        yield from vlmevalkit.read_request(request, TsvTable(file.path))
+        return
+    elif request.files.match(*(f"*{category}/*.json" for category in CATEGORIES)):
+        records = _one_file_each(request)
     else:
-        raise nothing(asked, "test_questions.jsonl, parquet, VStarBench.tsv, or JSON files beside pictures")
+        raise missing_files(
+            request, "test_questions.jsonl, parquet, VStarBench.tsv, or JSON files beside pictures"
+        )
+    yield from to_questions(request.name, records, request.on_skipped)
 
 
 def _listed(
-    asked: Asked, records: list[Any], where: str, shown: ParquetPictures | None
-) -> Iterator[Draft | Skipped]:
-    def make(number: int, row: Mapping[str, Any]) -> Draft:
+    request: ReadRequest, rows: list[Any], location: str, images: ParquetImages | None
+) -> Iterator[Record | Skipped]:
+    def make(number: int, row: Mapping[str, Any]) -> Record:
         if "choices" in row:
-            text = answer_parsing.without_instruction(row.get("question") or row["text"])
-            options = tuple(str(choice).strip() for choice in row["choices"])
+            text = answer_parsing.strip_instruction(row.get("question") or row["text"])
+            options = answer_parsing.parse_options(row["choices"])
         else:
-            text, options = answer_parsing.split(row["text"])
+            text, options = answer_parsing.split_options(row["text"])
         label = row["label"] if "label" in row else row["answer"]
-        gold = label if isinstance(label, int) else answer_parsing.letter(label, options)
+        gold = label if isinstance(label, int) else answer_parsing.parse_letter(label, options)
         if not 0 <= gold < len(options):
-            raise LeftOut(f"the answer {label!r} is none of its options")
-        if shown is not None:
-            images, shares = shown.of(number), shown.keys(number)
+            raise UnusableRow(f"the answer {label!r} is none of its options")
+        if images is not None:
+            row_images, shared = images.of(number), images.keys(number)
         else:
-            image = asked.place.picture(row["image"])
+            image = request.files.image(str(row["image"]))
             if image is None:
-                raise LeftOut(f"its picture {row['image']!r} is not there")
-            images, shares = (image,), (("file", row["image"]),)
+                raise UnusableRow(f"its picture {row['image']!r} is not there")
+            row_images, shared = (image,), (("file", row["image"]),)
         category = str(row.get("category") or "all")
-        return Draft(
+        return Record(
             uid=_uid(number, row),
             text=text,
             options=options,
             gold=gold,
-            images=images,
+            images=row_images,
             family=category,
-            shares=shares,
-            meta={"category": category, "row": number},
+            shared=shared,
+            row=number,
+            category=category,
         )
 
-    return each(records, make, _uid, where)
+    return make_records(rows, make, _uid, location)
 
 
 def _uid(number: int, row: Mapping[str, Any]) -> str:
-    # Numbers start anew in each category in some packings.
-    said = str(row.get("question_id", number))
-    return f"{row['category']}-{said}" if row.get("category") else said
+    # In some packings the numbers restart in each category.
+    question_id = str(row.get("question_id", number))
+    return f"{row['category']}-{question_id}" if row.get("category") else question_id
 
 
-def _one_each(asked: Asked) -> Iterator[Draft | Skipped]:
-    files = [file for category in CATEGORIES for file in asked.place.files(f"*{category}/*.json")]
-    names = [PurePosixPath(file.name) for file in files]
+def _one_file_each(request: ReadRequest) -> Iterator[Record | Skipped]:
+    entries = [entry for category in CATEGORIES for entry in request.files.match(f"*{category}/*.json")]
+    paths = [PurePosixPath(entry.name) for entry in entries]
 
-    def make(number: int, row: Mapping[str, Any]) -> Draft:
-        name = names[number]
-        category = name.parent.name
-        image = asked.place.picture(f"{category}/{name.stem}.jpg")
+    def make(number: int, row: Mapping[str, Any]) -> Record:
+        path = paths[number]
+        category = path.parent.name
+        image = request.files.image(f"{category}/{path.stem}.jpg")
         if image is None:
-            raise LeftOut(f"there is no picture called {name.stem!r}")
-        given = tuple(str(option).strip() for option in row["options"])
-        options, gold, meta = shuffling.shuffled(given, 0, "vstar", category, name.stem)
-        return Draft(
-            uid=f"{category}-{name.stem}",
-            text=answer_parsing.without_instruction(row["question"]),
+            raise UnusableRow(f"there is no picture called {path.stem!r}")
+        source_options = answer_parsing.parse_options(row["options"])
+        options, gold, meta = shuffling.shuffled(source_options, 0, "vstar", category, path.stem)
+        return Record(
+            uid=f"{category}-{path.stem}",
+            text=answer_parsing.strip_instruction(row["question"]),
             options=options,
             gold=gold,
             images=(image,),
             family=category,
-            shares=(("file", str(name)),),
-            meta={**meta, "category": category, "row": number},
+            shared=(("file", str(path)),),
+            row=number,
+            category=category,
+            meta=meta,
         )
 
-    records = map(json_rows.single, files)
-    return each(records, make, lambda number, _: names[number].stem, str(asked.place.path))
+    rows = map(json_rows.read_object, entries)
+    return make_records(rows, make, lambda number, _: paths[number].stem, str(request.files.path))
+
+
+ENTRIES = (
+    CatalogueEntry(
+        name="vstar",
+        title="V*Bench: attributes and places of small things",
+        size="191 rows",
+        licence="none stated for the data",
+        home="https://github.com/penghao-wu/vstar",
+        needs="VStarBench.tsv, or test_questions.jsonl and pictures",
+        read=read,
+        hub=HubSource(
+            "craigwu/vstar_bench",
+            ("test_questions.jsonl", "direct_attributes/*", "relative_position/*"),
+            "d9ae62c903da0c98336e85c5ee89cd863b04b4da",
+        ),
+    ),
+)
