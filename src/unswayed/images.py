@@ -1,7 +1,7 @@
-"""Which encoded files count as pictures, and how one becomes RGB pixels for a model in this process.
+"""Checks of encoded image files, and their conversion to RGB pixels.
 
-Size is judged from the header, before anything is decoded. Only formats that are decoded by
-Pillow itself are tried, so no file can start another program.
+The size limit is applied to the header, before anything is decoded. Only formats that Pillow decodes itself
+are tried, so no file can start another program.
 """
 
 from __future__ import annotations
@@ -16,33 +16,38 @@ from PIL import ImageOps
 from unswayed.errors import BadImage
 
 MAX_PIXELS = 160_000_000
-"""Larger pictures are refused (a small file can unpack to gigabytes); the largest of MME-RealWorld pass."""
+"""Larger images are refused, because a small file can unpack to gigabytes; MME-RealWorld's largest pass."""
+_ORIENTATION = 0x0112
+_SWAPS_SIDES = (5, 6, 7, 8)
+"""EXIF orientations that turn the image by 90 degrees."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "PPM", "JPEG2000", "AVIF")
 
 
 def check(data: bytes, name: str) -> None:
-    """Raise `BadImage` unless `data` is a whole picture; of an animation the first frame counts.
+    """Raise `BadImage` unless `data` is a complete image; of an animation the first frame counts.
 
-    `name` says in the message where the picture came from.
+    `name` is the image's source, for the message.
     """
     _decoded(data, name).close()
 
 
 def size(data: bytes, name: str = "") -> tuple[int, int]:
-    """Width and height, in pixels, of a whole picture. Raises `BadImage` where `check` does."""
-    with _decoded(data, name) as picture:
-        return picture.size
+    """Width and height, in pixels, after the EXIF orientation is applied. Raises `BadImage` where `check`
+    does."""
+    with _decoded(data, name) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) in _SWAPS_SIDES else (width, height)
 
 
 def open_rgb(data: bytes, name: str = "") -> PILImage.Image:
-    """The picture as 8-bit RGB pixels. Raises `BadImage` where `check` does.
+    """The image as 8-bit RGB pixels. Raises `BadImage` where `check` does.
 
-    It is turned as its EXIF orientation says, as a viewer shows it. What is transparent is laid on
-    white. 16-bit and 32-bit grey is taken as 0..65535 and scaled to 0..255, floating-point grey as 0..1
-    (as 0..255 where anything exceeds 1). Of an animation the first frame is taken.
+    The EXIF orientation is applied, as in a viewer. Transparent parts become white. 16-bit and 32-bit grey is
+    scaled from 0..65535 to 0..255, floating-point grey from 0..1 (or taken as 0..255 where a value exceeds
+    1). Of an animation the first frame is taken.
     """
     picture = _decoded(data, name)
-    with contextlib.suppress(Exception):  # as viewers do with EXIF data that cannot be read
+    with contextlib.suppress(Exception):  # viewers, too, ignore EXIF data that cannot be read
         picture = ImageOps.exif_transpose(picture)
     try:
         if picture.mode.startswith(("I", "F")):
@@ -56,6 +61,13 @@ def open_rgb(data: bytes, name: str = "") -> PILImage.Image:
         raise BadImage(f"picture {name!r} cannot be turned into RGB: {problem}") from problem
 
 
+def _orientation(image: PILImage.Image) -> int:
+    """The EXIF orientation, 1 where there is none or it cannot be read."""
+    with contextlib.suppress(Exception):
+        return int(image.getexif().get(_ORIENTATION, 1))
+    return 1
+
+
 def _decoded(data: bytes, name: str) -> PILImage.Image:
     if not data:
         raise BadImage(f"picture {name!r} is empty")
@@ -65,7 +77,7 @@ def _decoded(data: bytes, name: str) -> PILImage.Image:
     except (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning) as problem:
         raise BadImage(f"picture {name!r} is too large to be decoded ({problem})") from problem
     except Exception as problem:  # Pillow raises nearly anything on files that only look like pictures
-        raise BadImage(f"picture {name!r} is not a picture: {_instead(data)}") from problem
+        raise BadImage(f"picture {name!r} is not a picture: {_guess_type(data)}") from problem
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise BadImage(
@@ -79,8 +91,8 @@ def _decoded(data: bytes, name: str) -> PILImage.Image:
     return picture
 
 
-def _instead(data: bytes) -> str:
-    """What a file that is no picture seems to be."""
+def _guess_type(data: bytes) -> str:
+    """A guess at the type of a file that is no image."""
     start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in start:
         return "it is an SVG drawing; convert it to PNG"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image as PILImage
 
 from unswayed.errors import BadImage
-from unswayed.images import check, open_rgb
+from unswayed.images import check, open_rgb, size
 
 
 def encoded(picture: PILImage.Image, kind: str = "PNG", **how: Any) -> bytes:
@@ -158,3 +158,12 @@ def test_a_photograph_is_turned_as_its_exif_says() -> None:
     top, bottom = found.getpixel((10, 5)), found.getpixel((10, 35))
     assert min(top) > 200  # type: ignore[type-var,arg-type]
     assert max(bottom) < 50  # type: ignore[type-var,arg-type]
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_the_size_is_that_of_the_picture_as_shown(orientation: int) -> None:
+    exif = PILImage.Exif()
+    exif[0x0112] = orientation
+    data = encoded(noise(), "JPEG", exif=exif)
+    assert size(data) == open_rgb(data).size
+    assert size(data) == ((48, 64) if 5 <= orientation <= 8 else (64, 48))
