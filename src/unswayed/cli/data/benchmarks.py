@@ -13,6 +13,7 @@ from rich.table import Table
 from unswayed.benchmarks import registry
 from unswayed.benchmarks.summary import BenchmarkSummary, ImageCheck, check_images, summarise
 from unswayed.cli.shared import output
+from unswayed.cli.shared.benchmark_options import Data, FollowLinks, PrivateUrls
 from unswayed.errors import BadInput
 from unswayed.formatting import visible
 from unswayed.metrics.benchmark_scores import benchmark_scores
@@ -22,15 +23,7 @@ MAX_LINES = 20
 """Lines of any one list that are printed."""
 
 app = typer.Typer(help="List the benchmarks; check the content of one; print a run's official scores.")
-Data = Annotated[Path | None, typer.Option(help="the benchmark's file, or the folder that holds it")]
 Split = Annotated[str | None, typer.Option(help="the split; default: the one that its authors report")]
-PrivateUrls = Annotated[
-    bool,
-    typer.Option("--allow-private-urls", help="fetch images from private and local network addresses too"),
-]
-FollowLinks = Annotated[
-    bool, typer.Option("--follow-links", help="read through symbolic links that lead out of the folder")
-]
 
 
 @app.callback(invoke_without_command=True)
