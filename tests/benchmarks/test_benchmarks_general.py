@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from benchmark_files import said, write_json, write_parquet, write_png, write_zip
+from benchmark_files import gold_texts, write_json, write_parquet, write_png, write_zip
 from tsv_files import b64, png, write
 from unswayed.benchmarks import load
 from unswayed.errors import BadInput
@@ -43,12 +43,12 @@ def test_vstar_in_its_forms(tmp_path: Path) -> None:
     packed = [{**r, "image": {"bytes": png(1), "path": "sa_1.jpg"}} for r in rows]
     write_parquet(tmp_path / "parquet" / "test-00000-of-00001.parquet", packed)
     for form in ("jsonl", "parquet"):
-        found = load("vstar", data=tmp_path / form)
-        assert [(q.text, q.options, q.gold) for q in found] == [
+        questions = load("vstar", data=tmp_path / form)
+        assert [(q.text, q.options, q.gold) for q in questions] == [
             ("What is it made of?", ("rubber", "cotton (dyed)"), 1)
         ] * 2
-        assert {q.group for q in found} == {"direct_attributes-0"}
-        assert found[1].images[0].read() == png(1)
+        assert {q.group for q in questions} == {"direct_attributes-0"}
+        assert questions[1].images[0].read() == png(1)
 
 
 def test_vstars_own_json_has_the_right_one_first_and_is_shuffled(tmp_path: Path) -> None:
@@ -59,9 +59,9 @@ def test_vstars_own_json_has_the_right_one_first_and_is_shuffled(tmp_path: Path)
             {"question": "Colour?", "options": options, "bbox": [[1, 2, 3, 4]]},
         )
         write_png(tmp_path / "direct_attributes" / f"sa_{k}.jpg", k)
-    found = load("vstar", data=tmp_path)
-    assert set(said(found).values()) == {"red"}
-    assert set(Counter(q.gold for q in found)) == {0, 1, 2, 3}
+    questions = load("vstar", data=tmp_path)
+    assert set(gold_texts(questions).values()) == {"red"}
+    assert set(Counter(q.gold for q in questions)) == {0, 1, 2, 3}
 
 
 # ── MME-RealWorld-Lite ─────────────────────────────────────────────────────────────────────────
@@ -134,13 +134,13 @@ def test_mmbench_of_the_hub(tmp_path: Path, image: str) -> None:
     ]
     write_parquet(tmp_path / "en" / "dev-00000-of-00001.parquet", rows)
     write_parquet(tmp_path / "cn" / "dev-00000-of-00001.parquet", rows[:1])
-    found = load("mmbench-en", data=tmp_path)
-    assert said(found) == {"7": "x", "1000007": "x", "8": "None"}
-    assert [len(q.options) for q in found] == [3, 3, 3]
-    assert [q.hint for q in found] == [""] * 3
-    assert [q.source.rotation for q in found] == [0, 1, 0]
-    assert [q.group for q in found] == ["7", "7", "7"], "they share a picture"
-    assert {q.images[0].read() for q in found} == {png(1)}
+    questions = load("mmbench-en", data=tmp_path)
+    assert gold_texts(questions) == {"7": "x", "1000007": "x", "8": "None"}
+    assert [len(q.options) for q in questions] == [3, 3, 3]
+    assert [q.hint for q in questions] == [""] * 3
+    assert [q.source.rotation for q in questions] == [0, 1, 0]
+    assert [q.group for q in questions] == ["7", "7", "7"], "they share a picture"
+    assert {q.images[0].read() for q in questions} == {png(1)}
     assert len(load("mmbench-cn", data=tmp_path)) == 1
 
 

@@ -49,19 +49,19 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("UNSWAYED_CACHE", str(tmp_path / "own"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(streaming, "BLOCK", 1 << 12)
-    with serving(Hub("array/SAT", {SPLIT: table(), "README.md": b"# SAT"})) as found:
-        monkeypatch.setenv("HF_ENDPOINT", found.url)
-        yield found
+    with serving(Hub("array/SAT", {SPLIT: table(), "README.md": b"# SAT"})) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
 
 
 def test_a_small_split_is_fetched_whole_once_into_the_hubs_cache(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = load("sat", split="train", limit=3)
+    questions = load("sat", split="train", limit=3)
     assert hub.sent == {SPLIT: len(hub.files[SPLIT]), "README.md": 0}
     assert (tmp_path / "hub/datasets--array--SAT/snapshots" / COMMIT / SPLIT).is_file()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert load("sat", split="train", limit=3) == found
+    assert load("sat", split="train", limit=3) == questions
     assert hub.sent[SPLIT] == len(hub.files[SPLIT])
 
 
@@ -70,18 +70,18 @@ def test_of_a_large_split_only_what_was_drawn_is_read_and_kept(
 ) -> None:
     whole = load("sat", data=_written(tmp_path, hub), split="train", limit=3, seed=4)
     monkeypatch.setattr(streaming, "LARGE", 1000)
-    found = load("sat", split="train", limit=3, seed=4)
-    assert [(q.uid, q.text, q.options, q.gold) for q in found] == [
+    questions = load("sat", split="train", limit=3, seed=4)
+    assert [(q.uid, q.text, q.options, q.gold) for q in questions] == [
         (q.uid, q.text, q.options, q.gold) for q in whole
     ]
     assert 0 < hub.sent[SPLIT] < 0.5 * len(hub.files[SPLIT])
     # Asking reads what was kept; so does loading again.
     spent = hub.sent[SPLIT]
-    assert [q.images[0].read() for q in found] == [picture(int(q.uid)) for q in found]
+    assert [q.images[0].read() for q in questions] == [picture(int(q.uid)) for q in questions]
     assert hub.sent[SPLIT] == spent
     again = load("sat", split="train", limit=3, seed=4)
-    assert [q.uid for q in again] == [q.uid for q in found]
-    assert again.version == found.version == load("sat", split="train", limit=5, seed=4).version
+    assert [q.uid for q in again] == [q.uid for q in questions]
+    assert again.version == questions.version == load("sat", split="train", limit=5, seed=4).version
     assert not (tmp_path / "hub").exists() or not list((tmp_path / "hub").rglob("*.parquet"))
 
 
@@ -89,8 +89,8 @@ def test_rows_that_show_one_picture_are_one_group_among_those_drawn(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streaming, "LARGE", 1000)
-    found = load("sat", split="train", limit=ROWS)
-    assert {q.group for q in found} == {str(k) for k in range(0, ROWS, 2)}
+    questions = load("sat", split="train", limit=ROWS)
+    assert {q.group for q in questions} == {str(k) for k in range(0, ROWS, 2)}
 
 
 def test_rows_left_out_are_made_up_for_as_in_a_whole_file(
@@ -102,9 +102,9 @@ def test_rows_left_out_are_made_up_for_as_in_a_whole_file(
     hub.files[SPLIT] = table(answers)
     whole = load("sat", data=_written(tmp_path, hub), split="train", limit=9, seed=seed)
     monkeypatch.setattr(streaming, "LARGE", 1000)
-    found = load("sat", split="train", limit=9, seed=seed)
-    assert [q.uid for q in found] == [q.uid for q in whole]
-    assert {s.uid for s in found.skipped} <= {s.uid for s in whole.skipped}
+    questions = load("sat", split="train", limit=9, seed=seed)
+    assert [q.uid for q in questions] == [q.uid for q in whole]
+    assert {s.uid for s in questions.skipped} <= {s.uid for s in whole.skipped}
 
 
 def test_without_a_limit_a_large_file_is_fetched_for_all_of_it_is_wanted(

@@ -205,11 +205,11 @@ def test_a_picture_is_found_by_the_end_of_its_path_wherever_it_lies(tmp_path: Pa
 
 def test_only_members_are_read_and_by_offset(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "x.tar", {f"{k}.bin": bytes([k]) * 5000 for k in range(50)})
-    found = archives.members(path)
-    assert all(found[f"{k}.bin"]() == bytes([k]) * 5000 for k in (49, 0, 25))
+    members = archives.members(path)
+    assert all(members[f"{k}.bin"]() == bytes([k]) * 5000 for k in (49, 0, 25))
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(BadImage, match="written to"):
-        found["3.bin"]()
+        members["3.bin"]()
 
 
 @pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.zip"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark_files import said, why, write_json, write_parquet, write_png
+from benchmark_files import gold_texts, skip_reasons, write_json, write_parquet, write_png
 from tsv_files import COLUMNS, b64, png, read_tsv, row, write
 from unswayed.benchmarks import load
 from unswayed.benchmarks.answer_parsing import parse_options, split_options, strip_instruction
@@ -179,9 +179,9 @@ def test_a_row_with_a_null_is_left_out_and_listed(tmp_path: Path, cells: dict[st
     write_png(tmp_path / "a.png")
     write_parquet(tmp_path / "test_2d.parquet", [CVBENCH, {**CVBENCH, "idx": 1, **cells}])
     questions = load("cvbench-2d", data=str(tmp_path))  # a string is as good as a path
-    assert said(questions) == {"0": "3"}
+    assert gold_texts(questions) == {"0": "3"}
     assert questions[0].options == ("1", "2", "3")
-    assert reason in why(questions)["1"]
+    assert reason in skip_reasons(questions)["1"]
 
 
 SAT = {"question": "Which?", "answers": ["left", "right"], "question_type": "other", "correct_answer": "left"}
@@ -258,7 +258,7 @@ def test_one_row_without_a_field_that_the_others_have_is_left_out(tmp_path: Path
     write_json(tmp_path / "spatial_mm_one_obj.json", rows)
     questions = load("spatial-mm-one-obj", data=tmp_path)
     assert len(questions) == 2
-    assert why(questions) == {"one-obj-1": "it has no field 'answer'"}
+    assert skip_reasons(questions) == {"one-obj-1": "it has no field 'answer'"}
 
 
 # ── TSV files ──────────────────────────────────────────────────────────────────────────────────

@@ -25,50 +25,50 @@ def readable(questions: Questions) -> None:
 
 
 def test_3dsrbench_rows_and_their_flips() -> None:
-    found = load("3dsrbench", data=published("3dsrbench"))
-    assert len(found) == 362
-    assert Counter(len(q.options) for q in found) == {2: 314, 4: 48}
-    assert len({q.family for q in found}) == 12
-    assert {q.meta["kind"] for q in found} == {"height", "location", "orientation", "multi-object"}
-    assert gold(found, "NF7XUVPP") == "street lights in the back"
-    flips = [q for q in found if q.source.mirrored]
+    questions = load("3dsrbench", data=published("3dsrbench"))
+    assert len(questions) == 362
+    assert Counter(len(q.options) for q in questions) == {2: 314, 4: 48}
+    assert len({q.family for q in questions}) == 12
+    assert {q.meta["kind"] for q in questions} == {"height", "location", "orientation", "multi-object"}
+    assert gold(questions, "NF7XUVPP") == "street lights in the back"
+    flips = [q for q in questions if q.source.mirrored]
     assert len(flips) == 175
-    groups = {q.uid: q.group for q in found}
+    groups = {q.uid: q.group for q in questions}
     assert sum(groups[q.uid] == groups.get(q.source.base) for q in flips) == 167
     assert all("(mirrored)" in q.images[0].name for q in flips)
 
 
 def test_cvbench_has_up_to_six_options_and_gold_in_brackets() -> None:
-    found = load("cvbench", data=published("cvbench"))
-    assert Counter(len(q.options) for q in found) == {6: 43, 2: 34, 4: 30, 5: 15}
-    assert Counter(q.family for q in found) == {"Count": 88, "Depth": 15, "Distance": 11, "Relation": 8}
-    assert gold(found, "3") == "1"
+    questions = load("cvbench", data=published("cvbench"))
+    assert Counter(len(q.options) for q in questions) == {6: 43, 2: 34, 4: 30, 5: 15}
+    assert Counter(q.family for q in questions) == {"Count": 88, "Depth": 15, "Distance": 11, "Relation": 8}
+    assert gold(questions, "3") == "1"
     assert len(load("cvbench-3d", data=published("cvbench"))) == 26
     assert len(load("cvbench-2d", data=published("cvbench", "hub_schema", "test_2d.parquet"))) == 96
     with pytest.raises(BadImage, match=r"ade20k_102\.png' is not in .*put it there"):
-        found[0].images[0].read()
+        questions[0].images[0].read()
 
 
 @pytest.mark.parametrize(("name", "sets"), [("whatsup-a", 2), ("whatsup-b", 1)])
 def test_whatsup_sets_and_pairs_without_the_right_one_first(name: str, sets: int) -> None:
-    found = load(name, data=published("whatsup"))
-    assert len(found) == 4 * sets
-    assert Counter(Counter(q.group for q in found).values()) == {4: sets}
-    assert Counter(Counter(q.source.joint[0].key for q in found).values()) == {2: 2 * sets}
-    assert {q.gold for q in found} != {0}
-    for q in found:
+    questions = load(name, data=published("whatsup"))
+    assert len(questions) == 4 * sets
+    assert Counter(Counter(q.group for q in questions).values()) == {4: sets}
+    assert Counter(Counter(q.source.joint[0].key for q in questions).values()) == {2: 2 * sets}
+    assert {q.gold for q in questions} != {0}
+    for q in questions:
         words = q.images[0].name.rsplit("/", 1)[1].removesuffix(".jpeg").replace("-", " ").split("_")
         assert set(words) <= set(q.options[q.gold].lower().split()) | {"in front", "of"}
         assert q.images[0].name not in q.text
-    readable(found)
+    readable(questions)
 
 
 @pytest.mark.parametrize("part", ["hub_schema", "hub_schema_v2", "figure_rows.jsonl"])
 def test_sat_in_all_its_forms(part: str) -> None:
-    found = load("sat", data=published("sat", part))
-    assert [q.options[q.gold] for q in found] == ["Chair", "Toilet Paper", "Below", "Right"]
-    assert {q.gold for q in found} == {0, 1}
-    readable(found)
+    questions = load("sat", data=published("sat", part))
+    assert [q.options[q.gold] for q in questions] == ["Chair", "Toilet Paper", "Below", "Right"]
+    assert {q.gold for q in questions} == {0, 1}
+    readable(questions)
 
 
 def test_geometry3k_of_the_hub_and_of_its_authors_are_the_same_problems() -> None:
@@ -85,17 +85,17 @@ def test_geometry3k_of_the_hub_and_of_its_authors_are_the_same_problems() -> Non
 
 
 def test_nlvr_sentences_with_their_scenes() -> None:
-    found = load("nlvr", data=published("nlvr"))
-    assert Counter(q.options[q.gold] for q in found) == {"true": 20, "false": 20}
-    assert all(len(q.meta["scene"]) == 3 for q in found)
-    readable(found)
+    questions = load("nlvr", data=published("nlvr"))
+    assert Counter(q.options[q.gold] for q in questions) == {"true": 20, "false": 20}
+    assert all(len(q.meta["scene"]) == 3 for q in questions)
+    readable(questions)
 
 
 def test_a_limit_takes_part_of_the_same_version() -> None:
     path = published("cvbench")
     sizes = [1, 10, 122]
-    found = [load("cvbench", data=path, limit=limit, seed=4) for limit in sizes]
-    assert [len(f) for f in found] == sizes
-    assert len({f.version for f in found}) == 1
-    for small, large in pairwise(found):
+    samples = [load("cvbench", data=path, limit=limit, seed=4) for limit in sizes]
+    assert [len(sample) for sample in samples] == sizes
+    assert len({sample.version for sample in samples}) == 1
+    for small, large in pairwise(samples):
         assert {q.uid for q in small} < {q.uid for q in large}

@@ -51,9 +51,9 @@ def test_a_benchmark_is_read_from_the_hubs_cache(cache: Path, tmp_path: Path) ->
         "data/test-00000-of-00001.parquet": geometry(tmp_path, "d"),
     }
     in_hub_cache(cache, "hiyouga/geometry3k", files)
-    found = load("geometry3k")
-    assert [q.uid for q in found] == ["a", "b", "c"]
-    assert [q.images[0].read() for q in found] == [png(ord(k)) for k in "abc"]
+    questions = load("geometry3k")
+    assert [q.uid for q in questions] == ["a", "b", "c"]
+    assert [q.images[0].read() for q in questions] == [png(ord(k)) for k in "abc"]
     assert [q.uid for q in load("geometry3k", split="test")] == ["d"]
     with pytest.raises(BadInput, match=r"validation-\*\.parquet"):
         load("geometry3k", split="validation")
@@ -245,9 +245,9 @@ def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 
 before = peak()
-found = load("sat", data=Path(sys.argv[1]))
-last = found[len(found) - 1].images[0].read()
-print(len(found), len(last), peak() - before)
+questions = load("sat", data=Path(sys.argv[1]))
+last = questions[len(questions) - 1].images[0].read()
+print(len(questions), len(last), peak() - before)
 """
 
 

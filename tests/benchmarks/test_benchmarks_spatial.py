@@ -9,7 +9,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from benchmark_files import halves, said, why, write_json, write_parquet, write_png, write_tar, write_zip
+from benchmark_files import (
+    gold_texts,
+    halves,
+    skip_reasons,
+    write_json,
+    write_parquet,
+    write_png,
+    write_tar,
+    write_zip,
+)
 from tsv_files import b64, png, row, write
 from unswayed import images
 from unswayed.benchmarks import load
@@ -122,13 +131,13 @@ def test_cvbench_pictures_embedded_or_loose(tmp_path: Path) -> None:
     )
     write_parquet(tmp_path / "test_2d.parquet", rows, schema)
     write_png(tmp_path / "img" / "2D" / "count" / "b.png", 2)
-    found = load("cvbench", data=tmp_path)
-    assert said(found) == {"0": "6", "1": "nan", "3": "2"}
-    assert [q.images[0].read() for q in found] == [png(1), png(2), png(1)]
-    assert [q.group for q in found] == ["0", "1", "0"]
-    assert {q.text for q in found} == {"How many?"}
-    assert "not the letter" in why(found)["2"]
-    assert "twice" in why(found)["4"]
+    questions = load("cvbench", data=tmp_path)
+    assert gold_texts(questions) == {"0": "6", "1": "nan", "3": "2"}
+    assert [q.images[0].read() for q in questions] == [png(1), png(2), png(1)]
+    assert [q.group for q in questions] == ["0", "1", "0"]
+    assert {q.text for q in questions} == {"How many?"}
+    assert "not the letter" in skip_reasons(questions)["2"]
+    assert "twice" in skip_reasons(questions)["4"]
 
 
 def test_cvbench_tsv_files_of_both_halves(tmp_path: Path) -> None:
@@ -158,15 +167,15 @@ def test_spatial_mm_obj(tmp_path: Path) -> None:
     write_json(tmp_path / "data" / "spatial_mm_two_obj.json", [obj("Where?\nA. left\nB. right", "A. left")])
     write_png(tmp_path / "images" / "a.jpg", 1)
     write_png(tmp_path / "images" / "b.jpg", 2)
-    found = load("spatial-mm-obj", data=tmp_path)
-    assert said(found) == {"one-obj-0": "upwards", "one-obj-3": "right", "two-obj-0": "left"}
-    groups = {q.uid: q.group for q in found}
+    questions = load("spatial-mm-obj", data=tmp_path)
+    assert gold_texts(questions) == {"one-obj-0": "upwards", "one-obj-3": "right", "two-obj-0": "left"}
+    groups = {q.uid: q.group for q in questions}
     assert groups["two-obj-0"] == groups["one-obj-0"] != groups["one-obj-3"]
-    assert [q.meta["perspective"] for q in found] == ["person", "camera", "camera"]
-    assert found[1].images[0].read() == png(2)
-    assert "letter and words of its answer disagree" in why(found)["one-obj-1"]
-    assert "twice" in why(found)["one-obj-2"]
-    assert "gone.png" in why(found)["one-obj-4"]
+    assert [q.meta["perspective"] for q in questions] == ["person", "camera", "camera"]
+    assert questions[1].images[0].read() == png(2)
+    assert "letter and words of its answer disagree" in skip_reasons(questions)["one-obj-1"]
+    assert "twice" in skip_reasons(questions)["one-obj-2"]
+    assert "gone.png" in skip_reasons(questions)["one-obj-4"]
     assert len(load("spatial-mm-two-obj", data=tmp_path)) == 1
 
 
@@ -179,12 +188,12 @@ def test_spatial_mm_multihop_gets_wrong_options_only_where_they_come_by_themselv
     ]
     write_json(tmp_path / "multihop_reasoning_309.json", rows)
     write_png(tmp_path / "a.jpg")
-    found = load("spatial-mm-multihop", data=tmp_path)
-    assert list(said(found).values()) == golds[:-1]
-    assert set(found[0].options) == {"yes", "no"}
-    assert set(found[1].options) == {"Left", "Right"}
-    assert set(found[2].options) <= {"red", "blue", "green", "grey"}
-    assert [q.family for q in found] == [
+    questions = load("spatial-mm-multihop", data=tmp_path)
+    assert list(gold_texts(questions).values()) == golds[:-1]
+    assert set(questions[0].options) == {"yes", "no"}
+    assert set(questions[1].options) == {"Left", "Right"}
+    assert set(questions[2].options) <= {"red", "blue", "green", "grey"}
+    assert [q.family for q in questions] == [
         "yes-no",
         "direction",
         *["colour"] * 4,
@@ -192,10 +201,10 @@ def test_spatial_mm_multihop_gets_wrong_options_only_where_they_come_by_themselv
         "direction",
         "direction",
     ]
-    assert set(found[7].options) == {"in front of", "behind"}
-    assert all(q.meta["distractors"] for q in found)
-    assert "open-ended" in why(found)["multihop-9"]
-    assert len({q.group for q in found}) == 1
+    assert set(questions[7].options) == {"in front of", "behind"}
+    assert all(q.meta["distractors"] for q in questions)
+    assert "open-ended" in skip_reasons(questions)["multihop-9"]
+    assert len({q.group for q in questions}) == 1
 
 
 # ── WhatsUp ────────────────────────────────────────────────────────────────────────────────────
@@ -218,20 +227,20 @@ def test_whatsup_known_errors_are_left_out_and_names_stay_hidden(tmp_path: Path)
     files = {r["image_path"].removeprefix("data/"): png(k) for k, r in enumerate(rows)}
     write_json(tmp_path / "controlled_images_dataset.json", rows)
     write_tar(tmp_path / "controlled_images.tar.gz", files, "w:gz")
-    found = load("whatsup-a", data=tmp_path)
-    assert [q.uid for q in found] == ["0", "1", "4", "5", "6", "7"]
-    assert set(why(found)) == {"2", "3"}
-    assert [q.family for q in found] == ["on-under"] * 4 + ["left-right"] * 2
-    assert all(q.meta["order"] for q in found)
+    questions = load("whatsup-a", data=tmp_path)
+    assert [q.uid for q in questions] == ["0", "1", "4", "5", "6", "7"]
+    assert set(skip_reasons(questions)) == {"2", "3"}
+    assert [q.family for q in questions] == ["on-under"] * 4 + ["left-right"] * 2
+    assert all(q.meta["order"] for q in questions)
 
 
 def test_a_missing_picture_of_whatsup_is_left_out_without_its_telling_name(tmp_path: Path) -> None:
     rows = whatsup_set("cup", "chair")
     write_json(tmp_path / "controlled_images_dataset.json", rows)
     write_png(tmp_path / rows[0]["image_path"])
-    found = load("whatsup-a", data=tmp_path)
-    assert len(found) == 1
-    assert not any("left" in reason or "under" in reason for reason in why(found).values())
+    questions = load("whatsup-a", data=tmp_path)
+    assert len(questions) == 1
+    assert not any("left" in reason or "under" in reason for reason in skip_reasons(questions).values())
 
 
 @pytest.mark.parametrize(
@@ -245,8 +254,8 @@ def test_whatsup_lists(tmp_path: Path, name: str, file: str, picture: str, image
     rows = [[image, f"A dog {k} on the left", f"A dog {k} on the right"] for k in range(40)]
     write_json(tmp_path / file, rows)
     write_png(tmp_path / picture)
-    found = load(name, data=tmp_path)
-    assert [q.options[q.gold] for q in found] == [r[1] for r in rows]
-    assert 8 < Counter(q.gold for q in found)[0] < 32
-    assert {q.group for q in found} == {"0"}
-    assert {q.family for q in found} == {"left-right"}
+    questions = load(name, data=tmp_path)
+    assert [q.options[q.gold] for q in questions] == [r[1] for r in rows]
+    assert 8 < Counter(q.gold for q in questions)[0] < 32
+    assert {q.group for q in questions} == {"0"}
+    assert {q.family for q in questions} == {"left-right"}

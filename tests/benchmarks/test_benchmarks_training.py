@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from benchmark_files import said, why, write_json, write_parquet, write_png, write_tar
+from benchmark_files import gold_texts, skip_reasons, write_json, write_parquet, write_png, write_tar
 from tsv_files import png
 from unswayed.benchmarks import load
 from unswayed.errors import BadInput
@@ -36,12 +36,12 @@ def test_sat_with_two_pictures_and_splits(tmp_path: Path) -> None:
     ]
     write_parquet(tmp_path / "SAT_val.parquet", rows)
     write_parquet(tmp_path / "SAT_test.parquet", rows[:1])
-    found = load("sat", data=tmp_path, split="val")
-    assert [len(q.images) for q in found] == [2, 1]
-    assert [i.read() for i in found[0].images] == [png(1), png(2)]
-    assert {q.group for q in found} == {"0"}
-    assert set(why(found)) == {"2", "3", "4"}
-    assert "no picture" in why(found)["4"]
+    questions = load("sat", data=tmp_path, split="val")
+    assert [len(q.images) for q in questions] == [2, 1]
+    assert [i.read() for i in questions[0].images] == [png(1), png(2)]
+    assert {q.group for q in questions} == {"0"}
+    assert set(skip_reasons(questions)) == {"2", "3", "4"}
+    assert "no picture" in skip_reasons(questions)["4"]
     assert len(load("sat", data=tmp_path)) == 1
     with pytest.raises(BadInput, match=r"no split 'static'; splits there: test, validation"):
         load("sat", data=tmp_path, split="static")
@@ -80,13 +80,13 @@ def test_sat2_is_read_inside_its_tar(tmp_path: Path) -> None:
     }
     path = write_tar(tmp_path / "spatial_reasoning.tar", files)
     for data in (path, tmp_path):
-        found = load("sat2-32k", data=data)
-        assert said(found) == {"train-0": "Cup", "train-2": "mug"}
-        assert found[0].text == "Which is near?"
-        assert [i.read() for i in found[1].images] == [png(1), png(2)]
-        assert "marks 1 pictures" in why(found)["1"]
-        assert "3.png" in why(found)["3"]
-        assert said(load("sat2-32k", data=data, split="test")) == {"test-0": "Cup"}
+        questions = load("sat2-32k", data=data)
+        assert gold_texts(questions) == {"train-0": "Cup", "train-2": "mug"}
+        assert questions[0].text == "Which is near?"
+        assert [i.read() for i in questions[1].images] == [png(1), png(2)]
+        assert "marks 1 pictures" in skip_reasons(questions)["1"]
+        assert "3.png" in skip_reasons(questions)["3"]
+        assert gold_texts(load("sat2-32k", data=data, split="test")) == {"test-0": "Cup"}
     with pytest.raises(BadInput, match="no split 'dev'"):
         load("sat2-32k", data=path, split="dev")
 
@@ -107,15 +107,15 @@ def test_pixmo_count_makes_its_own_options_and_groups_by_address(tmp_path: Path)
     rows.append({**rows[0], "label": ""})
     write_parquet(tmp_path / "data" / "validation-00000-of-00001.parquet", rows)
     write_png(tmp_path / "pictures" / f"{0:064x}.png", 5)
-    found = load("pixmo-count", data=tmp_path)
-    assert len(found) == 60
-    assert found[4].text == "How many people are in the image?"
-    assert all(q.options[q.gold] == str(q.meta["count"]) and len(q.options) == 4 for q in found)
-    assert {q.gold for q in found} == {0, 1, 2, 3}
-    assert len({q.group for q in found}) == 30
-    assert found[0].images[0].read() == png(5)
-    assert found[0].meta["points"] is None
-    assert "what is counted" in why(found)["60"]
+    questions = load("pixmo-count", data=tmp_path)
+    assert len(questions) == 60
+    assert questions[4].text == "How many people are in the image?"
+    assert all(q.options[q.gold] == str(q.meta["count"]) and len(q.options) == 4 for q in questions)
+    assert {q.gold for q in questions} == {0, 1, 2, 3}
+    assert len({q.group for q in questions}) == 30
+    assert questions[0].images[0].read() == png(5)
+    assert questions[0].meta["points"] is None
+    assert "what is counted" in skip_reasons(questions)["60"]
 
 
 def test_geometry3k_warts(tmp_path: Path) -> None:
@@ -130,10 +130,10 @@ def test_geometry3k_warts(tmp_path: Path) -> None:
         {**row_, "id": "2", "answer": "5"},
     ]
     write_parquet(tmp_path / "new" / "data" / "train-00000-of-00001.parquet", rows)
-    found = load("geometry3k", data=tmp_path / "new")
-    assert said(found) == {"1": r"5 \sqrt { 3 }"}
-    assert found[0].text == "Find x."
-    assert "disagree" in why(found)["2"]
+    questions = load("geometry3k", data=tmp_path / "new")
+    assert gold_texts(questions) == {"1": r"5 \sqrt { 3 }"}
+    assert questions[0].text == "Find x."
+    assert "disagree" in skip_reasons(questions)["2"]
     old = [{k: v for k, v in r.items() if k in ("images", "problem", "answer")} for r in rows]
     write_parquet(tmp_path / "old" / "train-00000-of-00001.parquet", old)
     with pytest.raises(BadInput, match=r"older revision .* no choices"):
@@ -150,7 +150,7 @@ def test_nlvr_rows_without_a_label_or_picture_are_left_out(tmp_path: Path) -> No
     write_json(tmp_path / "dev.json", rows, lines=True)
     for name in ("1-0", "1-1", "2-0"):
         write_png(tmp_path / "images" / "3" / f"dev-{name}-0.png")
-    found = load("nlvr", data=tmp_path)
-    assert said(found) == {"1-0": "true", "1-1": "false"}
-    assert {q.group for q in found} == {"1-0"}
-    assert set(why(found)) == {"2-0", "3-0"}
+    questions = load("nlvr", data=tmp_path)
+    assert gold_texts(questions) == {"1-0": "true", "1-1": "false"}
+    assert {q.group for q in questions} == {"1-0"}
+    assert set(skip_reasons(questions)) == {"2-0", "3-0"}

@@ -135,10 +135,10 @@ def test_of_an_animation_the_first_frame_is_taken(kind: str) -> None:
 def test_every_kind_of_pixel_becomes_rgb(
     picture: PILImage.Image, kind: str, expected: tuple[int, int, int]
 ) -> None:
-    found = open_rgb(encoded(picture, kind))
-    assert found.mode == "RGB"
-    assert found.size == (2, 2)
-    assert found.getpixel((0, 0)) == expected
+    rgb = open_rgb(encoded(picture, kind))
+    assert rgb.mode == "RGB"
+    assert rgb.size == (2, 2)
+    assert rgb.getpixel((0, 0)) == expected
 
 
 @pytest.mark.parametrize("mode", ["P", "RGB", "L"])
@@ -153,9 +153,9 @@ def test_a_photograph_is_turned_as_its_exif_says() -> None:
     picture.paste("white", (0, 0, 20, 20))  # white on the left
     exif = PILImage.Exif()
     exif[0x0112] = 6  # turn by a quarter clockwise: left becomes top
-    found = open_rgb(encoded(picture, "JPEG", exif=exif))
-    assert found.size == (20, 40)
-    top, bottom = found.getpixel((10, 5)), found.getpixel((10, 35))
+    rgb = open_rgb(encoded(picture, "JPEG", exif=exif))
+    assert rgb.size == (20, 40)
+    top, bottom = rgb.getpixel((10, 5)), rgb.getpixel((10, 35))
     assert min(top) > 200  # type: ignore[type-var,arg-type]
     assert max(bottom) < 50  # type: ignore[type-var,arg-type]
 

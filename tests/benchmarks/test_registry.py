@@ -21,12 +21,12 @@ def uids(questions: Questions) -> list[str]:
 
 def test_a_path_is_a_benchmark_named_after_its_file() -> None:
     for given in (SAMPLE, str(SAMPLE)):
-        found = load(given)
-        assert found.name == "sample"
-        assert found.version == hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
-        assert len(found) == len(list(found)) == 13
-        assert found[0].uid == "1"
-        assert found.skipped == ()
+        questions = load(given)
+        assert questions.name == "sample"
+        assert questions.version == hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
+        assert len(questions) == len(list(questions)) == 13
+        assert questions[0].uid == "1"
+        assert questions.skipped == ()
 
 
 def test_a_gzipped_copy_is_the_same_benchmark(tmp_path: Path) -> None:
@@ -42,10 +42,10 @@ def test_a_gzipped_copy_is_the_same_benchmark(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", [True, False])
 def test_a_named_benchmark_is_read_from_its_file_or_the_folder_of_it(tmp_path: Path, folder: bool) -> None:
     file = shutil.copy(SAMPLE, tmp_path / BENCHMARKS["mmbench-en"].needs)
-    found = load("mmbench-en", data=tmp_path if folder else file, split="dev")
-    assert found.name == "mmbench-en"
-    assert {q.benchmark for q in found} == {"mmbench-en"}
-    assert len(found) == 10
+    questions = load("mmbench-en", data=tmp_path if folder else file, split="dev")
+    assert questions.name == "mmbench-en"
+    assert {q.benchmark for q in questions} == {"mmbench-en"}
+    assert len(questions) == 10
 
 
 def test_a_named_benchmark_without_its_file_says_what_to_fetch(
@@ -107,9 +107,9 @@ def test_a_file_without_a_usable_row_is_refused_with_the_reason(tmp_path: Path) 
 def test_rows_left_out_are_kept_beside_the_questions(tmp_path: Path) -> None:
     path = tmp_path / "some.tsv"
     path.write_text(f"index\tquestion\tA\tB\tanswer\timage\n1\tq\ta\tb\tA\t\n2\tq\ta\tb\tA\t{'A' * 80}\n")
-    found = load(path)
-    assert uids(found) == ["2"]
-    assert [(s.uid, s.line) for s in found.skipped] == [("1", 2)]
+    questions = load(path)
+    assert uids(questions) == ["2"]
+    assert [(s.uid, s.line) for s in questions.skipped] == [("1", 2)]
 
 
 def test_uids_are_unique() -> None:
@@ -126,3 +126,10 @@ def test_scenes_are_drawn_anew_the_same() -> None:
     assert len(first) == 6
     assert load("scenes", limit=6, seed=2).version != first.version
     assert load("scenes", limit=6, seed=1, split="train").version != first.version
+
+
+def test_a_home_folder_is_found_by_its_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copy(SAMPLE, tmp_path / "sample.tsv")
+    assert len(load("~/sample.tsv")) == 13
+    assert len(load("mmbench-en", data="~/sample.tsv", split="dev")) == 10

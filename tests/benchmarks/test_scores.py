@@ -36,8 +36,8 @@ def trials(right: Mapping[str, bool | None], condition: str = "base", sample: in
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def by_name(found: Iterable[BenchmarkScore]) -> dict[str, tuple[float | None, int, int]]:
-    return {s.name: (s.estimate.value, s.estimate.n, s.incomplete) for s in found}
+def by_name(scores: Iterable[BenchmarkScore]) -> dict[str, tuple[float | None, int, int]]:
+    return {s.name: (s.estimate.value, s.estimate.n, s.incomplete) for s in scores}
 
 
 def test_a_circular_question_counts_only_if_all_passes_are_right() -> None:
@@ -56,8 +56,8 @@ def test_flips_and_rollings_give_four_accuracies() -> None:
     uids = ["AAAAAAAA", "AAAAAAAA-1", "AAAAAAAA-flip", "AAAAAAAA-flip-1", "BBBBBBBB", "BBBBBBBB-1"]
     questions = [copy(uid) for uid in uids]
     right = dict.fromkeys(uids, True) | {"AAAAAAAA-flip-1": False}
-    found = by_name(benchmark_scores(trials(right), questions))
-    assert found == {
+    scores = by_name(benchmark_scores(trials(right), questions))
+    assert scores == {
         "rows": (5 / 6, 6, 0),
         "circular": (2 / 3, 3, 0),
         "flip": (3 / 4, 4, 0),
@@ -76,24 +76,24 @@ def test_whatsup_pairs_and_sets() -> None:
         for k in range(4)
     ]
     right = {q.uid: q.uid != "y3" for q in questions}
-    found = by_name(benchmark_scores(trials(right), questions))
-    assert (found["pairs"], found["sets"]) == ((0.75, 4, 0), (0.5, 2, 0))
+    scores = by_name(benchmark_scores(trials(right), questions))
+    assert (scores["pairs"], scores["sets"]) == ((0.75, 4, 0), (0.5, 2, 0))
     without = [q for q in questions if q.uid != "x0"]  # a set that is not whole in the source
-    found = by_name(benchmark_scores(trials(right), without))
-    assert (found["pairs"], found["sets"]) == ((2 / 3, 3, 1), (0.0, 1, 1))
+    scores = by_name(benchmark_scores(trials(right), without))
+    assert (scores["pairs"], scores["sets"]) == ((2 / 3, 3, 1), (0.0, 1, 1))
 
 
 def test_cvbench_is_weighted_by_source_and_not_by_row() -> None:
     sources = ["ADE20K"] * 4 + ["COCO"] * 2 + ["Omni3D"] * 5
     questions = [question(str(k), dataset=source) for k, source in enumerate(sources)]
     right = {str(k): k in (0, 4, 5, 6) for k in range(11)}
-    found = by_name(benchmark_scores(trials(right), questions))
-    assert found["ADE20K"][0] == 1 / 4
-    assert found["COCO"][0] == 1
-    assert found["Omni3D"][0] == 1 / 5
-    assert found["2D"][0] == pytest.approx((1 / 4 + 1) / 2)
-    assert found["CV-Bench"][0] == pytest.approx(((1 / 4 + 1) / 2 + 1 / 5) / 2)
-    assert found["rows"][0] == pytest.approx(4 / 11)
+    scores = by_name(benchmark_scores(trials(right), questions))
+    assert scores["ADE20K"][0] == 1 / 4
+    assert scores["COCO"][0] == 1
+    assert scores["Omni3D"][0] == 1 / 5
+    assert scores["2D"][0] == pytest.approx((1 / 4 + 1) / 2)
+    assert scores["CV-Bench"][0] == pytest.approx(((1 / 4 + 1) / 2 + 1 / 5) / 2)
+    assert scores["rows"][0] == pytest.approx(4 / 11)
     only = {uid: ok for uid, ok in right.items() if int(uid) < 6}
     assert by_name(benchmark_scores(trials(only), questions))["CV-Bench"][0] is None
 
@@ -119,11 +119,11 @@ def test_a_whole_is_never_easier_than_its_rows_and_intervals_hold_their_value() 
         uids = [str(base + k * 1_000_000) for base in range(1, 9) for k in range(rng.randint(1, 4))]
         questions = [copy(uid) for uid in uids]
         right: dict[str, bool | None] = {uid: rng.random() < 0.8 for uid in uids}
-        found = {s.name: s.estimate for s in benchmark_scores(trials(right), questions)}
+        scores = {s.name: s.estimate for s in benchmark_scores(trials(right), questions)}
         whole = {b: all(right[u] for u in uids if copy_of(u)[0] == b) for b in map(str, range(1, 9))}
-        if "circular" in found:
-            assert found["circular"].value == sum(whole.values()) / 8, f"seed {seed}"
-        for e in found.values():
+        if "circular" in scores:
+            assert scores["circular"].value == sum(whole.values()) / 8, f"seed {seed}"
+        for e in scores.values():
             assert e.value is not None
             assert e.low is not None
             assert e.high is not None

@@ -30,11 +30,11 @@ def path(tmp_path: Path) -> Path:
 
 def cells_by_scan(data: bytes, piece: int) -> list[list[str]]:
     pieces = (data[i : i + piece] for i in range(0, len(data), piece))
-    found = []
+    cells = []
     for start, *ends in scan_records(pieces):
         starts = [start, *(end + 1 for end in ends[:-1])]
-        found.append([unquote(data[a:b]).decode() for a, b in zip(starts, ends, strict=True)])
-    return found
+        cells.append([unquote(data[a:b]).decode() for a, b in zip(starts, ends, strict=True)])
+    return cells
 
 
 def cells_by_csv(data: bytes) -> list[list[str]]:
@@ -46,13 +46,13 @@ def cells_by_csv(data: bytes) -> list[list[str]]:
 def test_cells_are_those_of_the_csv_module_wherever_pieces_are_cut(text: str, piece: int) -> None:
     data = text.encode()
     try:
-        found = cells_by_scan(data, piece)
+        cells = cells_by_scan(data, piece)
     except UnclosedQuote as problem:
         # The csv module takes the rest of the file as the cell; here that is an error. Closing the
         # quote must give what it reads.
         data = data[: problem.args[0]] + b'"' + data[problem.args[0] + 1 :] + b'"'
-        found = cells_by_scan(data, piece)
-    assert found == cells_by_csv(data)
+        cells = cells_by_scan(data, piece)
+    assert cells == cells_by_csv(data)
 
 
 @given(
@@ -64,10 +64,10 @@ def test_what_the_csv_module_writes_is_read_back(table: list[list[str]], end: st
     out = io.StringIO(newline="")
     csv.writer(out, dialect="excel-tab", lineterminator=end, quoting=quoting).writerows(table)
     data = out.getvalue().encode()
-    found = cells_by_scan(data, 7)
-    assert found == cells_by_csv(data)
+    cells = cells_by_scan(data, 7)
+    assert cells == cells_by_csv(data)
     if quoting == csv.QUOTE_ALL:  # otherwise line ends other than its own stay without quotes
-        assert found == table
+        assert cells == table
 
 
 @pytest.mark.parametrize("piece", [3, 4, 7, 1000])

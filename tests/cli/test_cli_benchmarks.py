@@ -17,11 +17,11 @@ from unswayed.errors import BadInput
 
 def run(*words: object) -> str:
     """What the command prints. Raises the error that `main` turns into an exit code."""
-    found = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=True)
-    if found.exception and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    assert found.exit_code == 0, found.output
-    return found.stdout
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=True)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def test_all_are_listed_with_licence_and_source() -> None:
@@ -39,15 +39,15 @@ def test_check_tells_what_is_there_and_what_was_left_out(tmp_path: Path) -> None
     write_json(tmp_path / "coco_qa_one_obj.json", rows)
     for image in (7, 8):
         write_png(tmp_path / "val2017" / f"{image:012}.jpg")
-    said = run("benchmarks", "check", "whatsup-coco-one", "--data", tmp_path, "--pictures")
-    assert "2 in 1 groups" in said
-    assert "left-right" in said
-    assert "2 options: 2 questions" in said
-    assert "left out  2 rows" in said
-    assert "row 3 (index '2'): the option 'a dog' stands there twice" in said
-    assert "row 4 (index '3'): its picture is not" in said
-    assert "'0' and '1'" in said
-    assert "2 read, 1 different, largest 40 x 30, 0 unreadable" in said
+    output = run("benchmarks", "check", "whatsup-coco-one", "--data", tmp_path, "--pictures")
+    assert "2 in 1 groups" in output
+    assert "left-right" in output
+    assert "2 options: 2 questions" in output
+    assert "left out  2 rows" in output
+    assert "row 3 (index '2'): the option 'a dog' stands there twice" in output
+    assert "row 4 (index '3'): its picture is not" in output
+    assert "'0' and '1'" in output
+    assert "2 read, 1 different, largest 40 x 30, 0 unreadable" in output
 
 
 def test_the_same_sentence_about_another_picture_is_not_asked_twice(tmp_path: Path) -> None:
@@ -58,28 +58,28 @@ def test_the_same_sentence_about_another_picture_is_not_asked_twice(tmp_path: Pa
     write_json(tmp_path / "dev.json", rows, lines=True)
     for k in range(2):
         write_png(tmp_path / "3" / f"dev-1-{k}-0.png", k)
-    said = run("benchmarks", "check", "nlvr", "--data", tmp_path)
-    assert "2 in 1 groups" in said
-    assert "asked twice  0" in said
+    output = run("benchmarks", "check", "nlvr", "--data", tmp_path)
+    assert "2 in 1 groups" in output
+    assert "asked twice  0" in output
 
 
 def test_a_part_of_a_benchmark_is_called_a_part(tmp_path: Path) -> None:
     rows = [[k, f"dog {k} on the left", f"dog {k} on the right"] for k in range(291)]
     for k in range(291):
         write_png(tmp_path / "vg_images" / f"{k}.jpg", k)
-    for n, said in ((12, True), (291, False)):
+    for n, output in ((12, True), (291, False)):
         write_json(tmp_path / "vg_qa_two_obj.json", rows[:n])
         text = run("benchmarks", "check", "whatsup-vg-two", "--data", tmp_path)
-        assert ("12 of the 291 rows of whatsup-vg-two are here" in text) == said
+        assert ("12 of the 291 rows of whatsup-vg-two are here" in text) == output
 
 
 def test_one_data_set_in_two_forms_is_told_apart_with_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         run("benchmarks", "check", "sat", "--data", published("sat"))
-    said = str(caught.value)
+    output = str(caught.value)
     for form in ("hub_schema/SAT_static.parquet (image_bytes", "static-00000-of-00001.parquet (images"):
-        assert form in said
-    assert "give one of them, or its folder, with --data" in said
+        assert form in output
+    assert "give one of them, or its folder, with --data" in output
 
 
 def test_check_reads_a_file_by_path() -> None:
@@ -89,10 +89,10 @@ def test_check_reads_a_file_by_path() -> None:
 def test_score_of_a_run_by_row_and_by_whole(tmp_path: Path) -> None:
     out = tmp_path / "run"
     run("audit", "scripted:oracle", "--benchmark", SAMPLE, "--out", out, "--conditions", "base")
-    said = run("benchmarks", "score", out, "--data", SAMPLE)
-    assert "rows" in said
-    assert "circular" in said
-    assert said.count("100.0%") >= 2
+    output = run("benchmarks", "score", out, "--data", SAMPLE)
+    assert "rows" in output
+    assert "circular" in output
+    assert output.count("100.0%") >= 2
     with pytest.raises(BadInput, match="give the file with --data"):
         run("benchmarks", "score", out)
     other = tmp_path / "other.tsv"

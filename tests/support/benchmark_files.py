@@ -79,10 +79,11 @@ def halves(left: str = "red", right: str = "blue", size: tuple[int, int] = (20, 
     return out.getvalue()
 
 
-def said(found: Questions) -> dict[str, str]:
-    """Right options by uid."""
-    return {q.uid: q.options[q.gold] for q in found}
+def gold_texts(questions: Questions) -> dict[str, str]:
+    """Texts of the right options by uid."""
+    return {q.uid: q.options[q.gold] for q in questions}
 
 
-def why(found: Questions) -> dict[str, str]:
-    return {s.uid: s.reason for s in found.skipped}
+def skip_reasons(questions: Questions) -> dict[str, str]:
+    """Why rows were left out, by uid."""
+    return {s.uid: s.reason for s in questions.skipped}

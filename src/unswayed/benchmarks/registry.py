@@ -177,10 +177,11 @@ def load(
         raise BadInput(f"the limit is {limit}; it must be at least 1, or none at all")
     access = Access(private_urls=allow_private_urls, outside_links=follow_links)
     if str(name_or_path) in BENCHMARKS:
+        folder = None if data is None else Path(data).expanduser()
         return BENCHMARKS[str(name_or_path)].load(
-            split=split, limit=limit, seed=seed, data=None if data is None else Path(data), access=access
+            split=split, limit=limit, seed=seed, data=folder, access=access
         )
-    path = Path(name_or_path)
+    path = Path(name_or_path).expanduser()
     if path.name.endswith((".tsv", ".tsv.gz")):
         return _load_tsv(path, split, limit, seed, access)
     close = difflib.get_close_matches(str(name_or_path).lower(), BENCHMARKS, n=1)
