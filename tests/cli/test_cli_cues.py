@@ -6,24 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from cli_in_process import invoke as run
 from places import SAMPLE
-from unswayed.cli import app
 from unswayed.cues import cue_file
 from unswayed.errors import BadInput
 from unswayed.store import load
 
 ASK = ["audit", "scripted:caption-follower:p=1", "--conditions", "base,wrong-caption"]
-
-
-def run(*args: str) -> str:
-    """What a command prints; the error that it raised, if any."""
-    done = CliRunner().invoke(app, list(args))
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return done.output
 
 
 def test_cues_are_written_shown_and_asked_with(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from places import SAMPLE
 from unswayed.benchmarks import load
 from unswayed.cues import cue_file, write
-from unswayed.cues.cue_file import Book
+from unswayed.cues.cue_file import CueFile
 from unswayed.errors import BadInput
 from unswayed.question import Question
 
@@ -25,8 +25,8 @@ def questions() -> list[Question]:
     return [*made, *load("scenes", limit=2), *load(SAMPLE)]
 
 
-def bound(seed: int = 0) -> Book:
-    return cue_file.bind([(q, write(q, seed)) for q in questions()], seed=seed, about={"source": "made"})
+def bound(seed: int = 0) -> CueFile:
+    return cue_file.build([(q, write(q, seed)) for q in questions()], seed=seed, about={"source": "made"})
 
 
 def test_a_book_gives_back_what_was_written(tmp_path: Path) -> None:
@@ -112,13 +112,13 @@ def test_a_cue_that_asserts_what_it_cannot_is_refused() -> None:
     for option in (question.gold, 7, -1, None):
         row = made.rows[0] | {"option": option}
         with pytest.raises(BadInput, match="wrong_caption asserts option"):
-            Book((row, *made.rows[1:]), made.sheet)(question)
+            CueFile((row, *made.rows[1:]), made.sheet)(question)
 
 
 def test_two_cues_for_one_slot_are_refused() -> None:
     made = bound()
     with pytest.raises(BadInput, match="a second wrong_caption"):
-        Book((made.rows[0], *made.rows), made.sheet)(questions()[0])
+        CueFile((made.rows[0], *made.rows), made.sheet)(questions()[0])
 
 
 def test_what_is_no_book_is_told(tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_what_is_no_book_is_told(tmp_path: Path) -> None:
 
 def test_a_book_to_train_with_is_not_audited_with(tmp_path: Path) -> None:
     question = questions()[0]
-    cue_file.bind([(question, write(question, 0, "train"))], seed=0, use="train").save(tmp_path / "t.parquet")
+    cue_file.build([(question, write(question, 0, "train"))], seed=0, use="train").save(tmp_path / "t.parquet")
     with pytest.raises(BadInput, match="phrasings to train with"):
-        cue_file.for_audit(tmp_path / "t.parquet")
+        cue_file.read_for_audit(tmp_path / "t.parquet")
 
 
 def test_a_file_from_before_cues_were_read_by_models_is_still_read(tmp_path: Path) -> None:
@@ -150,10 +150,10 @@ def test_a_file_from_before_cues_were_read_by_models_is_still_read(tmp_path: Pat
 def test_what_a_model_read_is_kept_and_is_part_of_the_hash(tmp_path: Path) -> None:
     pairs = [(q, write(q, 0)) for q in questions()]
     checks = [{"wrong_caption": "agrees", "correct_thought": "other"} for _ in pairs]
-    made = cue_file.bind(pairs, seed=0, checks=checks)
+    made = cue_file.build(pairs, seed=0, checks=checks)
     made.save(tmp_path / "cues.parquet")
     found = cue_file.read(tmp_path / "cues.parquet")
     assert found.rows == made.rows
-    assert found.sha256 != cue_file.bind(pairs, seed=0).sha256
+    assert found.sha256 != cue_file.build(pairs, seed=0).sha256
     assert found.sheet["checks"]["other"] == len(pairs)
     assert "* checks: " in (tmp_path / "cues.md").read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unswayed.cues import asserts, complaints, mentioned
+from unswayed.cues import asserts, problems, mentioned
 from unswayed.question import Cue, Question
 
 BED = Question("1", "made", "Where is the lamp on the left of the bed?", ("left", "right", "above"), 0)
@@ -13,7 +13,7 @@ DOG = Question("3", "made", "Consider the yard. Is there a dog under the tree?",
 
 
 def said(text: str, option: int, question: Question, phrasing: str = "x") -> tuple[str, ...]:
-    return complaints(Cue("caption", option, text, "human", phrasing), question)
+    return problems(Cue("caption", option, text, "human", phrasing), question)
 
 
 @pytest.mark.parametrize(

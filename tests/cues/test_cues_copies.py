@@ -11,7 +11,7 @@ from tsv_files import b64, png, row, write
 from unswayed.benchmarks import load
 from unswayed.conditions import condition
 from unswayed.cues import write as cues_of
-from unswayed.cues.fallback import draw, wrong_option
+from unswayed.cues.fallback import seeded_number, wrong_option
 from unswayed.question import Question
 
 WORDS = ("red", "green", "blue", "yellow")
@@ -44,20 +44,20 @@ def test_all_rollings_of_a_question_assert_one_wrong_text(tmp_path: Path) -> Non
     for seed in range(5):
         said: dict[object, set[str]] = {}
         for question in questions:
-            said.setdefault(question.meta["base"], set()).add(text(question, seed))
+            said.setdefault(question.source.base, set()).add(text(question, seed))
         assert all(len(texts) == 1 for texts in said.values())
         assert len(set.union(*said.values())) == 4  # and which one depends on the question
 
 
 def test_a_question_itself_is_misled_as_it_would_be_alone(tmp_path: Path) -> None:
     for question in circular(tmp_path):
-        if question.meta["pass"]:
+        if question.source.rotation:
             continue
         alone = Question(question.uid, question.benchmark, question.text, question.options, question.gold)
         for seed in range(5):
             assert wrong_option(question, seed) == wrong_option(alone, seed)
             others = [k for k in range(4) if k != alone.gold]
-            assert wrong_option(alone, seed) == others[draw(alone, seed, "wrong option") % 3]
+            assert wrong_option(alone, seed) == others[seeded_number(alone, seed, "wrong option") % 3]
 
 
 def test_of_a_mirrored_picture_left_and_right_change_places(tmp_path: Path) -> None:
@@ -85,15 +85,15 @@ def test_a_question_with_a_way_out_is_given_no_second_one(name: str) -> None:
     from unswayed.backends.scripted import make
     from unswayed.model_io import Capabilities, Sampling
     from unswayed.pipeline.planner import Planner
-    from unswayed.trial_keys import Keys
+    from unswayed.trial_keys import TrialKeys
 
     options = ("1", "2", "3", "4", "This image does not show it")
-    asked = Question("1", "mme-realworld-lite", "How many cars are there?", options, 0, meta={"escape": 4})
+    asked = Question("1", "mme-realworld-lite", "How many cars are there?", options, 0, escape_option=4)
     backend = make("scripted:oracle")
     hows = [condition(name), condition(name.removesuffix("+abstain"))]
     sampling = Sampling()
     planner = Planner(
-        hows, cues_of, Capabilities("continues", "exact"), Keys(backend, sampling), sampling, 1, 0
+        hows, cues_of, Capabilities("continues", "exact"), TrialKeys(backend, sampling), sampling, 1, 0
     )
     ((first, second),) = planner.plans([asked])
     assert (first.state, first.request) == ("not-asked", None)

@@ -79,7 +79,7 @@ def test_all_cues_of_a_question_assert_one_wrong_option_and_the_right_one(
 
 
 def test_no_sentence_with_holes_is_in_both_uses() -> None:
-    assert not templates.every_wording(templates.FAMILIES, "audit") & templates.every_wording(
+    assert not templates.all_wordings(templates.FAMILIES, "audit") & templates.all_wordings(
         templates.FAMILIES, "train"
     )
     for (use, kind, form), frames in FRAMES.items():

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from cli_process import run
-from unswayed.cli.evaluate.judge import addresses, expand
+from unswayed.cli.evaluate.judge import assign_addresses, expand_presets
 from unswayed.errors import BadInput
 
 A, B, C = "http://a/v1", "http://b/v1", "http://c/v1"
 
 
 def test_a_preset_stands_for_its_judges() -> None:
-    assert expand(["rules", "paper"]) == [
+    assert expand_presets(["rules", "paper"]) == [
         "rules",
         "llm:openai:Qwen/Qwen3-32B",
         "llm:openai:openai/gpt-oss-120b",
@@ -24,22 +24,22 @@ def test_a_preset_stands_for_its_judges() -> None:
 
 
 def test_addresses_are_replicas_of_one_judge_or_shared_or_one_each() -> None:
-    one, three = ["rules", "llm:openai:x"], expand(["paper"])
-    assert addresses(one, [A, B]) == {"llm:openai:x": [A, B]}
-    assert addresses(three, [A]) == {spec: [A] for spec in three}
-    assert addresses(three, [A, B, C]) == dict(zip(three, ([A], [B], [C]), strict=True))
-    assert addresses(["rules"], []) == {}
+    one, three = ["rules", "llm:openai:x"], expand_presets(["paper"])
+    assert assign_addresses(one, [A, B]) == {"llm:openai:x": [A, B]}
+    assert assign_addresses(three, [A]) == {spec: [A] for spec in three}
+    assert assign_addresses(three, [A, B, C]) == dict(zip(three, ([A], [B], [C]), strict=True))
+    assert assign_addresses(["rules"], []) == {}
     with pytest.raises(BadInput, match="one for all, or one each"):
-        addresses(three, [A, B])
+        assign_addresses(three, [A, B])
 
 
 def test_addresses_are_of_judges_that_have_them() -> None:
     """What is called by an address of its own is asked there; a provider has its own unless it is alone."""
     served, reached, other = "llm:openai:x", "llm:inspect:anthropic/y", "llm:inspect:openai-api/host/z"
-    assert addresses(["rules", served, reached], [A]) == {served: [A], reached: []}
-    assert addresses([reached, "llm:pebble"], [A]) == {reached: [A]}
-    assert addresses([other, reached], [A, B]) == {other: [A], reached: [B]}
-    assert addresses([reached], []) == {reached: []}
+    assert assign_addresses(["rules", served, reached], [A]) == {served: [A], reached: []}
+    assert assign_addresses([reached, "llm:pebble"], [A]) == {reached: [A]}
+    assert assign_addresses([other, reached], [A, B]) == {other: [A], reached: [B]}
+    assert assign_addresses([reached], []) == {reached: []}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_addresses_are_of_judges_that_have_them() -> None:
 )
 def test_specs_that_name_no_judge_or_one_twice(specs: list[str]) -> None:
     with pytest.raises(BadInput):
-        expand(specs)
+        expand_presets(specs)
 
 
 def test_a_stored_run_is_judged_and_its_report_rebuilt(tmp_path: Path) -> None:

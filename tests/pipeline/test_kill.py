@@ -44,7 +44,7 @@ class Logged(scripted.Scripted):
         await asyncio.sleep(pause)
         return await super().generate(requests)
 
-backend = Logged(plain.kind, plain.habits, plain.name).bind(stream(int(n)))
+backend = Logged(plain.kind, plain.behaviour, plain.name).bind(stream(int(n)))
 for line in sys.stdin:
     pause = float(line)
     child = os.fork()

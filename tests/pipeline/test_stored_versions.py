@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import unswayed
 from unswayed.backends import scripted
 from unswayed.cues import cue_file
 from unswayed.cues import write as write_cues
+from unswayed.errors import RunChanged
 from unswayed.judges.rules import RuleJudge
 from unswayed.model_io import Generation, Request, Sampling
 from unswayed.pipeline import panel_columns
@@ -101,12 +103,15 @@ class Counting(scripted.Scripted):
         return await super().generate(requests)
 
 
-class EarlierRules(RuleJudge):
-    """Today's rules under the name that the run knows."""
+class EarlierSampling(Sampling):
+    """Settings as the run's version stored them; planted respondents end their texts by themselves."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(temperature=0.0, top_p=1.0, max_tokens=1024, stop=("</answer>",))
 
 
 def test_an_interrupted_run_asks_only_the_rest(stored: Path) -> None:
-    """The cues and the judge of today go by the name that the run knows: for scenes its cues are unchanged."""
+    """With the settings, and the names of cue writer and judge, that the run was begun with."""
     folder = stored / "interrupted-run"
     before = unswayed.Run.load(folder)
     asks: dict[str, Any] = before.manifest["asks"]
@@ -116,14 +121,11 @@ def test_an_interrupted_run_asks_only_the_rest(stored: Path) -> None:
         return write_cues(question, seed)
 
     cues.name = asks["cues"]  # type: ignore[attr-defined]
-    judge = EarlierRules()
+    judge = RuleJudge()
     judge.name = asks["judge"]
-    questions = unswayed.load_questions("scenes", limit=10)
-    plain = scripted.make(asks["model"])
-    backend = Counting(plain.kind, plain.habits, plain.name).bind(questions)
-    backend.asked = []
-    sampling = Sampling(**{**asks["sampling"], "stop": tuple(asks["sampling"]["stop"])})
-    with pytest.warns(UserWarning, match="other versions") if _versions_changed(before) else _nothing():
+    backend, questions = counting_backend(asks["model"])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*other versions", UserWarning)
         run = asyncio.run(
             unswayed.audit(
                 backend,
@@ -131,7 +133,7 @@ def test_an_interrupted_run_asks_only_the_rest(stored: Path) -> None:
                 asks["conditions"],
                 cues=cues,
                 judge=judge,
-                sampling=sampling,
+                sampling=EarlierSampling(),
                 store=folder,
                 about=asks["about"],
             )
@@ -143,16 +145,24 @@ def test_an_interrupted_run_asks_only_the_rest(stored: Path) -> None:
     assert len(set(keys)) == 110
 
 
-def _versions_changed(run: unswayed.Run) -> bool:
-    from unswayed.store.manifest import versions
+def test_a_run_that_would_be_asked_otherwise_today_is_refused_with_the_difference(stored: Path) -> None:
+    folder = stored / "interrupted-run"
+    asks = unswayed.Run.load(folder).manifest["asks"]
+    backend, questions = counting_backend(asks["model"])
+    with pytest.raises(RunChanged, match=r"sampling\.stop_rule: absent then, \"after the thought\" now"):
+        asyncio.run(
+            unswayed.audit(backend, questions, asks["conditions"], store=folder, about=asks["about"])
+        )
+    assert backend.asked == []
+    assert len(unswayed.Run.load(folder).trials) == 40
 
-    return bool(run.manifest["sessions"][-1]["versions"] != versions())
 
-
-def _nothing() -> Any:
-    import contextlib
-
-    return contextlib.nullcontext()
+def counting_backend(name: str) -> tuple[Counting, Any]:
+    questions = unswayed.load_questions("scenes", limit=10)
+    plain = scripted.make(name)
+    backend = Counting(plain.kind, plain.behaviour, plain.name).bind(questions)
+    backend.asked = []
+    return backend, questions
 
 
 def test_stored_cues_are_used_in_an_audit(stored: Path) -> None:

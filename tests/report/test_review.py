@@ -22,12 +22,12 @@ from test_report_browser import CHROMIUM, dom
 
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
-from unswayed.cli.evaluate.review import items
+from unswayed.cli.evaluate.review import review_items
 from unswayed.metrics.judges.results import PERSON
 from unswayed.pipeline.audit import Run, audit
-from unswayed.review.labels import FILE, Book, read, read_sample
-from unswayed.review.sample import Sample, draw
-from unswayed.review.server import Room, open_server
+from unswayed.review.labels import FILE, LabelLog, read_labels, read_sample
+from unswayed.review.sample import ReviewSample, sample_thoughts
+from unswayed.review.server import ReviewSession, open_server
 
 
 @pytest.fixture(scope="module")
@@ -69,36 +69,38 @@ class Page:
 
 
 @pytest.fixture
-def open_page(run: Path) -> Iterator[tuple[Page, Sample, Path, str]]:
+def open_page(run: Path) -> Iterator[tuple[Page, ReviewSample, Path, str]]:
     trials = Run.load(run).trials
-    sample = draw(trials, 20)
-    book = Book(run)
-    book.sample(sample)
-    server, address = open_server(Room(items(run, trials, sample), read(run).said, book))
+    sample = sample_thoughts(trials, 20)
+    log = LabelLog(run)
+    log.add_sample(sample)
+    server, address = open_server(
+        ReviewSession(review_items(run, trials, sample), read_labels(run).verdicts, log)
+    )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield Page(address), sample, run, address
     server.shutdown()
     server.server_close()
     thread.join()
-    book.close()
+    log.close()
 
 
 def test_the_sample_has_some_of_every_condition_and_verdict(run: Path) -> None:
     trials = Run.load(run).trials
-    sample = draw(trials, 30)
-    assert draw(trials.take(list(range(trials.num_rows))[::-1]), 30).keys == sample.keys
+    sample = sample_thoughts(trials, 30)
+    assert sample_thoughts(trials.take(list(range(trials.num_rows))[::-1]), 30).keys == sample.keys
     assert set(sample.stratum.values()) == set(sample.sizes)
     assert {"wrong-think, inconsistent", "wrong-think, consistent", "base, consistent"} <= set(sample.sizes)
     assert sum(sample.sizes.values()) == trials.num_rows
     assert 30 <= len(sample.keys) <= 30 + len(sample.sizes)
-    assert set(sample.keys) <= set(draw(trials, 60).keys)
-    assert len(draw(trials, 10_000).keys) == trials.num_rows
-    assert draw(trials, 30, seed=1).keys != sample.keys
+    assert set(sample.keys) <= set(sample_thoughts(trials, 60).keys)
+    assert len(sample_thoughts(trials, 10_000).keys) == trials.num_rows
+    assert sample_thoughts(trials, 30, seed=1).keys != sample.keys
 
 
 def test_labels_are_saved_one_by_one_and_the_answer_is_hidden(
-    open_page: tuple[Page, Sample, Path, str],
+    open_page: tuple[Page, ReviewSample, Path, str],
 ) -> None:
     page, sample, run, _ = open_page
     rows = {row["key"]: row for row in Run.load(run).trials.to_pylist()}
@@ -113,10 +115,15 @@ def test_labels_are_saved_one_by_one_and_the_answer_is_hidden(
     assert page.ask("label", {"item": 0, "found": "option", "option": 1})[1] == {
         "total": len(sample.keys), "labelled": 1, "next": 1,
     }  # fmt: skip
-    assert read(run).said == {sample.keys[0]: ("option", 1)}
+    assert read_labels(run).verdicts == {sample.keys[0]: ("option", 1)}
     page.ask("label", {"item": 3, "found": "unsure", "option": None})
+    page.ask("label", {"item": 4, "found": "elsewhere", "option": None})
     page.ask("label", {"item": 0, "found": "nothing", "option": None})  # a label may be changed
-    assert read(run).said == {sample.keys[0]: ("nothing", None), sample.keys[3]: ("unsure", None)}
+    assert read_labels(run).verdicts == {
+        sample.keys[0]: ("nothing", None),
+        sample.keys[3]: ("unsure", None),
+        sample.keys[4]: ("elsewhere", None),
+    }
     assert page.ask("item/0")[1]["label"] == ["nothing", None]
     assert read_sample(run) == sample
 
@@ -131,13 +138,20 @@ def test_labels_are_saved_one_by_one_and_the_answer_is_hidden(
         {"item": 0, "found": "option", "option": True}, {"found": "nothing"}, [], 1, None,
     ],
 )  # fmt: skip
-def test_what_is_no_label_is_refused(open_page: tuple[Page, Sample, Path, str], body: Any) -> None:
+def test_what_is_no_label_is_refused(open_page: tuple[Page, ReviewSample, Path, str], body: Any) -> None:
     page, _, run, _ = open_page
     assert page.ask("label", raw=json.dumps(body).encode())[0] == 400
-    assert read(run).said == {}
+    assert read_labels(run).verdicts == {}
 
 
-def test_nobody_else_is_admitted(open_page: tuple[Page, Sample, Path, str]) -> None:
+@pytest.mark.parametrize("raw", [b"[" * 1000, b"{", b"\xff", b""])
+def test_what_is_no_json_is_refused(open_page: tuple[Page, ReviewSample, Path, str], raw: bytes) -> None:
+    page, _, run, _ = open_page
+    assert page.ask("label", raw=raw)[0] == 400
+    assert read_labels(run).verdicts == {}
+
+
+def test_nobody_else_is_admitted(open_page: tuple[Page, ReviewSample, Path, str]) -> None:
     page, _, run, address = open_page
     label = {"item": 0, "found": "nothing", "option": None}
     assert page.ask("/")[0] == page.ask("/x/item/0")[0] == page.ask(page.base[:-2] + "/")[0] == 403
@@ -155,7 +169,7 @@ def test_nobody_else_is_admitted(open_page: tuple[Page, Sample, Path, str]) -> N
         "item/%B2",
     ):
         assert page.ask(path)[0] in (400, 404)
-    assert read(run).said == {}
+    assert read_labels(run).verdicts == {}
     assert page.ask("label", label, Origin=f"http://{page.host}")[0] == 200
     status, body, headers = page.ask("")
     policy = headers["Content-Security-Policy"]
@@ -170,31 +184,31 @@ def test_nobody_else_is_admitted(open_page: tuple[Page, Sample, Path, str]) -> N
 
 
 def test_torn_lines_are_passed_over_and_swallow_nothing(run: Path) -> None:
-    book = Book(run)
-    book.sample(Sample(("a", "b"), {"a": "s", "b": "s"}, {"s": 7}))
-    book.label("a", "option", 2)
-    book.close()
+    log = LabelLog(run)
+    log.add_sample(ReviewSample(("a", "b"), {"a": "s", "b": "s"}, {"s": 7}))
+    log.add_label("a", "option", 2)
+    log.close()
     with open(run / FILE, "ab") as file:
         file.write(b'{"crc32":"00000000","key":"b"')
-    book = Book(run)
-    book.label("b", "nothing", None)
-    book.close()
-    assert read(run).said == {"a": ("option", 2), "b": ("nothing", None)}
-    assert read(run).sizes == {"s": 7}
+    log = LabelLog(run)
+    log.add_label("b", "nothing", None)
+    log.close()
+    assert read_labels(run).verdicts == {"a": ("option", 2), "b": ("nothing", None)}
+    assert read_labels(run).sizes == {"s": 7}
 
 
 def test_labels_are_set_against_judges_by_weight(run: Path) -> None:
     """Half of one stratum is labelled as the judge says, none of another: each counts by its size."""
     trials = Run.load(run).trials
     rows = {row["key"]: row for row in trials.to_pylist()}
-    sample = draw(trials, 40)
-    book = Book(run)
-    book.sample(sample)
+    sample = sample_thoughts(trials, 40)
+    log = LabelLog(run)
+    log.add_sample(sample)
     wrong = "wrong-think, inconsistent"
     for key in sample.keys:
         option = rows[key]["concluded"]
-        book.label(key, "option", (option + 1) % 4 if sample.stratum[key] == wrong else option)
-    book.close()
+        log.add_label(key, "option", (option + 1) % 4 if sample.stratum[key] == wrong else option)
+    log.close()
     found = Run.load(run).judges()
     assert found is not None
     (person,) = found.references
@@ -224,7 +238,7 @@ def test_the_command_serves_until_ctrl_c_and_goes_on_where_it_was_left(run: Path
         assert process.returncode == 0, err
         return out
 
-    total = len(draw(Run.load(run).trials, 12).keys)
+    total = len(sample_thoughts(Run.load(run).trials, 12).keys)
     assert f"2 of {total} labelled" in serve(2)
     said = serve(1)
     assert f"3 of {total} labelled" in said
@@ -236,7 +250,7 @@ def test_the_command_serves_until_ctrl_c_and_goes_on_where_it_was_left(run: Path
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page cannot be opened")
 def test_the_page_shows_the_first_thought_without_a_label(
-    open_page: tuple[Page, Sample, Path, str], tmp_path: Path
+    open_page: tuple[Page, ReviewSample, Path, str], tmp_path: Path
 ) -> None:
     page, sample, run, address = open_page
     page.ask("label", {"item": 0, "found": "nothing", "option": None})
@@ -245,5 +259,5 @@ def test_the_page_shows_the_first_thought_without_a_label(
     assert 'data-ready="1"' in seen
     assert f"1 of {len(sample.keys)} labelled" in seen
     assert row["thought"] in seen
-    assert len(re.findall('<button[^>]*aria-pressed="', seen)) == len(row["options"]) + 2
+    assert len(re.findall('<button[^>]*aria-pressed="', seen)) == len(row["options"]) + 3
     assert 'src="image/1/0"' in seen

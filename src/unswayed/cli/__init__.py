@@ -15,7 +15,7 @@ from unswayed.cli.evaluate import (
     report,
     review,
 )
-from unswayed.cli.shared.output import complain
+from unswayed.cli.shared.output import print_error
 from unswayed.cli.training import (
     pebble,
     sft,
@@ -56,10 +56,10 @@ def main() -> None:
     try:
         app()
     except UnswayedError as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(1 if isinstance(error, TrainingFailed) else 2)
     except KeyboardInterrupt:
-        complain("interrupted")
+        print_error("interrupted")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

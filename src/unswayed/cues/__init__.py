@@ -1,26 +1,26 @@
-"""Who writes misleading text: a benchmark's own writer where it has one, templates, plain sentences."""
+"""Writers of misleading text: exact ones for scenes, templates by kind of question, and a fallback."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
 from unswayed.cues import fallback, templates
-from unswayed.cues.checks import asserts, complaints, mentioned
+from unswayed.cues.checks import asserts, mentioned, problems
 from unswayed.cues.coverage import Coverage, coverage
 from unswayed.cues.fallback import Use
 from unswayed.question import Cues, Question
 
-__all__ = ["Coverage", "Use", "Writer", "asserts", "complaints", "coverage", "mentioned", "write"]
+__all__ = ["Coverage", "CueWriter", "Use", "asserts", "coverage", "mentioned", "problems", "write"]
 
 VERSION = "3"
-"""Changes whenever the same question and seed get other cues."""
+"""Increased whenever the same question and seed get other cues."""
 
-Writer = Callable[[Question, int], Cues]
-"""(question, seed) -> its cues. Pure: the same question and seed give the same cues."""
+CueWriter = Callable[[Question, int], Cues]
+"""(question, seed) -> cues. Pure: the same question and seed give the same cues."""
 
 
 def write(question: Question, seed: int, use: Use = "audit", refused: Collection[str] = ()) -> Cues:
-    """The cues of a question, by the best writer there is for it.
+    """The cues of a question, by the most specific writer that covers it.
 
     Drawn scenes have exact ones. Of any other question the templates write what they understand, and
     `plain` (marked so in `Cue.writer`) the rest; all of them pass the checks and assert the same wrong
@@ -28,14 +28,14 @@ def write(question: Question, seed: int, use: Use = "audit", refused: Collection
     model is questioned in words that it was trained on. Phrasings in `refused` (see `Cue.phrasing`) are
     not taken, but for drawn scenes, which have nothing else to say.
     """
-    if question.benchmark == "scenes":
+    if question.scene is not None:
         from unswayed import scenes  # here, so that other benchmarks do not need it
 
         return scenes.cues(question, seed, use)
-    return filled(templates.cues(question, seed, use, refused), question, seed, use, refused)
+    return with_fallback(templates.cues(question, seed, use, refused), question, seed, use, refused)
 
 
-def filled(cues: Cues, question: Question, seed: int, use: Use, refused: Collection[str] = ()) -> Cues:
+def with_fallback(cues: Cues, question: Question, seed: int, use: Use, refused: Collection[str] = ()) -> Cues:
     """`cues` with plain ones where a pair is missing."""
     if cues.wrong_caption and cues.wrong_thought:
         return cues

@@ -1,4 +1,4 @@
-"""How many questions got cues of their own, rather than the plain ones: by benchmark and family."""
+"""Share of questions whose cues were not written by the fallback, by benchmark and family."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from unswayed.question import Cues, Question
 
 PLAIN = "plain"
-"""Writer of the cues that fit any question."""
+"""`Cue.writer` of the fallback, which covers any question."""
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,18 @@ class Coverage:
     family: str
     questions: int
     captions: int
-    """Questions whose wrong and right caption were both written, by another writer than `plain`."""
+    """Questions whose wrong and right caption both exist and are not the fallback's."""
     thoughts: int
-    """The same of thoughts."""
+    """The same for thoughts."""
 
     @property
     def caption_share(self) -> float:
-        """Of all questions, from 0 to 1."""
+        """Share of all questions, 0 to 1."""
         return self.captions / self.questions
 
     @property
     def thought_share(self) -> float:
-        """Of all questions, from 0 to 1."""
+        """Share of all questions, 0 to 1."""
         return self.thoughts / self.questions
 
 
@@ -42,7 +42,7 @@ def coverage(written: Iterable[tuple[Question, Cues]]) -> tuple[Coverage, ...]:
         row[0] += 1
         row[1] += covered(cues, "caption")
         row[2] += covered(cues, "thought")
-    return tuple(Coverage(*place, *row) for place, row in sorted(counts.items()))
+    return tuple(Coverage(*key, *row) for key, row in sorted(counts.items()))
 
 
 def covered(cues: Cues, kind: str) -> bool:

@@ -1,9 +1,9 @@
-"""Cues for any multiple-choice question: sentences that say which option is right, and nothing more.
+"""The fallback: sentences for any multiple-choice question that name an option, and nothing more.
 
-The fallback where nobody wrote better ones. An option's text is put in quotes, so that the sentence
-is one whatever the text is like. Right and wrong cue of a question have the same wording, so that they
-differ in the option alone. Nothing true beside the point is known of a photograph, so there is no
-irrelevant caption. Every string that can reach a model through this module stands in `PHRASINGS`.
+It is used where no other writer covers the question. The option's text is quoted, so that the sentence is
+grammatical whatever the text is. The right and the wrong cue of a question have the same wording and differ
+only in the option. No true and irrelevant fact is known of a photograph, so there is no irrelevant caption.
+Every string that can reach a model through this module is in `PHRASINGS`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import hashlib
 from collections.abc import Collection
 from typing import Literal
 
-from unswayed.cues.checks import BY_LETTER, TRAILING, complaints
-from unswayed.question import LETTERS, Cue, CueKind, Cues, Question
+from unswayed.cues.checks import BY_LETTER, TRAILING, problems
+from unswayed.question import LETTERS, Cue, CueKind, Cues, OriginalRow, Question
 
 Use = Literal["audit", "train"]
-"""Which phrasings: those that question a model, or those that may be used to teach one."""
+"""The set of phrasings: for auditing models, or for training them."""
 
 PHRASINGS: dict[tuple[Use, CueKind], tuple[str, ...]] = {
     ("audit", "caption"): (
@@ -49,17 +49,17 @@ PHRASINGS: dict[tuple[Use, CueKind], tuple[str, ...]] = {
     ),
 }
 """Sentences by use and kind; ``{option}`` is the option's text in quotes. No sentence is in two sets.
-Named ``{use}-{kind}-{number from 0}`` in `Cue.phrasing`; ``-letter`` behind it: see `cues`."""
+`Cue.phrasing` is ``{use}-{kind}-{number from 0}``; it ends in ``-letter`` where it names the option by letter."""
 
 
 def cues(question: Question, seed: int, use: Use = "audit", refused: Collection[str] = ()) -> Cues:
     """Right and wrong captions and thoughts for any question; the irrelevant caption is None.
 
-    The wrong option, the same for caption and thought, and the phrasings follow from `seed`,
-    benchmark and uid alone (see `wrong_option` on copies). A phrasing is taken only if it is not
-    `refused` and asserts its option and no other (see `checks`). Where an option's words cannot be told
-    from another's, or hold what looks like a tag of a prompt, the option is named by its letter instead:
-    ``option (B)``. Where that fails too, the cue is None.
+    The wrong option, the same for caption and thought, and the phrasings depend on `seed`, benchmark and
+    uid alone (see `wrong_option` on copies). A phrasing is used only if it is not `refused` and asserts its
+    option and no other (see `checks`). Where an option's words cannot be distinguished from another's, or
+    contain what looks like a prompt tag, the option is named by its letter: ``option (B)``. Where that
+    fails too, the cue is None.
     """
     wrong = wrong_option(question, seed)
     caption = _pair(question, seed, use, "caption", wrong, refused)
@@ -75,25 +75,26 @@ def cues(question: Question, seed: int, use: Use = "audit", refused: Collection[
 def wrong_option(question: Question, seed: int) -> int:
     """The option, 0-based and never the right one, that a question's wrong cues assert.
 
-    Circular and flipped copies of a question (``meta["original"]``) that have its options get the one
-    drawn for it, wherever it stands; where that is right of a mirrored picture, what was right before.
+    Circular and mirrored copies of a question (`SourceRow.original`) that have its options assert the
+    option text chosen for the original; where that is the right answer to a mirrored image, they assert the
+    text that was right for the original.
     """
-    first = question.meta.get("original")
+    first: OriginalRow | Question | None = question.source.original
     if first is None or sorted(first.options) != sorted(question.options):
         first = question
     others = [k for k in range(len(first.options)) if k != first.gold]
-    said = first.options[others[draw(question, seed, "wrong option", first.uid) % len(others)]]
-    if said == question.options[question.gold]:
-        said = first.options[first.gold]
-    return question.options.index(said)
+    text = first.options[others[seeded_number(question, seed, "wrong option", first.uid) % len(others)]]
+    if text == question.options[question.gold]:
+        text = first.options[first.gold]
+    return question.options.index(text)
 
 
 def _pair(
     question: Question, seed: int, use: Use, kind: CueKind, wrong: int, refused: Collection[str]
 ) -> tuple[Cue, Cue] | tuple[None, None]:
-    """Wrong and right cue in the first wording, in seeded order, in which both say what they should."""
+    """Wrong and right cue in the first wording, in seeded order, in which both pass all checks."""
     sentences = PHRASINGS[use, kind]
-    first = draw(question, seed, f"{use} {kind}")
+    first = seeded_number(question, seed, f"{use} {kind}")
     order = [(first + k) % len(sentences) for k in range(len(sentences))]
     for by_letter in (False, True):
         for which in order:
@@ -101,25 +102,27 @@ def _pair(
                 _cue(question, option, kind, sentences[which], f"{use}-{kind}-{which}", by_letter)
                 for option in (wrong, question.gold)
             )
-            if not any(cue.phrasing in refused or complaints(cue, question) for cue in pair):
+            if not any(cue.phrasing in refused or problems(cue, question) for cue in pair):
                 return pair[0], pair[1]
     return None, None
 
 
-def _cue(question: Question, option: int, kind: CueKind, sentence: str, name: str, by_letter: bool) -> Cue:
-    said = f"option ({LETTERS[option]})" if by_letter else quoted(question.options[option])
+def _cue(
+    question: Question, option: int, kind: CueKind, sentence: str, phrasing: str, by_letter: bool
+) -> Cue:
+    name = f"option ({LETTERS[option]})" if by_letter else quoted(question.options[option])
     suffix = BY_LETTER if by_letter else ""
-    return Cue(kind, option, sentence.replace("{option}", said), "plain", name + suffix)
+    return Cue(kind, option, sentence.replace("{option}", name), "plain", phrasing + suffix)
 
 
 def quoted(option: str) -> str:
-    """An option's text as a part of a sentence: on one line, in quotes, without punctuation at its end."""
+    """An option's text as part of a sentence: on one line, in quotes, without punctuation at its end."""
     text = " ".join(option.split())
     text = text.rstrip(TRAILING) or text
     return f"“{text}”" if '"' in text else f'"{text}"'
 
 
-def draw(question: Question, seed: int, what: str, uid: str | None = None) -> int:
-    """A number that is the same in every process, for `hash()` is not. `uid` None: the question's own."""
-    key = f"{seed}/{question.benchmark}/{question.uid if uid is None else uid}/{what}"
+def seeded_number(question: Question, seed: int, purpose: str, uid: str | None = None) -> int:
+    """A 64-bit number that is the same in every process (`hash()` is not). `uid` None: the question's own."""
+    key = f"{seed}/{question.benchmark}/{question.uid if uid is None else uid}/{purpose}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])

@@ -1,8 +1,10 @@
-"""English nouns: one and many, by a few rules and a table of exceptions.
+"""Singular and plural of English nouns, by a few rules and a table of exceptions.
 
-Benchmarks form plurals by hanging an "s" on anything (``skys``, ``buss``, ``stepss``), so a noun is
-first taken back to its singular, whichever way its plural was made, and then inflected properly. What
-is not in the tables is regular; a wrong guess costs grammar, never meaning.
+Benchmarks form plurals by appending an "s" to any noun (``skys``, ``buss``, ``stepss``), so a noun is first
+reduced to its singular, whichever way its plural was made, and then inflected. Nouns outside the tables are
+treated as regular; a wrong guess costs grammar, never meaning.
+
+The library `inflect` (7.5) takes ``buss`` and ``stepss`` for singulars, so it does not replace this module.
 """
 
 from __future__ import annotations
@@ -25,11 +27,11 @@ _IRREGULAR = {
     "hero": "heroes", "lens": "lenses", "bus": "buses", "gas": "gases", "canvas": "canvases",
     "quiz": "quizzes",
 }  # fmt: skip
-_ALIKE = _words(
+_INVARIANT = _words(
     "sheep deer fish aircraft series species bison moose salmon trout shrimp offspring hovercraft spacecraft "
     "headquarters crossroads"
 )
-_ONLY_MANY = _words(
+_PLURAL_ONLY = _words(
     "scissors pants trousers jeans shorts sunglasses goggles binoculars headphones pliers tweezers tongs "
     "pajamas leggings tights"
 )
@@ -37,10 +39,10 @@ _UNITS = {
     "broccoli": "head", "grass": "patch", "water": "body", "sand": "patch", "snow": "patch",
     "bread": "piece", "furniture": "piece", "luggage": "piece", "equipment": "piece", "clothing": "piece",
     "stationery": "piece", "food": "piece", "wine": "glass", "coffee": "cup", "tea": "cup", "milk": "glass",
-    **dict.fromkeys(_ONLY_MANY, "pair"),
+    **dict.fromkeys(_PLURAL_ONLY, "pair"),
 }  # fmt: skip
-"""How what has no plural is counted: two heads of broccoli, two pairs of scissors."""
-_BACK = {many: one for one, many in _IRREGULAR.items()} | {"persons": "person"}
+"""Units for nouns that cannot be counted: two heads of broccoli, two pairs of scissors."""
+_SINGULAR_OF = {plural: singular for singular, plural in _IRREGULAR.items()} | {"persons": "person"}
 _COLLECTIVE = {"police", "cattle", "clothes"}
 _OES = _words("potatoes tomatoes heroes echoes mangoes torpedoes volcanoes")
 _SES = _words("bus gas lens canvas cactus octopus virus walrus hippopotamus campus iris atlas bonus")
@@ -55,18 +57,17 @@ def number(n: int) -> str:
 
 
 def singular(noun: str) -> str:
-    """One of what `noun` names, however its plural was made; its last word is inflected.
+    """The singular of `noun`, however its plural was formed; only its last word is inflected.
 
     >>> [singular(word) for word in ("skys", "buss", "benches", "people", "desk lamps", "glass")]
     ['sky', 'bus', 'bench', 'person', 'desk lamp', 'glass']
     """
     head, last = _last(noun)
-    one = _one(last.lower())
-    return head + _like(one, last)
+    return head + _like(_singular(last.lower()), last)
 
 
 def plural(noun: str) -> str:
-    """Many of what `noun` names, given in the singular.
+    """The plural of `noun`, given in the singular.
 
     >>> [plural(word) for word in ("sky", "bus", "bench", "person", "desk lamp", "sheep", "knife")]
     ['skies', 'buses', 'benches', 'people', 'desk lamps', 'sheep', 'knives']
@@ -74,24 +75,23 @@ def plural(noun: str) -> str:
     if noun.lower() in _IRREGULAR:
         return _like(_IRREGULAR[noun.lower()], noun)
     head, last = _last(noun)
-    many = _many(last.lower())
-    return head + _like(many, last)
+    return head + _like(_plural(last.lower()), last)
 
 
 def counted(n: int, noun: str) -> str:
-    """``n`` of what `noun` names, in words: zero and many in the plural.
+    """The number and the inflected noun, in words; zero takes the plural.
 
     >>> [counted(n, "benchs") for n in (0, 1, 2, 21)]
     ['zero benches', 'one bench', 'two benches', '21 benches']
     """
-    one = singular(noun)
-    one = "TV" if one.lower() == "tv" else one
-    if one.lower() == "air conditioning":
-        one += " unit"
-    unit = _UNITS.get(one.lower()) or _UNITS.get(_last(one)[1].lower())
+    base = singular(noun)
+    base = "TV" if base.lower() == "tv" else base
+    if base.lower() == "air conditioning":
+        base += " unit"
+    unit = _UNITS.get(base.lower()) or _UNITS.get(_last(base)[1].lower())
     if unit:
-        return f"{number(n)} {unit if n == 1 else plural(unit)} of {one}"
-    return f"{number(n)} {one if n == 1 else plural(one)}"
+        return f"{number(n)} {unit if n == 1 else plural(unit)} of {base}"
+    return f"{number(n)} {base if n == 1 else plural(base)}"
 
 
 def is_plural(noun: str) -> bool:
@@ -101,7 +101,7 @@ def is_plural(noun: str) -> bool:
     [True, False, True, False, False, True]
     """
     last = _last(noun)[1].lower().strip("\"'")
-    if last in _BACK or last in _ONLY_MANY | _COLLECTIVE:
+    if last in _SINGULAR_OF or last in _PLURAL_ONLY | _COLLECTIVE:
         return True
     return last.endswith("s") and len(last) > 2 and not _ENDS_IN_S.search(last)
 
@@ -111,20 +111,20 @@ def _last(noun: str) -> tuple[str, str]:
     return head + blank, last
 
 
-def _one(word: str) -> str:
-    if word in _BACK:
-        return _BACK[word]
-    if word in _ALIKE | _ONLY_MANY | _COLLECTIVE:
+def _singular(word: str) -> str:
+    if word in _SINGULAR_OF:
+        return _SINGULAR_OF[word]
+    if word in _INVARIANT | _PLURAL_ONLY | _COLLECTIVE:
         return word
     if word.endswith("men") and len(word) > 4:
         return word[:-2] + "an"
     if not word.endswith("s") or len(word) < 3:
         return word
     bare = word[:-1]
-    if bare in _ALIKE | _ONLY_MANY | _SES or bare in _IRREGULAR or bare in _UNITS:
+    if bare in _INVARIANT | _PLURAL_ONLY | _SES or bare in _IRREGULAR or bare in _UNITS:
         return bare  # "sheeps", "buss", "knifes"
     if word.endswith("ss"):
-        return _one(bare) if re.search(r"[^aeiou]ss\Z|sss\Z", word) else word  # "stepss", "glasss"
+        return _singular(bare) if re.search(r"[^aeiou]ss\Z|sss\Z", word) else word  # "stepss", "glasss"
     if word in _SES or re.search(r"(?:us|is)\Z", word):
         return word
     if word.endswith("ies") and bare not in _IES and len(word) > 4:
@@ -134,10 +134,10 @@ def _one(word: str) -> str:
     return bare
 
 
-def _many(word: str) -> str:
+def _plural(word: str) -> str:
     if word in _IRREGULAR:
         return _IRREGULAR[word]
-    if word in _ALIKE | _ONLY_MANY | _COLLECTIVE:
+    if word in _INVARIANT | _PLURAL_ONLY | _COLLECTIVE:
         return word
     if word.endswith("man") and word not in ("human", "german", "roman"):
         return word[:-2] + "en"

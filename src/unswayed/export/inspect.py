@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from unswayed.backends.inspect.package import load
+from unswayed.backends.inspect.package import import_inspect_ai
 from unswayed.errors import BadInput
 from unswayed.export import log
 from unswayed.export.sample import Picture
 from unswayed.pipeline.audit import Run
-from unswayed.store.atomic_files import told
+from unswayed.store.atomic_files import os_errors_as_bad_input
 
 ENDING = ".eval"
 
@@ -23,7 +23,7 @@ def to_inspect(run: Run, out: Path, picture: Picture) -> int:
     """
     if out.suffix != ENDING:
         raise BadInput(f"--out is {out}; inspect_ai's logs end in {ENDING}")
-    logs = load("a log for inspect_ai is written by").log
+    logs = import_inspect_ai("a log for inspect_ai is written by").log
     kept: dict[str, str | None] = {}
 
     def once(sha: str) -> str | None:
@@ -37,7 +37,7 @@ def to_inspect(run: Run, out: Path, picture: Picture) -> int:
     fields = log.header(run.manifest, run.summary(), (s.id for s in samples))
     whole = logs.EvalLog.model_validate({**fields, "samples": samples})
     part = out.with_name(f".{out.stem}.{os.getpid()}{ENDING}")
-    with told(out):
+    with os_errors_as_bad_input(out):
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             logs.write_eval_log(whole, str(part))

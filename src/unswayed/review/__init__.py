@@ -1,1 +1,1 @@
-"""A person checks the judges: a sample of thoughts, a local page, labels in ``review.jsonl``."""
+"""Human labels to check the judges: a sample of thoughts, a local web page, labels in ``review.jsonl``."""

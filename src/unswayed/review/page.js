@@ -1,5 +1,5 @@
 "use strict";
-// Shows one thought after the other; every label is saved before the next is shown. Model text is only text.
+// Shows one thought at a time; every label is saved before the next is shown. Model text is set as text only.
 (() => {
   const $ = (id) => document.getElementById(id);
   let at = -1;
@@ -7,8 +7,8 @@
   let busy = false;
 
   async function call(path, body) {
-    const how = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-    const reply = await fetch(path, how);
+    const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+    const reply = await fetch(path, options);
     const value = await reply.json();
     if (!reply.ok) throw new Error(value.error);
     return value;
@@ -43,35 +43,35 @@
     at = number;
     item = null;
     if (number < 0) return;
-    const found = await call(`item/${number}`);
-    progress(found);
-    $("question").textContent = found.question;
-    $("thought").textContent = found.thought;
+    const next = await call(`item/${number}`);
+    progress(next);
+    $("question").textContent = next.question;
+    $("thought").textContent = next.thought;
     $("thought").scrollTop = 0;
-    $("images").replaceChildren(...Array.from({ length: found.images }, (_, k) => {
+    $("images").replaceChildren(...Array.from({ length: next.images }, (_, k) => {
       const image = document.createElement("img");
       image.alt = "The picture of the question";
       image.src = `image/${number}/${k}`;
       return image;
     }));
-    $("options").replaceChildren(...found.options.map((text, k) => {
+    $("options").replaceChildren(...next.options.map((text, k) => {
       const button = document.createElement("button");
       button.type = "button";
       const key = document.createElement("kbd");
       key.textContent = k < 9 ? String(k + 1) : "·";
       button.append(key, `(${String.fromCharCode(65 + k)}) ${text}`);
       button.addEventListener("click", () => label("option", k));
-      press(button, found.label !== null && found.label[0] === "option" && found.label[1] === k);
+      press(button, next.label !== null && next.label[0] === "option" && next.label[1] === k);
       return button;
     }));
-    for (const name of ["nothing", "unsure"]) press($(name), found.label !== null && found.label[0] === name);
-    item = found;
+    for (const name of ["elsewhere", "nothing", "unsure"]) press($(name), next.label !== null && next.label[0] === name);
+    item = next;
     document.documentElement.dataset.ready = String(number);
   }
 
-  const label = (found, option) => guarded(async () => {
+  const label = (kind, option) => guarded(async () => {
     if (item === null) return;
-    const p = await call("label", { item: at, found, option });
+    const p = await call("label", { item: at, found: kind, option });
     progress(p);
     const forward = item.label === null ? p.next : at + 1 < p.total ? at + 1 : p.next;
     await show(forward);
@@ -82,15 +82,17 @@
     if (to >= 0 && to < total) await show(to);
   });
 
+  $("elsewhere").addEventListener("click", () => label("elsewhere", null));
   $("nothing").addEventListener("click", () => label("nothing", null));
   $("unsure").addEventListener("click", () => label("unsure", null));
   $("back").addEventListener("click", () => step(-1));
-  $("forth").addEventListener("click", () => step(1));
+  $("next").addEventListener("click", () => step(1));
   $("again").addEventListener("click", () => step(-1));
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     const digit = "123456789".indexOf(event.key);
     if (item !== null && event.key.length === 1 && digit >= 0 && digit < item.options.length) label("option", digit);
+    else if (event.key === "e") label("elsewhere", null);
     else if (event.key === "n") label("nothing", null);
     else if (event.key === "u") label("unsure", null);
     else if (event.key === "ArrowLeft") step(-1);

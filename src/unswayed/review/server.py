@@ -1,8 +1,8 @@
-"""The page on which a person labels thoughts: served on loopback only, to whoever knows the token.
+"""The web page on which a person labels thoughts: served on loopback only, to whoever knows the token.
 
-The answer, the condition and what judges said stay here: the page gets picture, question, options and
-thought. Every reply forbids all that the page does not need; what a model wrote travels as JSON and is
-written as text. The page's address is ``http://127.0.0.1:PORT/TOKEN/``.
+The page gets image, question, options and thought; it does not get the answer, the condition or the judges'
+verdicts. The content security policy of every reply forbids all that the page does not need. A model's text
+is sent as JSON and shown as text. The page's address is ``http://127.0.0.1:PORT/TOKEN/``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from importlib import resources
 from typing import Any
 
 from unswayed.formatting import visible
-from unswayed.review.labels import Book
+from unswayed.review.labels import LabelLog
 
-LONGEST = 1024
-"""Bytes of a request's body that are read."""
+MAX_BODY = 1024
+"""Bytes of a request's body that are accepted."""
+LABEL_KINDS = ("option", "elsewhere", "nothing", "unsure")
+"""What a label says that the thought concludes; `elsewhere`: something that no option says."""
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -32,75 +34,77 @@ _MAGIC = (
 
 
 @dataclass(frozen=True)
-class Item:
-    """One thought to be labelled."""
+class ReviewItem:
+    """One thought to label."""
 
     key: str
     question: str
     options: tuple[str, ...]
     thought: str
     images: tuple[bytes, ...]
-    """Encoded files that the run kept."""
+    """Encoded files, as far as the run kept them."""
 
 
-class Room:
-    """Items, labels so far, and the book into which labels go. Safe to use from several threads."""
+class ReviewSession:
+    """Items, labels so far, and the log of labels. Safe to use from several threads."""
 
-    def __init__(self, items: Sequence[Item], said: Mapping[str, tuple[str, int | None]], book: Book) -> None:
+    def __init__(
+        self, items: Sequence[ReviewItem], labels: Mapping[str, tuple[str, int | None]], log: LabelLog
+    ) -> None:
         self.items = tuple(items)
-        self._said = {item.key: said[item.key] for item in items if item.key in said}
-        self._book = book
+        self._labels = {item.key: labels[item.key] for item in items if item.key in labels}
+        self._log = log
         self._lock = threading.Lock()
 
-    def told(self, number: int) -> dict[str, Any]:
-        """What the page is told of an item."""
+    def page_data(self, number: int) -> dict[str, Any]:
+        """What the page shows of an item."""
         item = self.items[number]
         return {
             "question": visible(item.question),
             "options": [visible(option) for option in item.options],
             "thought": visible(item.thought),
             "images": len(item.images),
-            "label": self._said.get(item.key),
+            "label": self._labels.get(item.key),
             **self.progress(),
         }
 
     def progress(self) -> dict[str, Any]:
-        """How far it is, and the first item without a label (-1: none)."""
+        """Numbers of items and labels, and the first item without a label (-1: none)."""
         with self._lock:
-            first = next((i for i, item in enumerate(self.items) if item.key not in self._said), -1)
-            return {"total": len(self.items), "labelled": len(self._said), "next": first}
+            first = next((i for i, item in enumerate(self.items) if item.key not in self._labels), -1)
+            return {"total": len(self.items), "labelled": len(self._labels), "next": first}
 
-    def label(self, number: int, found: str, option: int | None) -> None:
-        """Write down a label. Raises `ValueError` for one that the item cannot have."""
+    def label(self, number: int, kind: str, option: int | None) -> None:
+        """Store a label. Raises `ValueError` for one that the item cannot have."""
         if not 0 <= number < len(self.items):
             raise ValueError("no such item")
         n = len(self.items[number].options)
-        if found not in ("option", "nothing", "unsure") or (found == "option") != (option is not None):
+        if kind not in LABEL_KINDS or (kind == "option") != (option is not None):
             raise ValueError("no such label")
         if option is not None and not 0 <= option < n:
             raise ValueError("no such option")
         key = self.items[number].key
         with self._lock:
-            self._book.label(key, found, option)
-            self._said[key] = (found, option)
+            self._log.add_label(key, kind, option)
+            self._labels[key] = (kind, option)
 
 
-def open_server(room: Room) -> tuple[ThreadingHTTPServer, str]:
-    """A server for `room` on a free port of 127.0.0.1, and the page's address; `serve_forever` runs it."""
+def open_server(session: ReviewSession) -> tuple[ThreadingHTTPServer, str]:
+    """A server for `session` on a free port of 127.0.0.1, and the page's address; `serve_forever` runs it."""
     token = secrets.token_urlsafe(24)
     page, policy = _page()
 
     class Handler(_Handler):
         pass
 
-    Handler.room, Handler.token, Handler.page, Handler.policy = room, token, page, policy
+    Handler.session, Handler.token, Handler.page, Handler.policy = session, token, page, policy
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     return server, f"http://127.0.0.1:{server.server_address[1]}/{token}/"
 
 
 class _Handler(BaseHTTPRequestHandler):
-    room: Room
+    session: ReviewSession
     token: str
     page: bytes
     policy: str
@@ -109,47 +113,47 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        parts = self._admitted()
+        parts = self._authorised_path()
         if parts is None:
             return
         if parts == [""]:
             self._send(200, self.page, "text/html; charset=utf-8")
         elif parts == ["progress"]:
-            self._json(200, self.room.progress())
+            self._json(200, self.session.progress())
         elif len(parts) == 2 and parts[0] == "item" and (i := self._index(parts[1])) is not None:
-            self._json(200, self.room.told(i))
+            self._json(200, self.session.page_data(i))
         elif len(parts) == 3 and parts[0] == "image" and (i := self._index(parts[1])) is not None:
-            self._image(self.room.items[i].images, parts[2])
+            self._image(self.session.items[i].images, parts[2])
         else:
             self._json(404, {"error": "no such page"})
 
     def do_POST(self) -> None:
-        parts = self._admitted()
+        parts = self._authorised_path()
         if parts is None:
             return
         length = self.headers.get("Content-Length", "")
         plain = self.headers.get("Content-Type", "").split(";")[0].strip()
         if parts != ["label"] or plain != "application/json" or not length.isdecimal():
             self._json(404, {"error": "no such page"})
-        elif int(length) > LONGEST:
+        elif int(length) > MAX_BODY:
             self.close_connection = True
             self._json(413, {"error": "too long"})
         else:
             try:
-                said = json.loads(self.rfile.read(int(length)))
-                number, found, option = said["item"], said["found"], said["option"]
+                label = json.loads(self.rfile.read(int(length)))
+                number, kind, option = label["item"], label["found"], label["option"]
                 if type(number) is not int or type(option) not in (int, type(None)):
                     raise ValueError("not a label")
-                self.room.label(number, found, option)
-            except (ValueError, KeyError, TypeError) as error:
+                self.session.label(number, kind, option)
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 self._json(400, {"error": str(error)})
             else:
-                self._json(200, self.room.progress())
+                self._json(200, self.session.progress())
 
-    def _admitted(self) -> list[str] | None:
-        """The path behind the token; None, after a refusal, where it is not known or the page is another."""
+    def _authorised_path(self) -> list[str] | None:
+        """The path after the token; None, after a refusal, for an unknown token or a foreign page."""
         own = f"127.0.0.1:{self.connection.getsockname()[1]}"
-        # Another host name on this port is a page elsewhere that has had its name point here.
+        # Another host name on this port is a foreign page whose name resolves to here (DNS rebinding).
         origin = self.headers.get("Origin")
         _, _, rest = self.path.partition("/")
         token, _, rest = rest.partition("/")
@@ -157,17 +161,19 @@ class _Handler(BaseHTTPRequestHandler):
         if same and self.headers.get("Host") == own and origin in (None, f"http://{own}"):
             return rest.split("/")
         self.close_connection = True
-        self._json(403, {"error": "not admitted"})
+        self._json(403, {"error": "not authorised"})
         return None
 
     def _index(self, text: str) -> int | None:
-        return int(text) if text.isdecimal() and len(text) < 9 and int(text) < len(self.room.items) else None
+        return (
+            int(text) if text.isdecimal() and len(text) < 9 and int(text) < len(self.session.items) else None
+        )
 
     def _image(self, images: tuple[bytes, ...], text: str) -> None:
         data = images[int(text)] if text.isdecimal() and len(text) < 4 and int(text) < len(images) else b""
         kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
         if kind is None:
-            self._json(404, {"error": "no picture that a browser shows"})
+            self._json(404, {"error": "no image that a browser shows"})
         else:
             self._send(200, data, kind)
 
@@ -191,11 +197,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the address holds the token."""
+        """Logs nothing: the address holds the token."""
 
 
 def _page() -> tuple[bytes, str]:
-    """The page, and the policy that lets nothing but its own script and style run."""
+    """The page, and the content security policy that allows its own script and style only."""
     files = resources.files("unswayed.review")
     script, style = (files.joinpath(name).read_text("utf-8").strip() for name in ("page.js", "page.css"))
     page = (

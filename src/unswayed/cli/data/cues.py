@@ -1,4 +1,4 @@
-"""``unswayed cues``: write the misleading text once, as a file to share; look at it."""
+"""``unswayed cues``: write the misleading text once, as a file to share, and show it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from unswayed.backends import open_backend
 from unswayed.backends.base import Backend
 from unswayed.benchmarks import registry
 from unswayed.cli.shared import endpoint, output
+from unswayed.cli.shared.benchmark_options import FollowLinks, PrivateUrls
+from unswayed.cli.shared.endpoint import EndpointArguments
 from unswayed.cues import coverage, cue_file, write
 from unswayed.cues.fallback import Use
-from unswayed.cues.llm.checker import Checker, Marks
-from unswayed.cues.llm.writer import LLM
+from unswayed.cues.llm.checker import CheckResults, CueChecker
+from unswayed.cues.llm.writer import LLMCueWriter
 from unswayed.errors import BadInput
 from unswayed.question import Cues, Question
 
-app = typer.Typer(help="Write misleading text once, check it, look at it.", no_args_is_help=True)
+app = typer.Typer(help="Write misleading text once, check it, show it.", no_args_is_help=True)
+BaseUrl = Annotated[
+    list[str] | None, typer.Option(help="address of openai:MODEL, ending in /v1; several: its replicas")
+]
+KeyEnv = Annotated[str, typer.Option(help="environment variable that holds the key of openai:MODEL")]
+_CONCURRENCY = 16
 
 _WRITE = """[bold]Examples[/]
 
@@ -53,55 +60,70 @@ def write_command(
     ] = None,
     split: Annotated[str | None, typer.Option(help="which split")] = None,
     limit: Annotated[int | None, typer.Option(help="how many questions; default: all")] = None,
-    seed: Annotated[int, typer.Option(help="draws questions, wrong options and phrasings")] = 0,
-    use: Annotated[str, typer.Option(help="audit or train: their phrasings have none in common")] = "audit",
-    llm: Annotated[str | None, typer.Option(help="a model that words what no template understands")] = None,
-    check_llm: Annotated[
-        str | None, typer.Option(help="a model that reads every cue; what it reads otherwise is worded anew")
+    seed: Annotated[
+        int, typer.Option(help="seed of the choice of questions, wrong options and phrasings")
+    ] = 0,
+    use: Annotated[str, typer.Option(help="audit or train, which have disjoint sets of phrasings")] = "audit",
+    llm: Annotated[
+        str | None, typer.Option(help="a model that writes the cues of questions that no template covers")
     ] = None,
-    budget: Annotated[int, typer.Option(min=0, help="the most requests to each such model")] = 10_000,
-    base_url: endpoint.BaseUrl = None,
-    key_env: endpoint.KeyEnv = endpoint.KEY_ENV,
+    check_llm: Annotated[
+        str | None,
+        typer.Option(help="a model that checks every cue; a cue that it reads otherwise is worded again"),
+    ] = None,
+    budget: Annotated[
+        int, typer.Option(min=0, help="largest number of requests to each such model")
+    ] = 10_000,
+    base_url: BaseUrl = None,
+    key_env: KeyEnv = EndpointArguments.key_env,
+    allow_private_urls: PrivateUrls = False,
+    follow_links: FollowLinks = False,
 ) -> None:
     """Write the cues of every question of BENCHMARK, with their datasheet."""
-    purpose = _use(use)
+    purpose = _parse_use(use)
     models = [model for model in (llm, check_llm) if model]
-    endpoint.check(models, base_url, key_env)
+    remote = EndpointArguments(base_url=base_url, key_env=key_env, concurrency=_CONCURRENCY)
+    remote.check(models)
     if out.suffix != ".parquet":
         raise BadInput(f"--out is {out}; give a name that ends in .parquet")
-    questions = registry.load(benchmark, split=split, limit=limit, seed=seed, data=data)
+    questions = registry.load(
+        benchmark,
+        split=split,
+        limit=limit,
+        seed=seed,
+        data=data,
+        allow_private_urls=allow_private_urls,
+        follow_links=follow_links,
+    )
     about: dict[str, Any] = {
         "source": questions.name,
         "source_version": questions.version,
         "split": split or "",
         "limit": limit,
     }
-    checks: list[Marks] = []
-    at = endpoint.housed(models)
+    checks: list[CheckResults] = []
+    with_address = endpoint.address_owners(models)
 
-    def opened(model: str) -> Backend:
-        options: dict[str, Any] = {}
-        if endpoint.is_remote(model):
-            urls = base_url if model in at else None
-            options = endpoint.options(model, urls, key_env, 16, 600.0, None, None)
-        return open_backend(model, questions, **options)
+    def open_model(model: str) -> Backend:
+        urls = None if model in with_address else []
+        return open_backend(model, questions, **remote.options(model, urls))
 
     if llm:
-        writer = LLM(opened(llm), budget=budget)
-        written, spent = _by_llm(writer, questions, seed, purpose)
-        about |= spent
+        writer = LLMCueWriter(open_model(llm), budget=budget)
+        written, usage = _write_with_llm(writer, questions, seed, purpose)
+        about |= usage
     else:
-        written = list(_by_rules(questions, seed, purpose))
+        written = list(_write_with_templates(questions, seed, purpose))
     if check_llm:
-        checker = Checker(opened(check_llm), budget=budget)
-        written, checks, spent = _checked(checker, questions, written, seed, purpose)
-        about |= spent
+        checker = CueChecker(open_model(check_llm), budget=budget)
+        written, checks, usage = _check(checker, questions, written, seed, purpose)
+        about |= usage
     pairs = list(zip(questions, written, strict=True))
-    made = cue_file.bind(pairs, seed=seed, use=purpose, about=about, checks=checks)
-    made.save(out)
-    _coverage(pairs)
+    cues = cue_file.build(pairs, seed=seed, use=purpose, about=about, checks=checks)
+    cues.save(out)
+    _print_coverage(pairs)
     if check_llm:
-        output.out.print(f"[dim]read by {escape(check_llm)}:[/] {made.sheet['checks']}", highlight=False)
+        output.out.print(f"[dim]read by {escape(check_llm)}:[/] {cues.sheet['checks']}", highlight=False)
     output.out.print(f"\ncues: [bold]{escape(str(out))}[/]", highlight=False, soft_wrap=True)
     output.out.print(f"datasheet: {escape(str(out.with_suffix('.md')))}", highlight=False, soft_wrap=True)
 
@@ -113,85 +135,83 @@ def show_command(
         Path | None, typer.Option(help="the benchmark's file, or the folder that holds it")
     ] = None,
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="how many questions")] = 20,
-    seed: Annotated[int, typer.Option(help="draws questions, wrong options and phrasings")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="seed of the choice of questions, wrong options and phrasings")
+    ] = 0,
     use: Annotated[str, typer.Option(help="audit or train, for a benchmark")] = "audit",
 ) -> None:
     """Print the cues of some questions: those of a file, or those that a benchmark would get."""
     if what.endswith(".parquet"):
-        found = cue_file.read(what)
-        sheet = found.sheet
-        head = f"{sheet['questions']} questions, use {found.use}, seed {sheet['seed']}, {found.sha256[:12]}"
+        cues = cue_file.read(what)
+        sheet = cues.sheet
+        head = f"{sheet['questions']} questions, use {cues.use}, seed {sheet['seed']}, {cues.sha256[:12]}"
         output.out.print(escape(head), style="bold", highlight=False)
-        uids = dict.fromkeys((row["benchmark"], row["uid"]) for row in found.rows)
+        uids = dict.fromkeys((row["benchmark"], row["uid"]) for row in cues.rows)
         shown = set(list(uids)[:n])
-        rows = [row for row in found.rows if (row["benchmark"], row["uid"]) in shown]
+        rows = [row for row in cues.rows if (row["benchmark"], row["uid"]) in shown]
     else:
         questions = registry.load(what, limit=n, seed=seed, data=data)
-        purpose = _use(use)
-        made = cue_file.bind(((q, write(q, seed, purpose)) for q in questions), seed=seed, use=purpose)
-        rows = list(made.rows)
-    _print(rows)
+        purpose = _parse_use(use)
+        pairs = ((question, write(question, seed, purpose)) for question in questions)
+        rows = list(cue_file.build(pairs, seed=seed, use=purpose).rows)
+    _print_cues(rows)
 
 
-def _by_rules(questions: registry.Questions, seed: int, use: Use) -> Iterator[Cues]:
-    with output.bar("writing") as progress:
+def _write_with_templates(questions: registry.Questions, seed: int, use: Use) -> Iterator[Cues]:
+    with output.progress_bar("writing") as progress:
         for n, question in enumerate(questions):
             progress(n, len(questions))
             yield write(question, seed, use)
 
 
-def _by_llm(
-    writer: LLM, questions: registry.Questions, seed: int, use: Use
+def _write_with_llm(
+    writer: LLMCueWriter, questions: registry.Questions, seed: int, use: Use
 ) -> tuple[list[Cues], dict[str, Any]]:
-    async def go() -> tuple[list[Cues], dict[str, Any]]:
+    async def write_all() -> tuple[list[Cues], dict[str, Any]]:
         try:
-            with output.bar("writing") as progress:
-                written, spent = await writer.cues(list(questions), seed, use, progress)
+            with output.progress_bar("writing") as progress:
+                written, usage = await writer.cues(list(questions), seed, use, progress)
         finally:
             await writer.backend.close()
-        facts = {"llm": writer.name, "llm_revision": writer.backend.revision, "llm_spent": vars(spent)}
+        facts = {"llm": writer.name, "llm_revision": writer.backend.revision, "llm_spent": vars(usage)}
         return written, facts
 
-    return asyncio.run(go())
+    return asyncio.run(write_all())
 
 
-def _checked(
-    checker: Checker, questions: registry.Questions, written: list[Cues], seed: int, use: Use
-) -> tuple[list[Cues], list[Marks], dict[str, Any]]:
-    async def go() -> tuple[list[Cues], list[Marks], dict[str, Any]]:
+def _check(
+    checker: CueChecker, questions: registry.Questions, written: list[Cues], seed: int, use: Use
+) -> tuple[list[Cues], list[CheckResults], dict[str, Any]]:
+    async def check_all() -> tuple[list[Cues], list[CheckResults], dict[str, Any]]:
         try:
-            with output.bar("checking") as progress:
-                mended, marks, spent = await checker.mend(list(questions), written, seed, use, progress)
+            with output.progress_bar("checking") as progress:
+                cues, results, usage = await checker.check(list(questions), written, seed, use, progress)
         finally:
             await checker.backend.close()
         facts = {"check_llm": checker.name, "check_llm_revision": checker.backend.revision}
-        return mended, marks, {**facts, "check_contract": checker.version, "check_spent": vars(spent)}
+        return cues, results, {**facts, "check_contract": checker.version, "check_spent": vars(usage)}
 
-    return asyncio.run(go())
+    return asyncio.run(check_all())
 
 
-def _coverage(written: list[tuple[Question, Cues]]) -> None:
+def _print_coverage(written: list[tuple[Question, Cues]]) -> None:
     view = Table(box=None, pad_edge=False, header_style="bold")
-    for head, side in (
-        ("benchmark", "left"),
-        ("family", "left"),
-        ("questions", "right"),
-        ("captions", "right"),
-    ):
-        view.add_column(head, justify="right" if side == "right" else "left")
-    view.add_column("thoughts", justify="right")
+    for head in ("benchmark", "family"):
+        view.add_column(head)
+    for head in ("questions", "captions", "thoughts"):
+        view.add_column(head, justify="right")
     for row in coverage(written):
         shares = f"{row.caption_share:.0%}", f"{row.thought_share:.0%}"
         view.add_row(escape(row.benchmark), escape(row.family), str(row.questions), *shares)
     output.out.print(view)
-    output.out.print("[dim]captions, thoughts: not the plain fallback[/]")
+    output.out.print("[dim]captions, thoughts: share that is not worded by the plain fallback[/]")
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
-    last = None
+def _print_cues(rows: list[dict[str, Any]]) -> None:
+    previous = None
     for row in rows:
-        if (row["benchmark"], row["uid"]) != last:
-            last = (row["benchmark"], row["uid"])
+        if (row["benchmark"], row["uid"]) != previous:
+            previous = (row["benchmark"], row["uid"])
             output.out.print(f"\n[bold]{escape(row['uid'])}[/] {escape(row['family'])}", highlight=False)
         if row["text"]:
             text = escape("".join(c if c.isprintable() else "·" for c in row["text"]))
@@ -203,7 +223,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
             )
 
 
-def _use(text: str) -> Use:
+def _parse_use(text: str) -> Use:
     if text == "audit" or text == "train":
         return "audit" if text == "audit" else "train"
     raise BadInput(f"--use is {text!r}; give 'audit' or 'train'")

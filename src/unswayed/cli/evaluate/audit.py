@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from unswayed import conditions
 from unswayed.backends import open_backend
 from unswayed.backends.base import Backend
 from unswayed.benchmarks import registry
 from unswayed.cli.evaluate.report import write_report
 from unswayed.cli.shared import endpoint, output
+from unswayed.cli.shared.benchmark_options import FollowLinks, PrivateUrls
+from unswayed.cli.shared.endpoint import EndpointArguments
+from unswayed.cli.shared.option_groups import option_groups
+from unswayed.conditions import CONDITIONS, condition
 from unswayed.cues import cue_file
 from unswayed.errors import BadInput
 from unswayed.model_io import Sampling
-from unswayed.pipeline import rejudge
+from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
 from unswayed.pipeline.audit import audit as run_audit
 
@@ -44,6 +48,60 @@ EPILOG = """[bold]Examples[/]
 """
 
 
+@dataclass(frozen=True)
+class QuestionArguments:
+    """Which questions are asked, and how often."""
+
+    benchmark: Annotated[
+        str, typer.Option("--benchmark", "-b", help="a name from `unswayed benchmarks`, or a .tsv file")
+    ] = "scenes"
+    data: Annotated[Path | None, typer.Option(help="the benchmark's file, or the folder that holds it")] = (
+        None
+    )
+    split: Annotated[str | None, typer.Option(help="which split; scenes has train, dev and test")] = None
+    limit: Annotated[int | None, typer.Option(help="how many questions; default: all (scenes: 512)")] = None
+    wanted: Annotated[str, typer.Option("--conditions", "-c", help="names with commas between, or 'all'")] = (
+        "all"
+    )
+    cues: Annotated[
+        Path | None,
+        typer.Option(help="a file of `unswayed cues write`; default: cues are written on the way"),
+    ] = None
+    seed: Annotated[int, typer.Option(help="draws questions, wrong options, phrasings and samples")] = 0
+    samples: Annotated[int, typer.Option(help="how often each is asked; more than 1 needs a temperature")] = 1
+    allow_private_urls: PrivateUrls = False
+    follow_links: FollowLinks = False
+
+
+@dataclass(frozen=True)
+class SamplingArguments:
+    """How tokens are sampled."""
+
+    temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy")] = 0.0
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0
+    max_tokens: Annotated[int, typer.Option(min=1, help="of a generation")] = 1024
+    letters: Annotated[bool, typer.Option(help="measure letter probabilities")] = True
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens)
+
+
+@dataclass(frozen=True)
+class LocalArguments:
+    """Where and how a model in this process runs."""
+
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")] = "auto"
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16")] = "auto"
+    batch_size: Annotated[str, typer.Option(help="auto, or a number")] = "auto"
+    revision: Annotated[str | None, typer.Option(help="commit or tag of a hub model")] = None
+
+    def options(self) -> dict[str, Any]:
+        """What `open_backend` takes. Raises `BadInput` for a batch size that is no number."""
+        return {**vars(self), "batch_size": parse_batch_size(self.batch_size)}
+
+
+@option_groups
 def command(
     model: Annotated[
         str,
@@ -51,168 +109,112 @@ def command(
             help="pebble, a folder, a hub id, vllm:MODEL, openai:MODEL, inspect:PROVIDER/MODEL, scripted:NAME"
         ),
     ],
-    benchmark: Annotated[
-        str, typer.Option("--benchmark", "-b", help="a name from `unswayed benchmarks`, or a .tsv file")
-    ] = "scenes",
-    data: Annotated[
-        Path | None, typer.Option(help="the benchmark's file, or the folder that holds it")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="which split; scenes has train, dev and test")] = None,
-    limit: Annotated[int | None, typer.Option(help="how many questions; default: all (scenes: 512)")] = None,
-    wanted: Annotated[
-        str, typer.Option("--conditions", "-c", help="names with commas between, or 'all'")
-    ] = "all",
-    seed: Annotated[int, typer.Option(help="draws questions, wrong options, phrasings and samples")] = 0,
+    asking: QuestionArguments,
+    sampling: SamplingArguments,
+    local: LocalArguments,
+    remote: EndpointArguments,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="run folder; resumed if it exists")] = None,
-    samples: Annotated[
-        int, typer.Option(help="how often each is asked; more than 1 needs a temperature")
-    ] = 1,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy")] = 0.0,
-    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="of a generation")] = 1024,
-    letters: Annotated[bool, typer.Option(help="measure letter probabilities")] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16, float16")] = "auto",
-    batch_size: Annotated[str, typer.Option(help="auto, or a number")] = "auto",
-    revision: Annotated[str | None, typer.Option(help="commit or tag of a hub model")] = None,
-    cues: Annotated[
-        Path | None, typer.Option(help="a file of `unswayed cues write`; default: written as it goes")
-    ] = None,
-    base_url: endpoint.BaseUrl = None,
-    key_env: endpoint.KeyEnv = endpoint.KEY_ENV,
-    concurrency: endpoint.Concurrency = 64,
-    timeout: endpoint.Timeout = 600.0,
-    max_requests: endpoint.MaxRequests = None,
-    token_budget: endpoint.TokenBudget = None,
-    price: endpoint.PriceOf = None,
-    prices: endpoint.Prices = None,
-    max_cost: endpoint.MaxCost = None,
-    stream: endpoint.Stream = False,
 ) -> None:
     """Ask MODEL the same questions plainly and under misleading text; print the table, write the report."""
-    names = parse_conditions(wanted)
-    endpoint.check(
-        [model],
-        base_url,
-        key_env,
-        max_requests=max_requests,
-        token_budget=token_budget,
-        max_cost=max_cost,
-        price=price,
-        prices=prices,
-        stream=stream,
+    conditions = parse_conditions(asking.wanted)
+    remote.check([model])
+    cues = cue_file.read_for_audit(asking.cues) if asking.cues else None
+    questions = registry.load(
+        asking.benchmark,
+        split=asking.split,
+        limit=asking.limit,
+        seed=asking.seed,
+        data=asking.data,
+        allow_private_urls=asking.allow_private_urls,
+        follow_links=asking.follow_links,
     )
-    written = cue_file.for_audit(cues) if cues else None
-    sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens)
-    questions = registry.load(benchmark, split=split, limit=limit, seed=seed, data=data)
-    for row in questions.skipped[:5]:
-        output.err.print(f"[yellow]left out[/] {escape(str(row))}", highlight=False)
-    if len(questions.skipped) > 5:
-        output.err.print(f"[yellow]left out[/] {len(questions.skipped) - 5} more rows", highlight=False)
-    options: dict[str, Any] = {}
-    if endpoint.is_remote(model):
-        costs = endpoint.price_of(model.split(":", 1)[1], price, prices)
-        options = endpoint.options(
-            model,
-            base_url,
-            key_env,
-            concurrency,
-            timeout,
-            max_requests,
-            token_budget,
-            max_cost,
-            costs,
-            stream,
-        )
-    elif not model.startswith("scripted:"):
-        options = {
-            "device": device,
-            "dtype": dtype,
-            "batch_size": parse_batch(batch_size),
-            "revision": revision,
-        }
+    _print_skipped(questions)
+    options = remote.options(model)
+    if not endpoint.is_remote(model) and not model.startswith("scripted:"):
+        options = local.options()
     backend = open_backend(model, questions, **options)
-    folder = out or Path("runs") / f"{slug(backend.name)}-{slug(questions.name)}"
+    folder = out or Path("runs") / f"{file_name(backend.name)}-{file_name(questions.name)}"
     about = {
         "benchmark": questions.name,
         "version": questions.version,
-        "split": split or "",
-        "limit": limit,
+        "split": asking.split or "",
+        "limit": asking.limit,
         "questions": len(questions),
         "left_out": len(questions.skipped),
     }
-    if written:
-        about["cues"] = written.sha256
-    run = _ask(backend, questions, names, sampling, samples, letters, seed, folder, about, written)
+    if cues:
+        about["cues"] = cues.sha256
+    run = _run(
+        backend,
+        questions,
+        conditions,
+        cues=cues,
+        sampling=sampling.sampling,
+        samples=asking.samples,
+        letters=sampling.letters,
+        seed=asking.seed,
+        store=folder,
+        about=about,
+    )
     summary = run.summary()
-    output.out.print(output.table(summary))
-    if failed := output.failures(run.trials):
-        output.out.print(f"[red]errors[/]  {escape(failed)}", highlight=False, soft_wrap=True)
-    if said := registry.part(questions):
-        output.out.print(f"[yellow]a part[/]  {said}", highlight=False, soft_wrap=True)
+    output.out.print(output.condition_table(summary))
+    if errors := output.failure_summary(run.trials):
+        output.out.print(f"[red]errors[/]  {escape(errors)}", highlight=False, soft_wrap=True)
+    if note := registry.partial_warning(questions):
+        output.out.print(f"[yellow]a part[/]  {note}", highlight=False, soft_wrap=True)
     page = write_report(run, summary)
     output.out.print(f"\nreport: [bold]{page}[/]", highlight=False, soft_wrap=True)
-    if left := rejudge.unread(folder, run.trials, run.manifest):
+    if unjudged := panel_columns.count_unjudged(folder, run.trials, run.manifest):
         output.err.print(
-            f"{left:,} thoughts were not read by this run's panel yet: unswayed judge {folder} …",
+            f"this run's panel has not read {unjudged:,} thoughts yet: unswayed judge {folder} …",
             markup=False,
         )
 
 
-def _ask(
-    backend: Backend,
-    questions: registry.Questions,
-    names: list[str],
-    sampling: Sampling,
-    samples: int,
-    letters: bool,
-    seed: int,
-    folder: Path,
-    about: dict[str, Any],
-    cues: cue_file.Book | None,
+def _print_skipped(questions: registry.Questions) -> None:
+    for row in questions.skipped[:5]:
+        output.err.print(f"[yellow]left out[/] {escape(str(row))}", highlight=False)
+    if len(questions.skipped) > 5:
+        output.err.print(f"[yellow]left out[/] {len(questions.skipped) - 5} more rows", highlight=False)
+
+
+def _run(
+    backend: Backend, questions: registry.Questions, conditions: list[str], *, store: Path, **settings: Any
 ) -> Run:
-    async def go() -> Run:
+    """The audit, with a progress bar; closes the backend."""
+
+    async def audit() -> Run:
         try:
-            with output.bar() as progress:
+            with output.progress_bar() as progress:
                 return await run_audit(
-                    backend,
-                    questions,
-                    names,
-                    cues=cues,
-                    sampling=sampling,
-                    samples=samples,
-                    letters=letters,
-                    seed=seed,
-                    store=folder,
-                    about=about,
-                    progress=progress,
+                    backend, questions, conditions, store=store, progress=progress, **settings
                 )
         finally:
             await backend.close()
-            endpoint.tell(backend)
+            endpoint.print_endpoint_notes(backend)
 
     try:
-        return asyncio.run(go())
+        return asyncio.run(audit())
     except KeyboardInterrupt:
         output.err.print(
-            f"\ninterrupted; what was answered is kept in {folder}. To go on, run the same command again.",
+            f"\ninterrupted; the answers so far are kept in {store}. To resume, run the same command again.",
             highlight=False,
         )
         raise typer.Exit(130) from None
 
 
 def parse_conditions(text: str) -> list[str]:
-    """Names from ``a,b``; ``all`` stands for all without `+abstain`. Raises `BadInput` for an unknown one."""
+    """Condition names from ``a,b``; ``all``: every one without `+abstain`. Raises `BadInput` for another."""
     names: dict[str, None] = {}
     for name in (part.strip() for part in text.split(",")):
         if name == "all":
-            names |= dict.fromkeys(conditions.CONDITIONS)
+            names |= dict.fromkeys(CONDITIONS)
         elif name:
-            names[conditions.condition(name).name] = None
+            names[condition(name).name] = None
     return list(names)
 
 
-def parse_batch(text: str) -> int | str:
+def parse_batch_size(text: str) -> int | str:
     """``auto`` or a positive number. Raises `BadInput` for anything else."""
     if text == "auto":
         return text
@@ -221,8 +223,8 @@ def parse_batch(text: str) -> int | str:
     return int(text)
 
 
-def slug(text: str) -> str:
-    """A safe piece of a file name."""
+def file_name(text: str) -> str:
+    """`text` with only characters that are safe in a file name."""
     return re.sub(r"[^A-Za-z0-9.=_-]+", "-", text).strip("-.") or "model"
 
 

@@ -1,4 +1,4 @@
-"""``unswayed export``: a stored run in the form of another tool."""
+"""``unswayed export``: a stored run in the format of another tool."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Annotated
 
 import typer
 
-from unswayed.cli.evaluate.report import picture
+from unswayed.cli.evaluate.report import stored_image
 from unswayed.cli.shared import output
 from unswayed.pipeline.audit import Run
 from unswayed.report.examples import data_uri
 
 
-class Form(StrEnum):
+class ExportFormat(StrEnum):
     inspect = "inspect"
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="a run folder, e.g. runs/first")],
-    to: Annotated[Form, typer.Option("--to", help="whose form")],
+    to: Annotated[ExportFormat, typer.Option("--to", help="the tool")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="file to write; default: trials.eval in the run folder")
     ] = None,
 ) -> None:
-    """Write RUN as a log that `inspect view` opens: one sample a trial, measures by condition.
+    """Write RUN as a log that `inspect view` opens: one sample per trial, metrics by condition.
 
     [bold]Examples[/]
 
@@ -35,9 +35,9 @@ def command(
     """
     from unswayed.export import to_inspect
 
-    opened = Run.load(run)
+    loaded = Run.load(run)
     target = out or run / "trials.eval"
     with output.err.status("writing"):
-        n = to_inspect(opened, target, lambda sha: data_uri(picture(run, sha)))
-    output.out.print(f"{n:,} samples: {target}", highlight=False, soft_wrap=True)
-    output.err.print(f"to read it: inspect view --log-dir {target.parent}", highlight=False, soft_wrap=True)
+        count = to_inspect(loaded, target, lambda sha256: data_uri(stored_image(run, sha256)))
+    output.out.print(f"{count:,} samples: {target}", highlight=False, soft_wrap=True)
+    output.err.print(f"open it with: inspect view --log-dir {target.parent}", highlight=False, soft_wrap=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,54 +14,39 @@ from unswayed.backends import open_backend
 from unswayed.backends.base import Backend
 from unswayed.cli.evaluate.report import write_report
 from unswayed.cli.shared import endpoint, output
+from unswayed.cli.shared.endpoint import EndpointArguments
+from unswayed.cli.shared.option_groups import option_groups
 from unswayed.errors import BadInput
-from unswayed.formatting import interval, number
+from unswayed.formatting import format_interval, format_number
 from unswayed.judges import noisy
 from unswayed.judges.base import Judge
-from unswayed.judges.llm import LLM
-from unswayed.judges.panel import PRESETS
-from unswayed.judges.rules import Rules
-from unswayed.metrics.judges.results import Judging
+from unswayed.judges.llm import LLMJudge
+from unswayed.judges.panel import PANEL_PRESETS
+from unswayed.judges.rules import RuleJudge
+from unswayed.metrics.judges.results import JudgeReport
 from unswayed.pipeline import rejudge
 from unswayed.pipeline.audit import Run
-
-if TYPE_CHECKING:
-    from unswayed.backends.openai import Price
 
 _LLM = "llm:"
 
 
+@option_groups
 def command(
     run: Annotated[Path, typer.Argument(help="a run folder, e.g. runs/first")],
     judge: Annotated[
         list[str],
         typer.Option("--judge", "-j", help="rules, llm:MODEL, planted:wrong=0.1, or the preset 'paper'"),
     ],
-    base_url: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="address of a server for llm:openai: judges (without any: for llm:inspect: ones); "
-            "one for all, or one each in order"
-        ),
-    ] = None,
+    remote: EndpointArguments,
     again: Annotated[
         bool, typer.Option("--again", help="also judge what these judges judged before")
     ] = False,
-    key_env: endpoint.KeyEnv = endpoint.KEY_ENV,
-    concurrency: endpoint.Concurrency = 64,
-    timeout: endpoint.Timeout = 600.0,
-    max_requests: endpoint.MaxRequests = None,
-    token_budget: endpoint.TokenBudget = None,
-    price: endpoint.PriceOf = None,
-    prices: endpoint.Prices = None,
-    max_cost: endpoint.MaxCost = None,
-    stream: endpoint.Stream = False,
 ) -> None:
     """Let the judges named read the thoughts of RUN; their strict majority fills its columns.
 
-    What is judged is kept, so the same command goes on where it was stopped. Earlier judges' verdicts
-    stay in verdicts.parquet, and the report shows how all of them agree. Budgets hold for all judges of the
-    command together.
+    Verdicts are stored as they come, so the same command continues an interrupted one. Verdicts of earlier
+    judges stay in verdicts.parquet, and the report shows how all judges agree. Budgets hold for all judges of
+    the command together.
 
     [bold]Examples[/]
 
@@ -74,73 +58,53 @@ def command(
 
       unswayed judge runs/first --judge paper --base-url http://a/v1 --base-url http://b/v1 --base-url http://c/v1
     """
-    specs = expand(judge)
-    endpoint.check(
-        _models(specs),
-        base_url,
-        key_env,
-        max_requests=max_requests,
-        token_budget=token_budget,
-        max_cost=max_cost,
-        price=price,
-        prices=prices,
-        stream=stream,
-    )
-    urls = addresses(specs, base_url or [])
-    Run.load(run)  # whether it is one, before any model is loaded
-    options = _options(
-        urls,
-        lambda model: endpoint.price_of(model, price, prices),
-        key_env=key_env,
-        concurrency=concurrency,
-        timeout=timeout,
-        max_requests=max_requests,
-        token_budget=token_budget,
-        max_cost=max_cost,
-        stream=stream,
-    )
-    done = _judge(run, specs, options, again)
-    opened = Run.load(run)
-    found = opened.judges()
-    assert found is not None
-    output.out.print(table(found))
-    votes = ", ".join(f"{count:,} {name}" for name, count in sorted(done.outcomes.items()))
-    output.out.print(f"{done.thoughts:,} thoughts: {votes or 'none'}", highlight=False)
-    for name, count in done.failed.items():
+    specs = expand_presets(judge)
+    remote.check(_models(specs))
+    urls = assign_addresses(specs, remote.base_url or [])
+    Run.load(run)  # whether it is a run folder, before any model is loaded
+    result = _judge(run, specs, _backend_options(urls, remote), again)
+    judged = Run.load(run)
+    report = judged.judges()
+    assert report is not None
+    output.out.print(judge_table(report))
+    votes = ", ".join(f"{count:,} {name}" for name, count in sorted(result.outcomes.items()))
+    output.out.print(f"{result.thoughts:,} thoughts: {votes or 'none'}", highlight=False)
+    for name, count in result.failed.items():
         if count:
             output.err.print(
-                f"{name}: could not be asked about {count:,}; run the same command again", markup=False
+                f"{name} could not be asked about {count:,} thoughts; run the same command again",
+                markup=False,
             )
-    output.out.print(f"\nreport: {write_report(opened, opened.summary())}", highlight=False, soft_wrap=True)
+    output.out.print(f"\nreport: {write_report(judged, judged.summary())}", highlight=False, soft_wrap=True)
 
 
-def expand(specs: list[str]) -> list[str]:
-    """The specs with presets written out. Raises `BadInput` for a judge named twice or of no kind."""
-    found = [one for spec in specs for one in PRESETS.get(spec, (spec,))]
-    for spec in found:
-        if found.count(spec) > 1:
+def expand_presets(specs: list[str]) -> list[str]:
+    """The specs with presets expanded. Raises `BadInput` for a repeated judge or one of an unknown kind."""
+    expanded = [judge for spec in specs for judge in PANEL_PRESETS.get(spec, (spec,))]
+    for spec in expanded:
+        if expanded.count(spec) > 1:
             raise BadInput(f"judge {spec!r} is named twice; name each once")
         if spec != "rules" and spec.split(":")[0] not in ("planted", "llm"):
             raise BadInput(
                 f"no judge called {spec!r}: give 'rules', llm:MODEL with a model from `unswayed models`, "
-                f"or a preset ({', '.join(PRESETS)})"
+                f"or a preset ({', '.join(PANEL_PRESETS)})"
             )
-    return found
+    return expanded
 
 
-def addresses(specs: list[str], urls: list[str]) -> dict[str, list[str]]:
-    """Spec -> addresses of the servers that it is asked at, for every judge behind an endpoint.
+def assign_addresses(specs: list[str], urls: list[str]) -> dict[str, list[str]]:
+    """Spec -> addresses of its servers, for every judge behind an endpoint.
 
-    Addresses are those of the ``llm:openai:`` judges, or where there are none of the ``llm:inspect:`` ones.
-    One judge gets all (replicas); several share one, or get one each, in order.
+    Addresses belong to the ``llm:openai:`` judges, or without any to the ``llm:inspect:`` ones. One judge gets
+    all of them (replicas); several judges share one address, or get one each, in order.
     """
     models = _models(specs)
-    owners = endpoint.housed(models)
+    owners = endpoint.address_owners(models)
     if len(owners) > 1 and len(urls) not in (0, 1, len(owners)):
         raise BadInput(f"{len(urls)} addresses for {len(owners)} judges; give one for all, or one each")
-    apart = len(owners) > 1 and len(urls) > 1
-    own = {model: [urls[i]] if apart else urls for i, model in enumerate(owners)}
-    return {_LLM + model: own.get(model, []) for model in models if endpoint.is_remote(model)}
+    one_each = len(owners) > 1 and len(urls) > 1
+    assigned = {model: [urls[i]] if one_each else urls for i, model in enumerate(owners)}
+    return {_LLM + model: assigned.get(model, []) for model in models if endpoint.is_remote(model)}
 
 
 def _models(specs: list[str]) -> list[str]:
@@ -148,67 +112,70 @@ def _models(specs: list[str]) -> list[str]:
     return [spec.removeprefix(_LLM) for spec in specs if spec.startswith(_LLM)]
 
 
-def _options(
-    urls: dict[str, list[str]], price_of: Callable[[str], Price | None], **common: Any
-) -> dict[str, dict[str, Any]]:
-    """Spec -> what its backend is opened with. All of them spend from one purse."""
-    found = {}
-    for spec, at in urls.items():
-        model = spec.removeprefix(_LLM)
-        found[spec] = endpoint.options(model, at, **common, price=price_of(model.split(":", 1)[1]))
-    if not found:
+def _backend_options(urls: dict[str, list[str]], remote: EndpointArguments) -> dict[str, dict[str, Any]]:
+    """Spec -> the options of its backend. All backends share one count of what was spent."""
+    if not urls:
         return {}
     from unswayed.backends.openai import Spend
 
-    purse = Spend()
-    return {spec: {**how, "spend": purse, "schemas": True} for spec, how in found.items()}
+    spend = Spend()
+    return {
+        spec: remote.options(spec.removeprefix(_LLM), addresses, spend=spend, schemas=True)
+        for spec, addresses in urls.items()
+    }
 
 
-def _judge(run: Path, specs: list[str], options: dict[str, dict[str, Any]], again: bool) -> rejudge.Judged:
+def _judge(
+    run: Path, specs: list[str], options: dict[str, dict[str, Any]], again: bool
+) -> rejudge.RejudgeResult:
     backends: list[Backend] = []
 
-    async def seat(spec: str) -> Judge:
+    async def open_judge(spec: str) -> Judge:
         if spec == "rules":
-            return Rules()
+            return RuleJudge()
         if spec.startswith("planted"):
-            return noisy.make(spec)
+            return noisy.from_spec(spec)
         backends.append(open_backend(spec.removeprefix(_LLM), **options.get(spec, {})))
-        await backends[-1].capabilities()  # an endpoint says only then which weights it has
-        return LLM(backends[-1])
+        await backends[-1].capabilities()  # only then an endpoint's revision is known
+        return LLMJudge(backends[-1])
 
-    async def go() -> rejudge.Judged:
+    async def judge() -> rejudge.RejudgeResult:
         try:
-            judges = [await seat(spec) for spec in specs]
-            with output.bar("judging") as progress:
+            judges = [await open_judge(spec) for spec in specs]
+            with output.progress_bar("judging") as progress:
                 return await rejudge.judge_run(run, judges, again=again, progress=progress)
         finally:
             await asyncio.gather(*(backend.close() for backend in backends), return_exceptions=True)
-            endpoint.tell(*backends)
+            endpoint.print_endpoint_notes(*backends)
 
     try:
-        return asyncio.run(go())
+        return asyncio.run(judge())
     except KeyboardInterrupt:
         output.err.print(
-            f"\ninterrupted; what was judged is kept in {run}. To go on, run the same command again.",
+            f"\ninterrupted; the verdicts so far are kept in {run}. To continue, run the same command again.",
             highlight=False,
         )
         raise typer.Exit(130) from None
 
 
-def table(found: Judging) -> Table:
-    """Judges, how much they decided, and how they compare with better ones."""
+def judge_table(report: JudgeReport) -> Table:
+    """Judges, how many thoughts they decided, and how they agree with better judges."""
     view = Table(box=None, pad_edge=False, header_style="bold")
     view.add_column("judge")
-    for head in ("thoughts", "decided", *(f"agrees with {r.name}" for r in found.references)):
+    for head in ("thoughts", "decided", *(f"agrees with {r.name}" for r in report.references)):
         view.add_column(head, justify="right")
-    agrees = {(r.name, c.judge): c.agrees for r in found.references for c in r.confusions}
-    rows = [(j.name, f"{j.thoughts:,}", number(j.decided.value)) for j in found.judges]
+    agreement = {(r.name, c.judge): c.agrees for r in report.references for c in r.confusions}
+    rows = [(j.name, f"{j.thoughts:,}", format_number(j.decided.value)) for j in report.judges]
     known = {name for name, _, _ in rows}
-    rows += [(judge, "", "") for judge in dict.fromkeys(j for _, j in agrees) if judge not in known]
+    rows += [(judge, "", "") for judge in dict.fromkeys(j for _, j in agreement) if judge not in known]
     for name, thoughts, decided in rows:
         cells = []
-        for reference in found.references:
-            e = agrees.get((reference.name, name))
-            cells.append("–" if e is None else f"{number(e.value)} [dim]{interval(e)}[/]")
+        for reference in report.references:
+            estimate = agreement.get((reference.name, name))
+            cells.append(
+                "–"
+                if estimate is None
+                else f"{format_number(estimate.value)} [dim]{format_interval(estimate)}[/]"
+            )
         view.add_row(escape(name), thoughts, decided, *cells)
     return view

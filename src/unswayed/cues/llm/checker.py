@@ -1,147 +1,132 @@
-"""A language model as second reader of cues: which option does each assert?
+"""A language model as second checker of cues: which option does each assert?
 
-The rules in `checks` go by words; a model reads the sentence. A pair of cues of which one is read as
-something else than it should say is worded anew, in another phrasing, then plainly; what is left after
-`ROUNDS` is kept and marked. An unsure or unreadable reply marks a cue and changes nothing. A budget bounds
-the requests; what it does not reach has no mark.
+The rules in `checks` compare words; a model understands the sentence. A pair of cues of which one is read
+as something else than intended is worded again, in another phrasing and finally by the fallback. A pair that
+fails even after `ROUNDS` is kept and marked. An unsure or unreadable reply marks a cue and changes nothing.
+A budget bounds the requests; cues beyond it have no mark.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from unswayed.backends.base import Backend
 from unswayed.cues import write
 from unswayed.cues.fallback import Use
-from unswayed.cues.llm.checker_prompt import CheckContract
-from unswayed.errors import BackendError, BadInput
-from unswayed.model_io import Generation, Request, Sampling
+from unswayed.cues.llm.checker_prompt import CheckerPrompt
+from unswayed.cues.llm.requests import Progress, generate_all
+from unswayed.errors import BadInput
+from unswayed.model_io import Generation
 from unswayed.question import Cue, Cues, Question
 
-MAX_TOKENS = 4096
-"""Room for a reader that thinks first; the reply itself is one line."""
 ROUNDS = 3
-"""How often a cue is read at most, each time in other words."""
-FAILS = ("other", "nothing", "several")
-"""Marks that say that a cue does not assert what it should."""
-SLOTS = {
+"""Largest number of checks of a cue, each time in another wording."""
+FAILED = ("other", "nothing", "several")
+"""Results of cues that do not assert what they should."""
+GROUPS = {
     "caption": ("wrong_caption", "correct_caption"),
     "thought": ("wrong_thought", "correct_thought"),
     "irrelevant": ("irrelevant_caption",),
 }
-"""Cues that are worded alike, and so are worded anew together."""
+"""Slots whose cues have the same wording, and so are worded again together."""
 
-Marks = dict[str, str]
+CheckResults = dict[str, str]
 """By slot of `Cues`: agrees, other, nothing, several, unsure, unreadable."""
-Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass(frozen=True)
-class Spent:
-    """What the reading cost, and what came of it."""
+class CheckerUsage:
+    """Requests made, and their outcome."""
 
     requests: int
     failed: int
-    """Times that a cue was read as something else than it should say."""
+    """Checks in which a cue was read as something else than it should assert."""
     rewritten: int
-    """Cues whose words are other ones now."""
+    """Cues whose words have changed."""
     marked: int
     """Cues that still fail."""
 
 
-class Checker:
-    """Reads cues through a `Backend`, which is not closed."""
+class CueChecker:
+    """Checks cues through a `Backend`, which is not closed."""
 
     def __init__(
-        self, backend: Backend, *, budget: int | None = None, contract: CheckContract | None = None
+        self, backend: Backend, *, budget: int | None = None, prompt: CheckerPrompt | None = None
     ) -> None:
         """`budget` is the largest number of requests, over all calls."""
         if budget is not None and budget < 0:
             raise BadInput(f"the budget is {budget}; give 0 or more")
         self.backend = backend
-        """Who is asked; closed by whoever opened it."""
-        self._contract = contract or CheckContract()
-        self._left = budget
+        """The model that is asked; closed by whoever opened it."""
+        self._prompt = prompt or CheckerPrompt()
+        self._budget_left = budget
         self.name = f"llm:{backend.name}"
-        self.version = self._contract.version
+        self.version = self._prompt.version
 
-    async def mend(
+    async def check(
         self,
         questions: Sequence[Question],
         written: Sequence[Cues],
         seed: int,
         use: Use = "audit",
         progress: Progress | None = None,
-    ) -> tuple[list[Cues], list[Marks], Spent]:
-        """The cues, with those that fail in other words, and what was read in each, question by question.
+    ) -> tuple[list[Cues], list[CheckResults], CheckerUsage]:
+        """The cues, those that failed in another wording, and the check results, question by question.
 
         Raises `BackendError` where the model cannot be asked at all.
         """
-        found, marks = list(written), [Marks() for _ in questions]
+        cues, results = list(written), [CheckResults() for _ in questions]
         refused: list[set[str]] = [set() for _ in questions]
-        jobs = [(at, slots) for at in range(len(found)) for slots in SLOTS.values()]
-        asked = failed = 0
+        jobs = [(index, slots) for index in range(len(cues)) for slots in GROUPS.values()]
+        requests = failed = 0
         for turn in range(ROUNDS):
-            cues = [(at, slot) for at, slots in jobs for slot in slots if getattr(found[at], slot)]
-            cues = cues if self._left is None else cues[: self._left]
-            if not cues:
+            targets = [(i, slot) for i, slots in jobs for slot in slots if getattr(cues[i], slot)]
+            targets = targets if self._budget_left is None else targets[: self._budget_left]
+            if not targets:
                 break
-            asked += len(cues)
-            self._left = None if self._left is None else self._left - len(cues)
-            texts = [(questions[at], getattr(found[at], slot)) for at, slot in cues]
-            for (at, slot), mark in zip(cues, await self._read(texts, progress), strict=True):
-                marks[at][slot] = mark
-                failed += mark in FAILS
-            bad = [(at, slots) for at, slots in jobs if any(marks[at].get(s) in FAILS for s in slots)]
+            requests += len(targets)
+            if self._budget_left is not None:
+                self._budget_left -= len(targets)
+            pairs = [(questions[index], getattr(cues[index], slot)) for index, slot in targets]
+            for (index, slot), result in zip(targets, await self._check(pairs, progress), strict=True):
+                results[index][slot] = result
+                failed += result in FAILED
+            bad = [(i, slots) for i, slots in jobs if any(results[i].get(s) in FAILED for s in slots)]
             jobs = []
-            # Not in the last round, and not without a budget: nobody would read the new words.
-            for at, slots in bad if turn < ROUNDS - 1 and self._left != 0 else ():
-                refused[at] |= {getattr(found[at], slot).phrasing for slot in slots}
-                new = write(questions[at], seed, use, frozenset(refused[at]))
-                fresh = {slot: getattr(new, slot) for slot in slots}
-                if all(cue is not None and cue.phrasing not in refused[at] for cue in fresh.values()):
-                    found[at] = replace(found[at], **fresh)
-                    marks[at] = {slot: mark for slot, mark in marks[at].items() if slot not in slots}
-                    jobs.append((at, slots))
+            # Not in the last round, and not without a budget: nobody would check the new wording.
+            for index, slots in bad if turn < ROUNDS - 1 and self._budget_left != 0 else ():
+                refused[index] |= {getattr(cues[index], slot).phrasing for slot in slots}
+                new = write(questions[index], seed, use, frozenset(refused[index]))
+                rewritten = {slot: getattr(new, slot) for slot in slots}
+                if all(c is not None and c.phrasing not in refused[index] for c in rewritten.values()):
+                    cues[index] = replace(cues[index], **rewritten)
+                    for slot in slots:
+                        results[index].pop(slot, None)
+                    jobs.append((index, slots))
         changed = sum(
             getattr(old, slot) != getattr(new, slot)
-            for old, new in zip(written, found, strict=True)
-            for slots in SLOTS.values()
+            for old, new in zip(written, cues, strict=True)
+            for slots in GROUPS.values()
             for slot in slots
         )
-        left = sum(mark in FAILS for row in marks for mark in row.values())
-        return found, marks, Spent(asked, failed, changed, left)
+        marked = sum(result in FAILED for row in results for result in row.values())
+        return cues, results, CheckerUsage(requests, failed, changed, marked)
 
-    async def _read(self, cues: Sequence[tuple[Question, Cue]], progress: Progress | None) -> list[str]:
-        """A mark for each cue."""
-        sampling = Sampling(temperature=0.0, max_tokens=MAX_TOKENS, stop=())
-        chunk, gate = max(1, self.backend.chunk), asyncio.Semaphore(max(1, self.backend.concurrency))
-        done = 0
+    async def _check(self, pairs: Sequence[tuple[Question, Cue]], progress: Progress | None) -> list[str]:
+        """A result for each cue."""
+        prompts = [self._prompt.build(question, cue.text) for question, cue in pairs]
+        replies = await generate_all(self.backend, prompts, progress, "checking")
+        return [self._result(*pair, reply) for pair, reply in zip(pairs, replies, strict=True)]
 
-        async def part(some: Sequence[tuple[Question, Cue]]) -> list[Generation]:
-            nonlocal done
-            requests = [Request(self._contract.write(q, cue.text), sampling) for q, cue in some]
-            async with gate:
-                replies = await self.backend.generate(requests)
-            if len(replies) != len(some):
-                raise BackendError(f"{self.backend.name} gave {len(replies)} replies to {len(some)} requests")
-            done += len(some)
-            if progress:
-                progress(done, len(cues), "checking")
-            return replies
-
-        parts = [part(cues[at : at + chunk]) for at in range(0, len(cues), chunk)]
-        replies = [reply for some in await asyncio.gather(*parts) for reply in some]
-        return [self._mark(*both, reply) for both, reply in zip(cues, replies, strict=True)]
-
-    def _mark(self, question: Question, cue: Cue, reply: Generation) -> str:
-        said = self._contract.read(reply.text, len(question.options)) if reply.finish == "stop" else None
-        if said is None:
+    def _result(self, question: Question, cue: Cue, reply: Generation) -> str:
+        parsed = None
+        if reply.finish == "stop":
+            parsed = self._prompt.parse(reply.text, len(question.options))
+        if parsed is None:
             return "unreadable"
-        if said == "unsure":
+        if parsed == "unsure":
             return "unsure"
-        if said == ("nothing" if cue.option is None else cue.option):
+        if parsed == ("nothing" if cue.option is None else cue.option):
             return "agrees"
-        return said if isinstance(said, str) else "other"
+        return parsed if isinstance(parsed, str) else "other"

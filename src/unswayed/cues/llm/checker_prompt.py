@@ -1,17 +1,17 @@
-"""What a language model that reads cues is told, and what it may say back: one object does both.
+"""The instruction for a language model that checks cues, and the parser of its reply.
 
-It sees the question, the options and one cue as text, and is told neither the right option nor the one
-that the cue is meant to assert. The texts are material, not instruction (see `judges.contract`).
+The model sees the question, the options and one cue as text. It is told neither the right option nor the
+option that the cue should assert. The texts are data, not instruction (see `judges.llm_prompt`).
 """
 
 from __future__ import annotations
 
 from unswayed.conditions import Prompt
-from unswayed.judges.llm_prompt import delimiter, harmless, json_object
+from unswayed.judges.llm_prompt import neutralise, parse_json_object, unique_delimiter
 from unswayed.question import LETTERS, Question
 
-WORDS = ("nothing", "several", "unsure")
-"""What may be said instead of a letter."""
+OTHER_REPLIES = ("nothing", "several", "unsure")
+"""Valid replies besides a letter."""
 
 _SYSTEM = (
     "You read one statement about an image and report which answer to a multiple-choice question it "
@@ -28,33 +28,33 @@ _TASK = (
 )
 
 
-class CheckContract:
-    """Writes the instruction for one cue and reads the reply to it."""
+class CheckerPrompt:
+    """Builds the instruction for one cue, and parses the reply."""
 
     version = "1"
 
-    def write(self, question: Question, text: str) -> Prompt:
-        """Text only; `text` is the cue's."""
+    def build(self, question: Question, text: str) -> Prompt:
+        """A prompt without images; `text` is the cue's."""
         pairs = zip(LETTERS, question.options, strict=False)
-        options = "\n".join(f"({letter}) {harmless(' '.join(option.split()))}" for letter, option in pairs)
+        options = "\n".join(f"({letter}) {neutralise(' '.join(option.split()))}" for letter, option in pairs)
         material = (
-            f"Question: {harmless(question.text)}\n\nOptions:\n{options}\n\nStatement: {harmless(text)}"
+            f"Question: {neutralise(question.text)}\n\nOptions:\n{options}\n\nStatement: {neutralise(text)}"
         )
-        tag = delimiter(material)
+        tag = unique_delimiter(material)
         letters = ", ".join(f'"{letter}"' for letter in question.letters)
         body = f"<{tag}>\n{material}\n</{tag}>\n\n{_TASK.format(letters=letters)}"
         return Prompt(_SYSTEM.format(tag=tag), body, "", (), question.options)
 
-    def read(self, reply: str, n_options: int) -> int | str | None:
-        """The 0-based option, or one of `WORDS`; None for any other reply. Never raises.
+    def parse(self, reply: str, n_options: int) -> int | str | None:
+        """The 0-based option, or one of `OTHER_REPLIES`; None for an invalid reply. Never raises.
 
         >>> CheckContract().read('{"asserts": "B"}', 2), CheckContract().read('{"asserts": "C"}', 2)
         (1, None)
         """
-        said = json_object(reply)
-        asserts = said.get("asserts") if said is not None and set(said) == {"asserts"} else None
+        fields = parse_json_object(reply)
+        asserts = fields.get("asserts") if fields is not None and set(fields) == {"asserts"} else None
         if not isinstance(asserts, str):
             return None
-        if asserts in WORDS:
+        if asserts in OTHER_REPLIES:
             return asserts
         return LETTERS.index(asserts) if asserts in set(LETTERS[:n_options]) else None

@@ -1,9 +1,9 @@
-"""What a language model that writes cues is told, and what it may say back: one object does both.
+"""The instruction for a language model that writes cues, and the parser of its reply.
 
-The model sees no picture and is not told which option is right: it words two options alike. The
-benchmark's text is material, not instruction: it stands between tags named after its own hash. The
-reply is four lines and nothing else; whatever does not fit is no cue. Captions and thoughts of
-``audit`` and ``train`` must open differently, so that none can be both.
+The model sees no image and is not told which option is right: it words two options alike. The benchmark's
+text is data, not instruction: it stands between tags named after its own hash. The reply must be four lines
+and nothing else. Captions and thoughts of ``audit`` and ``train`` must begin differently, so that no cue fits
+both uses.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import re
 
 from unswayed.conditions import Prompt
 from unswayed.cues.fallback import Use
-from unswayed.judges.llm_prompt import delimiter, harmless
+from unswayed.judges.llm_prompt import neutralise, unique_delimiter
 from unswayed.question import CueKind, Question
 
-LONGEST = 400
-"""Characters of a cue."""
+MAX_LENGTH = 400
+"""Of a cue, in characters."""
 OPENINGS: dict[tuple[Use, CueKind], str] = {
     ("audit", "caption"): "In this image, ",
     ("audit", "thought"): "Looking at the image, ",
     ("train", "caption"): "As the picture shows, ",
     ("train", "thought"): "Judging from the picture, ",
 }
-"""How every cue begins; no opening is the beginning of another."""
+"""The required beginning of every cue; no opening is a prefix of another."""
 
 _SYSTEM = (
     "You turn multiple-choice answers about an image into plain sentences for a robustness test. You do not "
@@ -49,27 +49,27 @@ _REPLY = re.compile(
 )
 
 
-class Contract:
-    """Writes the instruction for one question and two of its options, and reads the reply to it."""
+class WriterPrompt:
+    """Builds the instruction for one question and two of its options, and parses the reply."""
 
     version = "1"
 
-    def write(self, question: Question, pair: tuple[int, int], use: Use, complaint: str = "") -> Prompt:
-        """Text only. `pair` are the options to be worded, 0-based, in the order in which they are shown."""
-        options = "\n".join(f"- {harmless(' '.join(option.split()))}" for option in question.options)
-        first, second = (harmless(" ".join(question.options[k].split())) for k in pair)
-        text = harmless(question.text)
+    def build(self, question: Question, pair: tuple[int, int], use: Use, complaint: str = "") -> Prompt:
+        """A prompt without images. `pair`: the options to word, 0-based, in the order shown."""
+        options = "\n".join(f"- {neutralise(' '.join(option.split()))}" for option in question.options)
+        first, second = (neutralise(" ".join(question.options[k].split())) for k in pair)
+        text = neutralise(question.text)
         material = f"Question: {text}\n\nAll options:\n{options}\n\nAnswer 1: {first}\nAnswer 2: {second}"
-        tag = delimiter(material)
+        tag = unique_delimiter(material)
         task = _TASK.format(caption=OPENINGS[use, "caption"], thought=OPENINGS[use, "thought"])
         more = "\n\n" + _COMPLAINT.format(why=complaint) if complaint else ""
         body = f"<{tag}>\n{material}\n</{tag}>\n\n{task}{more}"
         return Prompt(_SYSTEM.format(tag=tag), body, "", (), question.options)
 
-    def read(self, reply: str, use: Use) -> tuple[tuple[str, str], tuple[str, str]] | None:
-        """(caption, thought) of the first and of the second option; None for any other reply.
+    def parse(self, reply: str, use: Use) -> tuple[tuple[str, str], tuple[str, str]] | None:
+        """(caption, thought) of the first and of the second option; None for an invalid reply.
 
-        Before the lines there may be the writer's own closed ``<think>`` block. Never raises.
+        A closed ``<think>`` block before the lines is allowed. Never raises.
 
         >>> Contract().read("CAPTION 1: In this image, it rains.", "audit") is None
         True
@@ -79,12 +79,12 @@ class Contract:
             _, closed, text = text.rpartition("</think>")
             text = text.strip() if closed else ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        found = _REPLY.fullmatch("\n".join(lines))
-        if not found:
+        match = _REPLY.fullmatch("\n".join(lines))
+        if not match:
             return None
-        said = {name: value.strip() for name, value in found.groupdict().items()}
-        for name, value in said.items():
+        cues = {name: value.strip() for name, value in match.groupdict().items()}
+        for name, value in cues.items():
             opening = OPENINGS[use, "caption" if name.startswith("c") else "thought"]
-            if len(value) > LONGEST or not value.startswith(opening) or not value.isprintable():
+            if len(value) > MAX_LENGTH or not value.startswith(opening) or not value.isprintable():
                 return None
-        return (said["c1"], said["t1"]), (said["c2"], said["t2"])
+        return (cues["c1"], cues["t1"]), (cues["c2"], cues["t2"])

@@ -1,19 +1,19 @@
-"""Template writers: a question of a known kind becomes natural sentences, a wording for every use.
+"""Template writers: natural sentences for questions of known kinds, with separate wordings for each use.
 
-`FAMILIES` are tried in order; the first that understands a question writes its cues, in the first of
-its wordings, in seeded order, in which wrong and right cue pass all checks. Wrong and right cue have
-the same wording, so that they differ in what they say alone.
+`FAMILIES` are tried in order. The first that parses a question writes its cues, in the first of its
+wordings, in seeded order, in which the wrong and the right cue pass all checks. Both cues have the same
+wording, so that they differ only in the option.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from unswayed.cues.checks import complaints
-from unswayed.cues.fallback import Use, draw, wrong_option
+from unswayed.cues.checks import problems
+from unswayed.cues.fallback import Use, seeded_number, wrong_option
 from unswayed.cues.templates import (
     attribute,
-    captions,
+    caption_options,
     counting,
     depth,
     geometry,
@@ -24,14 +24,14 @@ from unswayed.cues.templates import (
 )
 from unswayed.cues.templates.base import (
     Family,
-    Reading,
-    every_wording,
+    ParsedQuestion,
+    all_wordings,
     fill,
 )
 from unswayed.cues.templates.wording import concluded
 from unswayed.question import Cue, CueKind, Cues, Question
 
-__all__ = ["FAMILIES", "cues", "every_wording", "family"]
+__all__ = ["FAMILIES", "all_wordings", "cues", "family"]
 
 FAMILIES: tuple[Family, ...] = (
     *geometry.FAMILIES,
@@ -40,27 +40,27 @@ FAMILIES: tuple[Family, ...] = (
     *orientation.FAMILIES,
     *depth.FAMILIES,
     *yesno.FAMILIES,
-    *captions.FAMILIES,
+    *caption_options.FAMILIES,
     *spatial_relation.FAMILIES,
     *attribute.FAMILIES,
 )
 
 
 def family(question: Question) -> str | None:
-    """The name of the first family that understands a question; None: no template does."""
+    """The name of the first family that parses a question; None: no family does."""
     return next((f.name for f in FAMILIES if f.read(question) is not None), None)
 
 
 def cues(question: Question, seed: int, use: Use = "audit", refused: Collection[str] = ()) -> Cues:
     """Template captions and thoughts; None in a slot where no template passes the checks.
 
-    Phrasings in `refused` are not taken.
+    Phrasings in `refused` are not used.
     """
     wrong = wrong_option(question, seed)
-    read = [(f, reading) for f in FAMILIES if (reading := f.read(question)) is not None]
-    captions_ = _pair(question, seed, use, "caption", wrong, read, refused)
-    thoughts = _pair(question, seed, use, "thought", wrong, read, refused)
-    return Cues(captions_[0], thoughts[0], captions_[1], thoughts[1])
+    families = [(f, parsed) for f in FAMILIES if (parsed := f.read(question)) is not None]
+    captions = _pair(question, seed, use, "caption", wrong, families, refused)
+    thoughts = _pair(question, seed, use, "thought", wrong, families, refused)
+    return Cues(captions[0], thoughts[0], captions[1], thoughts[1])
 
 
 def _pair(
@@ -69,12 +69,12 @@ def _pair(
     use: Use,
     kind: CueKind,
     wrong: int,
-    read: list[tuple[Family, Reading]],
+    families: list[tuple[Family, ParsedQuestion]],
     refused: Collection[str],
 ) -> tuple[Cue, Cue] | tuple[None, None]:
-    for found, reading in read:
-        wordings = found.wordings(use, kind)
-        first = draw(question, seed, f"template {use} {kind}") % len(wordings) if wordings else 0
+    for family, parsed in families:
+        wordings = family.wordings(use, kind)
+        first = seeded_number(question, seed, f"template {use} {kind}") % len(wordings) if wordings else 0
         for name, wording in wordings[first:] + wordings[:first]:
             if name in refused:
                 continue
@@ -82,12 +82,12 @@ def _pair(
                 Cue(
                     kind,
                     option,
-                    fill(wording, reading.slots[option], concluded(question.options[option])),
+                    fill(wording, parsed.slots[option], concluded(question.options[option])),
                     "template",
                     name,
                 )
                 for option in (wrong, question.gold)
             ]
-            if not any(complaints(cue, question, reading.given) for cue in pair):
+            if not any(problems(cue, question, parsed.given) for cue in pair):
                 return pair[0], pair[1]
     return None, None

@@ -1,4 +1,4 @@
-"""What something is like, does or is: colours, shapes, materials, actions; and what stands somewhere."""
+"""Attributes of a thing (colour, shape, material, action), and which thing is at a place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from unswayed.cues.checks import normalised
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _COLOUR = re.compile(r"what (?:is the )?(?P<kind>colou?r) (?:is|are|of) (?P<x>.+)\Z", re.IGNORECASE)
@@ -26,7 +26,7 @@ _THERE = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 12
-"""Words of an option that is still a value in a sentence."""
+"""Largest number of words of an option that is used as a value in a sentence."""
 
 
 _PLAIN = re.compile(
@@ -40,7 +40,7 @@ _SHAPES = re.compile(
 
 
 def _worded(value: str, topic: str) -> str:
-    """A value of a topic whose values are no names: in small letters; a shape with its article."""
+    """A value in lower case where the topic's values are not names; a shape with its article."""
     if not _PLAIN.search(topic):
         return value
     value = value.lower() if re.fullmatch(r"[A-Z][a-z]+", value) else value
@@ -54,45 +54,50 @@ def _valued(value: str, topic: str) -> dict[str, str]:
 
 
 def _values(question: Question) -> list[str] | None:
-    """The options as values; None where one of them is no value (none of the above, code, sentences)."""
+    """The options as values; None where one of them is not a value (none of the above, code, sentences)."""
     odd = re.compile(r"\n|[.!?]\s|[{}<>\\]|;")
-    said = [wording.value(option) for option in question.options]
-    for option, text in zip(question.options, said, strict=True):
-        if not text or wording.elsewhere(text) or odd.search(option.strip()) or len(text.split()) > _SHORT:
+    phrases = [wording.value(option) for option in question.options]
+    for option, text in zip(question.options, phrases, strict=True):
+        if (
+            not text
+            or wording.refers_to_options(text)
+            or odd.search(option.strip())
+            or len(text.split()) > _SHORT
+        ):
             return None
         if normalised(option) in ("yes", "no"):
             return None
-    return said
+    return phrases
 
 
-def _colour(question: Question) -> Reading | None:
-    found = _COLOUR.match(wording.asked(question.text))
+def _colour(question: Question) -> ParsedQuestion | None:
+    match = _COLOUR.match(wording.asked(question.text))
     values = _values(question)
-    if not found or values is None:
+    if not match or values is None:
         return None
-    x = wording.the(found["x"])
-    kind = found["kind"].lower()
+    x = wording.the(match["x"])
+    kind = match["kind"].lower()
     slots = [{"x": x, "is": wording.be(x), **_valued(v, kind), "kind": kind} for v in values]
-    return Reading(tuple(slots), (x,))
+    return ParsedQuestion(tuple(slots), (x,))
 
 
-def _kind(question: Question) -> Reading | None:
-    found = _WHAT_KIND.match(wording.asked(question.text))
+def _kind(question: Question) -> ParsedQuestion | None:
+    match = _WHAT_KIND.match(wording.asked(question.text))
     values = _values(question)
-    if not found or values is None or re.match(r"(?:it|there)\b", found["x"]):
+    if not match or values is None or re.match(r"(?:it|there)\b", match["x"]):
         return None
-    x = wording.the(found["x"])
-    kind = found["kind"].lower() + (f" of {found['of']}" if found["of"] else "")
+    x = wording.the(match["x"])
+    kind = match["kind"].lower() + (f" of {match['of']}" if match["of"] else "")
     topic = f"the {kind} of {x}"
-    return Reading(tuple({"topic": topic, "is": "is", **_valued(v, kind)} for v in values), (x,))
+    return ParsedQuestion(tuple({"topic": topic, "is": "is", **_valued(v, kind)} for v in values), (x,))
 
 
-def _topic(question: Question) -> Reading | None:
-    found = _TOPIC.match(wording.asked(question.text))
+def _topic(question: Question) -> ParsedQuestion | None:
+    match = _TOPIC.match(wording.asked(question.text))
     values = _values(question)
-    if not found or values is None:
+    if not match or values is None:
         return None
-    topic = found["topic"]
+    topic = match["topic"]
     if re.search(
         r"\b(?:do|does|did|called|used for|like|mean|made of|different|doing)\Z", topic, re.IGNORECASE
     ):
@@ -100,34 +105,34 @@ def _topic(question: Question) -> Reading | None:
     topic = topic[:1].lower() + topic[1:]
     topic = re.sub(r" in (?:the|this) (?:image|picture|photo|scene)\Z", "", topic)
     slots = [{"topic": topic, "is": wording.be(topic), **_valued(v, topic)} for v in values]
-    return Reading(tuple(slots), (topic,))
+    return ParsedQuestion(tuple(slots), (topic,))
 
 
-def _doing(question: Question) -> Reading | None:
-    found = _DOING.match(wording.asked(question.text))
+def _doing(question: Question) -> ParsedQuestion | None:
+    match = _DOING.match(wording.asked(question.text))
     values = _values(question)
-    if not found or values is None or not wording.participle(found["does"]):
+    if not match or values is None or not wording.participle(match["does"]):
         return None
-    x, does = wording.the(found["x"]), found["does"].lower()
-    rest = re.sub(r" in (?:the|this) (?:image|picture|photo)\Z", "", found["rest"])
+    x, does = wording.the(match["x"]), match["does"].lower()
+    rest = re.sub(r" in (?:the|this) (?:image|picture|photo)\Z", "", match["rest"])
     if does == "doing":
         if rest or not all(re.match(r"\w+ing\b", v) for v in values):
             return None
-        said = [v[:1].lower() + v[1:] for v in values]
+        phrases = [v[:1].lower() + v[1:] for v in values]
     else:
         bare = [v if re.search(r"\d", v) else wording.the(v) for v in values]
-        said = [f"{does} {v}{rest}" for v in bare]
-    return Reading(tuple({"x": x, "is": wording.be(x), "does": v} for v in said), (x, rest))
+        phrases = [f"{does} {v}{rest}" for v in bare]
+    return ParsedQuestion(tuple({"x": x, "is": wording.be(x), "does": v} for v in phrases), (x, rest))
 
 
-def _there(question: Question) -> Reading | None:
-    found = _THERE.match(wording.asked(question.text))
+def _there(question: Question) -> ParsedQuestion | None:
+    match = _THERE.match(wording.asked(question.text))
     named = wording.things(question.options)
-    if not found or named is None or " or " in found["where"]:
+    if not match or named is None or " or " in match["where"]:
         return None
-    where = (found["be"] or "") + found["where"]
+    where = (match["be"] or "") + match["where"]
     slots = [{"x": x, "is": wording.be(x), "where": where, "option": x} for x in named]
-    return Reading(tuple(slots), (found["where"],))
+    return ParsedQuestion(tuple(slots), (match["where"],))
 
 
 FAMILIES = (

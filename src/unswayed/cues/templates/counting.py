@@ -1,4 +1,4 @@
-"""How many there are: ``How many cats are in the image?`` becomes ``two cats``, ``zero cats``."""
+"""Counts: ``How many cats are in the image?`` becomes ``two cats``, ``zero cats``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from unswayed.answers.option_matching import NUMBER_WORDS
 from unswayed.cues import inflection
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _HERE = (
@@ -34,7 +34,7 @@ def _number(option: str) -> int | None:
     return NUMBER_WORDS.index(text) if text in NUMBER_WORDS else None
 
 
-def _counted(question: Question, what: str, given: tuple[str, ...], **more: str) -> Reading | None:
+def _counted(question: Question, what: str, given: tuple[str, ...], **more: str) -> ParsedQuestion | None:
     numbers = [_number(option) for option in question.options]
     kind = wording.head(what)
     tail = what[len(kind) :]
@@ -58,28 +58,28 @@ def _counted(question: Question, what: str, given: tuple[str, ...], **more: str)
                 **more,
             }
         )
-    return Reading(tuple(slots), given)
+    return ParsedQuestion(tuple(slots), given)
 
 
-def _read(question: Question) -> Reading | None:
+def _read(question: Question) -> ParsedQuestion | None:
     text = wording.asked(question.text)
-    if found := _PLAIN.match(text) or _SEE.match(text):
-        what = found["what"]
+    if match := _PLAIN.match(text) or _SEE.match(text):
+        what = match["what"]
         return None if re.search(r"\b(?:are|is|do|does|have|has)\b", what) else _counted(question, what, ())
     return None
 
 
-def _read_there(question: Question) -> Reading | None:
-    found = _THERE.match(wording.asked(question.text))
-    if not found:
+def _read_there(question: Question) -> ParsedQuestion | None:
+    match = _THERE.match(wording.asked(question.text))
+    if not match:
         return None
-    rest = found["rest"] or ""
-    return _counted(question, found["what"], (rest,), rest=rest)
+    rest = match["rest"] or ""
+    return _counted(question, match["what"], (rest,), rest=rest)
 
 
-def _read_doing(question: Question) -> Reading | None:
-    found = _DOING.match(wording.asked(question.text))
-    return _counted(question, found["what"], (found["rest"],), rest=found["rest"]) if found else None
+def _read_doing(question: Question) -> ParsedQuestion | None:
+    match = _DOING.match(wording.asked(question.text))
+    return _counted(question, match["what"], (match["rest"],), rest=match["rest"]) if match else None
 
 
 FAMILIES = (

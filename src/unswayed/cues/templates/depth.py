@@ -1,4 +1,4 @@
-"""Which of some things is nearer, farther, higher or lower."""
+"""Comparisons of depth, distance and height."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from unswayed.cues.checks import normalised
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _WHICH = r"which (?:(?:of the [\w ]+?)|(?:one|object|item|thing|point|animal|person|\w+))?"
@@ -27,7 +27,7 @@ _CAMERA = re.compile(
 
 
 def _listed(question: Question, text: str) -> tuple[str, list[str]]:
-    """What the things are near to, and the things as the question names them, one an option."""
+    """The reference of the distance, and the things as the question names them, one per option."""
     target, comma, tail = text.partition(", ")
     if comma and " or " not in tail:
         return text, list(question.options)
@@ -42,7 +42,7 @@ def _listed(question: Question, text: str) -> tuple[str, list[str]]:
 
 
 def _rest(question: Question, best: bool) -> dict[str, str]:
-    """How the other things are spoken of; the superlative needs them less."""
+    """Phrases for the other things of a comparison; a superlative does not need them."""
     two = len(question.options) == 2
     other = "the other object" if two else "the other objects"
     return {
@@ -52,15 +52,15 @@ def _rest(question: Question, best: bool) -> dict[str, str]:
     }
 
 
-def _near(question: Question) -> tuple[Reading, bool] | None:
-    found = _NEAR.match(wording.asked(question.text))
+def _near(question: Question) -> tuple[ParsedQuestion, bool] | None:
+    match = _NEAR.match(wording.asked(question.text))
     things = wording.things(question.options)
-    if not found or things is None:
+    if not match or things is None:
         return None
-    target, named = _listed(question, found["target"])
+    target, named = _listed(question, match["target"])
     if " or " in target:
         return None
-    how = re.sub(r"\Athe ", "", found["how"].lower())
+    how = re.sub(r"\Athe ", "", match["how"].lower())
     far, best = how.startswith("f"), how.split()[0].endswith("est")
     how = how if how.endswith((" to", " from")) else f"{how} {'from' if far else 'to'}"
     camera = _CAMERA.match(target) is not None
@@ -72,31 +72,31 @@ def _near(question: Question) -> tuple[Reading, bool] | None:
         x = wording.the(thing)
         own = {"x": x, "y": y, "is": wording.be(x), "how": how, "extent": extent, "option": option}
         slots.append(own | rest)
-    return Reading(tuple(slots), (y,)), camera
+    return ParsedQuestion(tuple(slots), (y,)), camera
 
 
-def _depth(question: Question) -> Reading | None:
-    found = _near(question)
-    return found[0] if found and found[1] else None
+def _depth(question: Question) -> ParsedQuestion | None:
+    match = _near(question)
+    return match[0] if match and match[1] else None
 
 
-def _distance(question: Question) -> Reading | None:
-    found = _near(question)
-    return found[0] if found and not found[1] else None
+def _distance(question: Question) -> ParsedQuestion | None:
+    match = _near(question)
+    return match[0] if match and not match[1] else None
 
 
-def _height(question: Question) -> Reading | None:
-    found = _HIGH.match(wording.asked(question.text))
+def _height(question: Question) -> ParsedQuestion | None:
+    match = _HIGH.match(wording.asked(question.text))
     named = wording.things(question.options)
-    if not found or named is None:
+    if not match or named is None:
         return None
-    how = (found["how"] or found["how2"]).lower()
+    how = (match["how"] or match["how2"]).lower()
     best = how.endswith("est")
     rest = _rest(question, best)
     slots = [
         {"x": x, "is": wording.be(x), "has": wording.have(x), "how": how, "option": x} | rest for x in named
     ]
-    return Reading(tuple(slots))
+    return ParsedQuestion(tuple(slots))
 
 
 FAMILIES = (

@@ -1,11 +1,11 @@
-"""Values of a diagram: ``Find x.`` becomes "x is equal to 12"."""
+"""Values in a diagram: ``Find x.`` becomes "x is equal to 12"."""
 
 from __future__ import annotations
 
 import re
 
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _ENDS = r"(?=\s*(?:[.,?;]|\Z|\bso that\b|\bif\b|\bto the nearest\b|\bround\b|\bin \b|\bfor\b))"
@@ -24,26 +24,26 @@ _VALUE = re.compile(
 )
 
 
-def _said(option: str) -> str:
+def _value(option: str) -> str:
     text = wording.clean(option)
     return f"${text}$" if "\\" in text and "$" not in text else text
 
 
-def _read(question: Question) -> Reading | None:
+def _read(question: Question) -> ParsedQuestion | None:
     options = [wording.clean(option) for option in question.options]
     if not all(option and _VALUE.match(option) and any(c.isdigit() for c in option) for option in options):
         return None
     text = " ".join(question.text.replace("<image>", " ").split())
-    if found := _MEASURE.search(text):
-        what = f"the {found['kind'].lower()}{found['of'] or ''}"
-    elif found := _FIND.search(text):
-        what = found["what"].strip()
+    if match := _MEASURE.search(text):
+        what = f"the {match['kind'].lower()}{match['of'] or ''}"
+    elif match := _FIND.search(text):
+        what = match["what"].strip()
     else:
         return None
     topic = what if what.startswith("the ") else f"the value of {what}"
-    values = [_said(option) for option in question.options]
+    values = [_value(option) for option in question.options]
     slots = [{"topic": topic, "what": what, "value": v, "option": v} for v in values]
-    return Reading(tuple(slots), (what,))
+    return ParsedQuestion(tuple(slots), (what,))
 
 
 FAMILIES = (

@@ -1,4 +1,4 @@
-"""What a camera or a walker did or should do: turns, steps, and where things are afterwards."""
+"""Motion of a camera or an observer: turns, steps, and the positions of things afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from unswayed.cues.checks import normalised
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _CAMERA = re.compile(
@@ -25,58 +25,58 @@ _THEN = re.compile(
 _STRAIGHT = re.compile(r"(?:look|go|move|walk|turn|rotate|stay|keep)\b", re.IGNORECASE)
 
 
-def _camera(question: Question) -> Reading | None:
-    found = _CAMERA.match(question.text.strip())
-    if not found:
+def _camera(question: Question) -> ParsedQuestion | None:
+    match = _CAMERA.match(question.text.strip())
+    if not match:
         return None
-    verb = (found["does"] or found["was"]).lower()
+    verb = (match["does"] or match["was"]).lower()
     did = {"mov": "moved", "rot": "rotated", "tur": "turned"}[verb[:3]]
-    said = []
+    phrases = []
     for option in question.options:
         text = wording.value(option)
         if re.match(r"\w+ed\b|did\b|went\b|stayed\b", text):
-            said.append(text)
+            phrases.append(text)
         elif text.lower() in ("left", "right"):
-            said.append(f"{did} to the {text.lower()}")
+            phrases.append(f"{did} to the {text.lower()}")
         elif re.match(r"(?:left|right|up|down|forward|backward|clockwise|counter)", text.lower()):
-            said.append(f"{did} {text}")
+            phrases.append(f"{did} {text}")
         else:
             return None
-    return Reading(tuple({"did": did} for did in said))
+    return ParsedQuestion(tuple({"did": did} for did in phrases))
 
 
-def _goal(question: Question) -> Reading | None:
-    found = _GOAL.match(" ".join(question.text.split()))
-    if not found:
+def _goal(question: Question) -> ParsedQuestion | None:
+    match = _GOAL.match(" ".join(question.text.split()))
+    if not match:
         return None
-    x = wording.the(found["x"])
-    said = []
+    x = wording.the(match["x"])
+    phrases = []
     for option in question.options:
         text = wording.value(option)
-        said.append(text if _STRAIGHT.match(text) else f"turn {text}")
-    return Reading(tuple({"x": x, "turn": turn} for turn in said), (x,))
+        phrases.append(text if _STRAIGHT.match(text) else f"turn {text}")
+    return ParsedQuestion(tuple({"x": x, "turn": turn} for turn in phrases), (x,))
 
 
-def _then(question: Question) -> Reading | None:
-    found = _THEN.match(wording.asked(question.text))
-    if not found:
+def _then(question: Question) -> ParsedQuestion | None:
+    match = _THEN.match(wording.asked(question.text))
+    if not match:
         return None
-    x, when = wording.the(found["x"]), found["if"][:1].lower() + found["if"][1:]
+    x, when = wording.the(match["x"]), match["if"][:1].lower() + match["if"][1:]
     slots = []
     for option in question.options:
         word = normalised(option)
         if word in ("left", "right"):
-            said = f"{found['side'] or 'to my '}{word}"
+            phrase = f"{match['side'] or 'to my '}{word}"
         elif word in ("closer", "further", "farther", "further away", "farther away", "nearer"):
-            said = (
+            phrase = (
                 word
                 if word.endswith(("away", "er")) and not word.startswith("f")
                 else f"{word.split()[0]} away"
             )
         else:
-            said = wording.value(option)
-        slots.append({"when": when, "x": x, "verb": found["verb"].lower(), "how": said})
-    return Reading(tuple(slots), (when, x))
+            phrase = wording.value(option)
+        slots.append({"when": when, "x": x, "verb": match["verb"].lower(), "how": phrase})
+    return ParsedQuestion(tuple(slots), (when, x))
 
 
 FAMILIES = (

@@ -1,4 +1,4 @@
-"""Which way things are turned: sides, directions, parallels."""
+"""Orientation: sides, directions, parallel and perpendicular."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from unswayed.cues.checks import normalised
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _SIDE = re.compile(r"which side of (?P<x>.+?) (?:is|are) facing (?:towards? )?(?P<y>.+)\Z", re.IGNORECASE)
@@ -38,11 +38,11 @@ _USING = re.compile(
 )
 
 
-def _side(question: Question) -> Reading | None:
-    found = _SIDE.match(wording.asked(question.text))
-    if not found:
+def _side(question: Question) -> ParsedQuestion | None:
+    match = _SIDE.match(wording.asked(question.text))
+    if not match:
         return None
-    x, y = wording.the(found["x"]), wording.the(found["y"])
+    x, y = wording.the(match["x"]), wording.the(match["y"])
     sides = []
     for option in question.options:
         word = normalised(option)
@@ -50,88 +50,88 @@ def _side(question: Question) -> Reading | None:
             return None
         sides.append(word if word in ("front", "back", "top", "bottom", "rear") else f"{word} side")
     slots = [{"x": x, "y": y, "side": s, "has": wording.have(x), "option": f"the {s}"} for s in sides]
-    return Reading(tuple(slots), (x, y))
+    return ParsedQuestion(tuple(slots), (x, y))
 
 
-def _towards(question: Question) -> Reading | None:
-    found = _TOWARDS.match(wording.asked(question.text))
+def _towards(question: Question) -> ParsedQuestion | None:
+    match = _TOWARDS.match(wording.asked(question.text))
     named = wording.things(question.options)
-    if not found or named is None:
+    if not match or named is None:
         return None
-    x = wording.the(found["x"])
-    return Reading(
+    x = wording.the(match["x"])
+    return ParsedQuestion(
         tuple({"x": x, "is": wording.be(x), "y": y, "are": wording.be(y), "option": y} for y in named), (x,)
     )
 
 
-def _angle(question: Question) -> Reading | None:
-    found = _ANGLE.match(wording.asked(question.text))
-    if not found or {normalised(o) for o in question.options} != {"parallel", "perpendicular"}:
+def _angle(question: Question) -> ParsedQuestion | None:
+    match = _ANGLE.match(wording.asked(question.text))
+    if not match or {normalised(o) for o in question.options} != {"parallel", "perpendicular"}:
         return None
-    x = wording.the(found["x"])
+    x = wording.the(match["x"])
     slots = [{"x": x, "how": normalised(option)} for option in question.options]
-    return Reading(tuple(slots), (x,))
+    return ParsedQuestion(tuple(slots), (x,))
 
 
-def _alike(question: Question) -> Reading | None:
-    found = _ALIKE.match(wording.asked(question.text))
-    if not found or any(normalised(option) not in normalised(found["list"]) for option in question.options):
+def _alike(question: Question) -> ParsedQuestion | None:
+    match = _ALIKE.match(wording.asked(question.text))
+    if not match or any(normalised(option) not in normalised(match["list"]) for option in question.options):
         return None
-    x, every = wording.the(found["x"]), " all" if found["all"] else ""
+    x, every = wording.the(match["x"]), " all" if match["all"] else ""
     slots = []
     for option in question.options:
         word = normalised(option)
         slots.append({"x": x, "all": every, "how": ("the " if word.startswith("same") else "") + word})
-    return Reading(tuple(slots), (x,))
+    return ParsedQuestion(tuple(slots), (x,))
 
 
-def _direction(question: Question) -> Reading | None:
-    found = _DIRECTION.match(wording.asked(question.text))
-    if not found:
+def _direction(question: Question) -> ParsedQuestion | None:
+    match = _DIRECTION.match(wording.asked(question.text))
+    if not match:
         return None
-    x, does = wording.the(found["x"]), re.sub(r" at\Z", "", found["does"].lower())
-    more = re.sub(r"\A from (?!the )", " from the ", found["from"] or "")
+    x, does = wording.the(match["x"]), re.sub(r" at\Z", "", match["does"].lower())
+    more = re.sub(r"\A from (?!the )", " from the ", match["from"] or "")
     slots = []
     for option in question.options:
         word = normalised(option)
         corner = re.match(r"(?:top|bottom|upper|lower) \w+\Z", word)
         where = _TOWARDS_SIDE.get(word) or (f"to the {word}" if corner else word)
-        if len(where.split()) > 6 or wording.elsewhere(word):
+        if len(where.split()) > 6 or wording.refers_to_options(word):
             return None
         slots.append({"x": x, "is": wording.be(x), "does": does, "where": where, "from": more})
-    return Reading(tuple(slots), (x, more))
+    return ParsedQuestion(tuple(slots), (x, more))
 
 
-def _limb(question: Question) -> Reading | None:
+def _limb(question: Question) -> ParsedQuestion | None:
     text = wording.asked(question.text)
-    found = _HAND.match(text) or _USING.match(text)
-    if not found or not {normalised(o) for o in question.options} <= {"left", "right"}:
+    match = _HAND.match(text) or _USING.match(text)
+    if not match or not {normalised(o) for o in question.options} <= {"left", "right"}:
         return None
-    x, part, rest = wording.the(found["x"]), found["part"].lower(), found["rest"]
-    holds = found.groupdict().get("does")
+    x, part, rest = wording.the(match["x"]), match["part"].lower(), match["rest"]
+    holds = match.groupdict().get("does")
     slots = []
     for option in question.options:
         word = f"{normalised(option)} {part}"
         where = f"{'on' if part in ('side', 'shoulder', 'arm') else 'with'} the {word}"
         does = f"{holds}{rest} {where}" if holds else f"using the {word} {rest}"
         slots.append({"x": x, "is": wording.be(x), "does": does})
-    return Reading(tuple(slots), (x, rest))
+    return ParsedQuestion(tuple(slots), (x, rest))
 
 
-def _either(question: Question) -> Reading | None:
+def _either(question: Question) -> ParsedQuestion | None:
     """``Are the bus and the car next to each other or far away from each other?``"""
     words = wording.alternatives(question.options)
-    found = re.match(
+    match = re.match(
         rf"(?:is|are) (?P<x>.+?) (?:{words}),? or (?:{words})\Z"
         rf"|what is the relationship between (?P<pair>.+ and .+)\Z",
         wording.asked(question.text),
         re.IGNORECASE,
     )
-    if not found or (found["pair"] and not all(re.match(r"\w+ing\b", option) for option in question.options)):
+    if not match or (match["pair"] and not all(re.match(r"\w+ing\b", option) for option in question.options)):
         return None
-    x = wording.the(found["x"] or found["pair"])
+    x = wording.the(match["x"] or match["pair"])
     slots = [{"x": x, "is": wording.be(x), "how": wording.value(option)} for option in question.options]
-    return Reading(tuple(slots), (x,))
+    return ParsedQuestion(tuple(slots), (x,))
 
 
 FAMILIES = (

@@ -1,4 +1,4 @@
-"""Where one thing is: beside another one, in the picture, or for somebody who stands in it."""
+"""Positions: relative to another thing, in the image, or for an observer in the scene."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from unswayed.cues.checks import normalised
 from unswayed.cues.fallback import Use
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _CORNER = r"(?:top|bottom|upper|lower|left|right)[ -](?:left|right|top|bottom)"
@@ -67,11 +67,11 @@ def _in_picture(option: str) -> str | None:
 
 
 def _named(option: str) -> dict[str, str]:
-    """How a thought names the place at its end: in small letters."""
+    """How a thought names the position at its end: in lower case."""
     return {"option": wording.concluded(option.lower())}
 
 
-def _pair(question: Question, x: str, y: str, more: str = "") -> Reading | None:
+def _pair(question: Question, x: str, y: str, more: str = "") -> ParsedQuestion | None:
     where = [_beside(option) for option in question.options]
     if None in where:
         return None
@@ -80,47 +80,47 @@ def _pair(question: Question, x: str, y: str, more: str = "") -> Reading | None:
         {"x": x, "y": y, "is": wording.be(x), "where": str(w), "from": more} | _named(option)
         for w, option in zip(where, question.options, strict=True)
     ]
-    return Reading(tuple(slots), (x, y, more))
+    return ParsedQuestion(tuple(slots), (x, y, more))
 
 
-def _related(question: Question) -> Reading | None:
-    found = _RELATED.match(wording.asked(question.text))
-    return _pair(question, found["x"], found["y"], _from(found["from"])) if found else None
+def _related(question: Question) -> ParsedQuestion | None:
+    match = _RELATED.match(wording.asked(question.text))
+    return _pair(question, match["x"], match["y"], _from(match["from"])) if match else None
 
 
-def _either(question: Question) -> Reading | None:
+def _either(question: Question) -> ParsedQuestion | None:
     """``Is the lamp above or below the bed?``"""
     words = wording.alternatives(question.options)
     either = rf"(?:to the |on the |at the )?(?:{words})(?:[ -]hand)?(?: side)?(?: of)?"
-    found = re.match(
+    match = re.match(
         rf"(?:is|are) (?P<x>.+?) (?:positioned |located |situated )?{either},? or {either}"
         r"(?: side)?(?: (?:of|to|than|from))? (?P<y>(?!each other).+)\Z",
         wording.asked(question.text),
         re.IGNORECASE,
     )
-    return _pair(question, found["x"], found["y"]) if found else None
+    return _pair(question, match["x"], match["y"]) if match else None
 
 
-def _somewhere(question: Question) -> Reading | None:
-    found = _SOMEWHERE.match(wording.asked(question.text))
+def _somewhere(question: Question) -> ParsedQuestion | None:
+    match = _SOMEWHERE.match(wording.asked(question.text))
     where = [_in_picture(option) for option in question.options]
-    if not found or None in where:
+    if not match or None in where:
         return None
-    x, more = wording.the(found["x"]), _from(found["from"])
+    x, more = wording.the(match["x"]), _from(match["from"])
     if re.search(rf"\b(?:{wording.alternatives(question.options)})\b", more):
         return None
     slots = [
         {"x": x, "is": wording.be(x), "where": str(w), "from": more} | _named(option)
         for w, option in zip(where, question.options, strict=True)
     ]
-    return Reading(tuple(slots), (x, more))
+    return ParsedQuestion(tuple(slots), (x, more))
 
 
-def _stand(question: Question) -> Reading | None:
-    found = _STAND.match(wording.asked(question.text))
-    if not found:
+def _stand(question: Question) -> ParsedQuestion | None:
+    match = _STAND.match(wording.asked(question.text))
+    if not match:
         return None
-    x, y = wording.the(found["x"]), wording.the(found["y"])
+    x, y = wording.the(match["x"]), wording.the(match["y"])
     owner = f"{x}'" if wording.many(x) and x.endswith("s") else f"{x}'s"
     slots = []
     for option in question.options:
@@ -135,11 +135,11 @@ def _stand(question: Question) -> Reading | None:
                 "where": side + them, "seen": side + viewer,
             }
         )  # fmt: skip
-    return Reading(tuple(slots), (x, y, owner))
+    return ParsedQuestion(tuple(slots), (x, y, owner))
 
 
 def _from(phrase: str | None) -> str:
-    """A point of view as the end of a clause: with its article."""
+    """A point of view as the end of a clause, with its article."""
     if not phrase:
         return ""
     text = phrase.strip(" ,")

@@ -1,7 +1,7 @@
-"""Phrases of a question as parts of a new sentence: articles, number, what an option is called.
+"""Phrases of a question as parts of a new sentence: articles, number, names of options.
 
-A noun phrase is a run of words that stands for a thing: ``the man in white (marked A)``. Its head is
-its last word before the first preposition or participle.
+The head of a noun phrase (``the man in white (marked A)``) is its last word before the first preposition or
+participle.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _ELSE = re.compile(
 
 
 def clean(text: str) -> str:
-    """On one line, without blanks or punctuation at its ends."""
+    """On one line, without white space or punctuation at its ends."""
     return " ".join(text.split()).strip(TRAILING)
 
 
 def the(phrase: str) -> str:
-    """A phrase for a thing with an article; names of kinds in title case become plain words.
+    """A noun phrase with its article; category names in title case become plain words.
 
     >>> [the(p) for p in ("WineBottle (near mark A)", "the cat", "McDonald's Sign", "Toilet Paper")]
     ['the wine bottle (near mark A)', 'the cat', "the McDonald's Sign", 'the toilet paper']
@@ -57,7 +57,7 @@ def the(phrase: str) -> str:
 
 
 def head(phrase: str) -> str:
-    """The words of a phrase up to its head.
+    """The words of a noun phrase up to its head.
 
     >>> head("the street lights in the back"), head("the people wearing red")
     ('the street lights', 'the people')
@@ -72,7 +72,7 @@ def head(phrase: str) -> str:
 
 
 def participle(word: str) -> bool | None:
-    """Whether a word in -ing is a verb's; None for other words."""
+    """Whether a word in -ing is a verb form; None for other words."""
     word = word.strip().lower()
     return None if not word.endswith("ing") else _NOUNS_IN_ING.match(word) is None
 
@@ -99,20 +99,20 @@ def have(phrase: str) -> str:
 
 
 def things(options: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The options with articles, where all of them are things and none is "none of the above"."""
-    said = tuple(clean(option) for option in options)
-    if any(len(option) < 2 or elsewhere(option) or len(option) > 80 for option in said):
+    """The options with articles; None where one is not a thing, e.g. "none of the above"."""
+    phrases = tuple(clean(option) for option in options)
+    if any(len(option) < 2 or refers_to_options(option) or len(option) > 80 for option in phrases):
         return None
-    return tuple(the(option) for option in said)
+    return tuple(the(option) for option in phrases)
 
 
-def elsewhere(option: str) -> bool:
-    """Whether an option speaks about the options: "none", "both", "all of the above"."""
+def refers_to_options(option: str) -> bool:
+    """Whether an option refers to the other options: "none", "both", "all of the above"."""
     return _ELSE.match(option.strip()) is not None
 
 
 def value(option: str) -> str:
-    """An option as a value in a sentence: the capital of a phrase is taken for a list's, not a name's.
+    """An option as a value in a sentence; a phrase's initial capital is treated as list style, not as a name.
 
     >>> value("Mutualistic relationship"), value("New York"), value("Brazil")
     ('mutualistic relationship', 'New York', 'Brazil')
@@ -125,7 +125,7 @@ def value(option: str) -> str:
 
 
 def concluded(option: str) -> str:
-    """An option after "the answer is": as it is where it is one word or number, else in quotes."""
+    """An option after "the answer is": unchanged where it is one word or number, else quoted."""
     text = value(option) or option
     if re.fullmatch(r"[\w.,%-]{2,}|\d", text):
         return text
@@ -133,7 +133,7 @@ def concluded(option: str) -> str:
 
 
 def asked(text: str) -> str:
-    """The question proper: without what is considered first, and without its mark.
+    """The question itself: without an introduction, and without its question mark.
 
     >>> asked("Consider the real-world 3D locations of the objects. Which object is higher?")
     'Which object is higher'
@@ -152,6 +152,6 @@ def asked(text: str) -> str:
 
 
 def alternatives(options: tuple[str, ...]) -> str:
-    """A pattern for any of the options' texts, the longest first."""
+    """A regular expression for any of the options' texts, the longest first."""
     texts = sorted({normalised(option) for option in options}, key=len, reverse=True)
     return "|".join(re.escape(text).replace(r"\ ", r"\s+") for text in texts)

@@ -1,4 +1,4 @@
-"""Yes or no: the question as a statement, with or without a "not"."""
+"""Yes/no questions: the question as a statement, with or without a "not"."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from unswayed.cues import inflection
 from unswayed.cues.checks import normalised
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _THERE = re.compile(r"(?P<be>is|are) there (?P<any>(?:a|an|any|some|the) )?(?P<what>.+)\Z", re.IGNORECASE)
@@ -48,26 +48,26 @@ def _yes(question: Question) -> list[bool] | None:
     return [word == "yes" for word in words] if sorted(words) == ["no", "yes"] else None
 
 
-def _there(question: Question) -> Reading | None:
+def _there(question: Question) -> ParsedQuestion | None:
     yes, text = _yes(question), wording.asked(question.text)
-    found = _THERE.match(text) or _SEE.match(text)
-    if yes is None or not found:
+    match = _THERE.match(text) or _SEE.match(text)
+    if yes is None or not match:
         return None
-    what = re.sub(r" in (?:the|this) (?:image|picture|photo|scene)\Z", "", found["what"])
-    article = (found["any"] or "").strip().lower()
-    several = found.groupdict().get("be", "").lower() == "are" or inflection.is_plural(wording.head(what))
+    what = re.sub(r" in (?:the|this) (?:image|picture|photo|scene)\Z", "", match["what"])
+    article = (match["any"] or "").strip().lower()
+    several = match.groupdict().get("be", "").lower() == "are" or inflection.is_plural(wording.head(what))
     if several:
         article = "some"
     elif article in ("", "any", "some", "the"):
         article = "an" if re.match(r"[aeiou]", what, re.IGNORECASE) else "a"
     slots = [{"is": "are" if several else "is", "some": article if y else "no", "what": what} for y in yes]
-    return Reading(tuple(slots), (what,))
+    return ParsedQuestion(tuple(slots), (what,))
 
 
 def _split(rest: str) -> tuple[str, str] | None:
-    """A subject and what is asked about it; None where the boundary is not plain."""
-    if found := _STRONG.search(rest):
-        return rest[: found.start()], rest[found.end() :]
+    """The subject and the predicate; None where the boundary is ambiguous."""
+    if match := _STRONG.search(rest):
+        return rest[: match.start()], rest[match.end() :]
     verbs = [m for m in re.finditer(r" (?=\w+ing\b)", rest) if wording.participle(rest[m.end() :].split()[0])]
     if verbs and (len(verbs) == 1 or re.search(r"ing and\Z", rest[: verbs[-1].start()])):
         return rest[: verbs[0].start()], rest[verbs[0].end() :]
@@ -79,61 +79,61 @@ def _split(rest: str) -> tuple[str, str] | None:
 
 
 def _articled(rest: str) -> str:
-    """The end of a question with the article that some benchmarks leave out before their things."""
+    """The end of a question with the articles that some benchmarks omit."""
     rest = re.sub(
         r"\b(from|towards?|to|at|than) (?=[a-z][^()]*\((?:near|marked|high))(?!the\b|an?\b|a )",
         r"\1 the ",
         rest,
     )
-    found = re.match(rf"(.*\b(?:{wording.PREPOSITIONS}|than)) ((?:[A-Z][A-Za-z]+ ?)+(?:\(.+\))?)\Z", rest)
-    return f"{found[1]} {wording.the(found[2])}" if found else rest
+    match = re.match(rf"(.*\b(?:{wording.PREPOSITIONS}|than)) ((?:[A-Z][A-Za-z]+ ?)+(?:\(.+\))?)\Z", rest)
+    return f"{match[1]} {wording.the(match[2])}" if match else rest
 
 
-def _is(question: Question) -> Reading | None:
+def _is(question: Question) -> ParsedQuestion | None:
     yes = _yes(question)
-    found = _IS.match(wording.asked(question.text))
-    parts = _split(found["rest"]) if found else None
-    if yes is None or not found or parts is None or re.search(r"\b(?:not|n't)\b", found["rest"]):
+    match = _IS.match(wording.asked(question.text))
+    parts = _split(match["rest"]) if match else None
+    if yes is None or not match or parts is None or re.search(r"\b(?:not|n't)\b", match["rest"]):
         return None
-    if re.match(r"there\b", found["rest"], re.IGNORECASE) or not parts[0].strip():
+    if re.match(r"there\b", match["rest"], re.IGNORECASE) or not parts[0].strip():
         return None
     rest = _articled(parts[1])
     x = wording.the(parts[0]) if not re.match(r"(?:it|he|she|they|i|you)\b", parts[0], re.I) else parts[0]
     slots = [{"x": x, "is": wording.be(x), "not": "" if y else " not", "rest": rest} for y in yes]
-    return Reading(tuple(slots), (x, parts[1]))
+    return ParsedQuestion(tuple(slots), (x, parts[1]))
 
 
-def _if(question: Question) -> Reading | None:
+def _if(question: Question) -> ParsedQuestion | None:
     yes, text = _yes(question), wording.asked(question.text)
-    found = _IF.match(text) or _WILL.match(text)
-    if yes is None or not found:
+    match = _IF.match(text) or _WILL.match(text)
+    if yes is None or not match:
         return None
-    rest = _articled(found["rest"])
-    when = found.groupdict().get("if")
+    rest = _articled(match["rest"])
+    when = match.groupdict().get("if")
     when = f"{when[:1].lower()}{when[1:]}, " if when else ""
-    x = "I" if found["x"].lower() == "i" else found["x"]
+    x = "I" if match["x"].lower() == "i" else match["x"]
     slots = [
         {
             "when": when,
             "x": x,
-            "will": found["verb"].lower(),
+            "will": match["verb"].lower(),
             "not": "" if y else " not",
             "rest": rest,
         }
         for y in yes
     ]
-    return Reading(tuple(slots), (when, found["rest"]))
+    return ParsedQuestion(tuple(slots), (when, match["rest"]))
 
 
-def _truth(question: Question) -> Reading | None:
+def _truth(question: Question) -> ParsedQuestion | None:
     """``Is this sentence true of the image? “There is a box.”``, with the options true and false."""
     words = [normalised(option) for option in question.options]
-    found = _SENTENCE.search(" ".join(question.text.split()))
-    if sorted(words) != ["false", "true"] or not found:
+    match = _SENTENCE.search(" ".join(question.text.split()))
+    if sorted(words) != ["false", "true"] or not match:
         return None
-    what = wording.clean(found["what"])
+    what = wording.clean(match["what"])
     what = what if re.match(r"[A-Z][a-z]*[A-Z]|I\b", what) else what[:1].lower() + what[1:]
-    return Reading(tuple({"what": what, "value": word} for word in words), (what,))
+    return ParsedQuestion(tuple({"what": what, "value": word} for word in words), (what,))
 
 
 FAMILIES = (

@@ -1,11 +1,11 @@
-"""Options that are captions or sentences themselves: they are said as they are."""
+"""Options that are captions or sentences themselves are used unchanged."""
 
 from __future__ import annotations
 
 import re
 
 from unswayed.cues.templates import wording
-from unswayed.cues.templates.base import Family, Reading
+from unswayed.cues.templates.base import Family, ParsedQuestion
 from unswayed.question import Question
 
 _PICTURE_OF = re.compile(
@@ -26,13 +26,13 @@ _FEWEST = 3
 
 
 def _options(question: Question) -> list[str] | None:
-    """The options as parts of a sentence, where they are long enough to be captions."""
-    said = [wording.clean(option) for option in question.options]
-    short = any(len(option.split()) < _FEWEST or len(option) > 240 for option in said)
+    """The options as parts of a sentence; None where one is no caption (too short, code, several lines)."""
+    phrases = [wording.clean(option) for option in question.options]
+    short = any(len(option.split()) < _FEWEST or len(option) > 240 for option in phrases)
     odd = any(
         "\n" in option.strip() or re.search(r"[.!?]\s|[{}=<>\\]", option) for option in question.options
     )
-    return None if short or odd or any(wording.elsewhere(option) for option in said) else said
+    return None if short or odd or any(wording.refers_to_options(option) for option in phrases) else phrases
 
 
 def _lower(text: str) -> str:
@@ -40,27 +40,27 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:] if first[1:].islower() or (len(first) == 1 and first != "I") else text
 
 
-def _things(question: Question) -> Reading | None:
-    said = _options(question)
-    if said is None or not all(_THING.match(o) and not _PICTURE_OF.match(o) for o in said):
+def _things(question: Question) -> ParsedQuestion | None:
+    phrases = _options(question)
+    if phrases is None or not all(_THING.match(o) and not _PICTURE_OF.match(o) for o in phrases):
         return None
-    return Reading(tuple({"what": _lower(option)} for option in said))
+    return ParsedQuestion(tuple({"what": _lower(option)} for option in phrases))
 
 
-def _pictures(question: Question) -> Reading | None:
-    said = _options(question)
-    if said is None or not all(_PICTURE_OF.match(option) for option in said):
+def _pictures(question: Question) -> ParsedQuestion | None:
+    phrases = _options(question)
+    if phrases is None or not all(_PICTURE_OF.match(option) for option in phrases):
         return None
-    return Reading(tuple({"what": _lower(option)} for option in said))
+    return ParsedQuestion(tuple({"what": _lower(option)} for option in phrases))
 
 
-def _sentences(question: Question) -> Reading | None:
-    said = _options(question)
-    if said is None or not all(_SENTENCE.match(o) and not _NO_SENTENCE.search(o) for o in said):
+def _sentences(question: Question) -> ParsedQuestion | None:
+    phrases = _options(question)
+    if phrases is None or not all(_SENTENCE.match(o) and not _NO_SENTENCE.search(o) for o in phrases):
         return None
-    if any(_PICTURE_OF.match(option) for option in said):
+    if any(_PICTURE_OF.match(option) for option in phrases):
         return None
-    return Reading(tuple({"what": _lower(option)} for option in said))
+    return ParsedQuestion(tuple({"what": _lower(option)} for option in phrases))
 
 
 FAMILIES = (
