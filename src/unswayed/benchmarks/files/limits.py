@@ -22,7 +22,7 @@ FREE_EXPANSION = 256 << 20
 """Unpacked bytes up to which any ratio is accepted."""
 MAX_COLUMNS = 4096
 """Columns of a TSV file."""
-MAX_ROWS = 5_000_000
+MAX_ROWS = 2_000_000
 """Rows of a TSV or Parquet file."""
 MAX_TEXT = 4 << 20
 """Bytes of one text cell of a TSV file."""

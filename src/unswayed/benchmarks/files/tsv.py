@@ -41,6 +41,10 @@ class UnclosedQuote(ValueError):
     """A quote is opened and never closed; `args[0]` is its offset."""
 
 
+class TooManyCells(ValueError):
+    """A record has more than `MAX_COLUMNS` cells; `args[0]` is its offset."""
+
+
 def scan_records(
     chunks: Iterable[bytes], at: int = 0, multiline: list[int] | None = None
 ) -> Iterator[list[int]]:
@@ -49,7 +53,7 @@ def scan_records(
     Yields for each record ``[start, end of cell 0, end of cell 1, …]``, offsets in bytes: cell 0 is ``[start,
     end 0)``, cell i is ``[end i-1 + 1, end i)``. Blank lines are no records. `multiline` collects the numbers
     of those cells of the yielded record that are quoted over a line end; empty it after each record. Raises
-    `UnclosedQuote`.
+    `UnclosedQuote` and `TooManyCells`.
     """
     record = [at]
     cell_start, quoted, closed = True, False, False
@@ -82,6 +86,8 @@ def scan_records(
                 if end == len(chunk):
                     break
                 record.append(at + end)
+                if len(record) > MAX_COLUMNS + 1:
+                    raise TooManyCells(record[0])
                 i = end + 1
                 cell_start = True
                 if chunk[i - 1] != _TAB:
@@ -147,6 +153,11 @@ class TsvTable:
                 f"{path} line {self.line_at(problem.args[0])}: a quoted cell begins here and never ends; "
                 "close its quote, or fetch the file again if it was cut off"
             ) from problem
+        except TooManyCells as problem:
+            raise BadInput(
+                f"{path} line {self.line_at(problem.args[0])}: has more than {MAX_COLUMNS:,} cells; "
+                "give a table with fewer columns"
+            ) from problem
         except OSError as problem:
             reason = problem.strerror or str(problem)
             raise BadInput(f"cannot read {path}: {reason}; give the path of a TSV file") from problem
@@ -163,8 +174,6 @@ class TsvTable:
         header = next(records, None)
         if header is None:
             raise BadInput(f"{self.path} is empty; a header and rows are needed")
-        if len(header) - 1 > MAX_COLUMNS:
-            raise BadInput(f"{self.path} has {len(header) - 1:,} columns; at most {MAX_COLUMNS:,} are read")
         self.columns: tuple[str, ...] = tuple(self._text(start, end).strip() for start, end in _spans(header))
         repeated = [name for name, count in Counter(self.columns).items() if count > 1]
         if repeated:
