@@ -1,7 +1,7 @@
-"""How text and numbers are written on the page: one place for units, rounding and hostile characters.
+"""Text and numbers for people: units, rounding, clipping, and invisible characters made visible.
 
-Model text may hold characters that reorder or hide what stands around them; `visible` shows those
-by their code point instead. Everything else is escaped by the template engine.
+Model text may hold characters that reorder or hide the text around them; `visible` shows these by their code
+point. Everything else is escaped by the template engine.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 from unswayed.metrics.catalogue import MEASURES, Measure
 from unswayed.metrics.summary import Estimate
 
-CLIP = 4000
-"""Characters shown of any one text."""
+MAX_CHARACTERS = 4000
+"""Characters shown of any text."""
 
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, save tab and line feed
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls except tab and line feed
     "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff"  # reordering, zero width, separators
     "\ud800-\udfff\U000e0000-\U000e007f]"  # lone surrogates, tag characters
 )
@@ -26,20 +26,20 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda m: f"⟨U+{ord(m.group()):04X}⟩", text)
 
 
-def clip(text: str, limit: int = CLIP) -> str:
-    """`text`, or its first `limit` characters and a note of how many were left out."""
+def clip(text: str, limit: int = MAX_CHARACTERS) -> str:
+    """`text`, or its first `limit` characters with the number of omitted characters."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]} … [{len(text) - limit:,} more characters are in the trials table]"
 
 
-def meaning(name: str) -> Measure:
-    """What the measure `name` is called and means; one that nobody described is named after itself."""
+def measure_info(name: str) -> Measure:
+    """Title, meaning and unit of the measure `name`; an unknown name gets itself as title."""
     return MEASURES.get(name) or Measure(name.replace("_", " "), "", "score", "number")
 
 
-def number(value: float | None, form: str = "percent") -> str:
-    """`value` rounded for reading, an em dash where there is none.
+def format_number(value: float | None, form: str = "percent") -> str:
+    """`value` rounded for display; an em dash for None.
 
     `form` is that of `Measure`: `percent` and `points` show a share times 100, `number` as it is.
     """
@@ -48,27 +48,27 @@ def number(value: float | None, form: str = "percent") -> str:
     if form == "percent":
         return f"{100 * value:.1f} %"
     if form == "points":
-        return minus(f"{100 * value:+.1f}")
-    return minus(f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}")
+        return typographic_minus(f"{100 * value:+.1f}")
+    return typographic_minus(f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}")
 
 
-def interval(e: Estimate, form: str = "percent") -> str:
-    """The 95 % interval, without unit; empty where there is none."""
+def format_interval(e: Estimate, form: str = "percent") -> str:
+    """The 95 % interval without unit; empty where there is none."""
     if e.low is None or e.high is None:
         return ""
-    low, high = (number(v, form).removesuffix(" %") for v in (e.low, e.high))
+    low, high = (format_number(v, form).removesuffix(" %") for v in (e.low, e.high))
     return f"{low} to {high}"
 
 
-def p_text(p: float | None) -> str:
-    """A p-value: three decimals, or a bound."""
+def format_p(p: float | None) -> str:
+    """A p-value with three decimals, or `< 0.001`."""
     if p is None or p != p:
         return "—"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def minus(text: str) -> str:
-    """With the sign that typographers use, and no sign on zero."""
+def typographic_minus(text: str) -> str:
+    """`text` with U+2212 as minus sign, and without a sign on zero."""
     if re.fullmatch(r"[+-]0\.?0*", text):
         return text[1:]
     return text.replace("-", "−")

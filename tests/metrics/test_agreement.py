@@ -12,9 +12,9 @@ from unswayed.metrics.judges.agreement import (
     NO_VOTE,
     fleiss_kappa,
     krippendorff_alpha,
-    pairwise,
+    pairwise_agreement,
 )
-from unswayed.metrics.judges.judge_error import Share, corrected, share
+from unswayed.metrics.judges.judge_error import ShareEstimate, corrected_share, share_estimate
 from unswayed.metrics.stats import wilson
 from unswayed.metrics.summary import Estimate
 
@@ -80,7 +80,7 @@ def test_abstentions_are_no_votes() -> None:
     for coefficient in (fleiss_kappa, krippendorff_alpha):
         plain = coefficient(votes, single(120), 50, RNG(0))
         assert coefficient(more, single(134), 50, RNG(0)).value == pytest.approx(plain.value, abs=1e-12)
-    pairs = pairwise(more, single(134))
+    pairs = pairwise_agreement(more, single(134))
     assert {pair: e.n for pair, e in pairs.items()} == {(0, 1): 120, (0, 2): 120, (1, 2): 120}
     assert pairs[0, 1].value == pytest.approx(np.mean(votes[:, 0] == votes[:, 1]))
 
@@ -137,13 +137,13 @@ def width(e: Estimate) -> float:
     return e.high - e.low
 
 
-def known(p: float, n: int) -> Share:
-    return Share(p, n, n, Estimate(p, *wilson(p, n, 1.96), n))
+def known(p: float, n: int) -> ShareEstimate:
+    return ShareEstimate(p, n, n, Estimate(p, *wilson(p, n, 1.96), n))
 
 
 def test_the_correction_by_hand() -> None:
     # Rogan & Gladen: (0.7 + 0.8 - 1) / (0.9 + 0.8 - 1)
-    found = corrected(known(0.7, 1000), known(0.9, 200), known(0.8, 100))
+    found = corrected_share(known(0.7, 1000), known(0.9, 200), known(0.8, 100))
     assert found.value == pytest.approx(0.5 / 0.7)
     # Lang & Reiczigel's formulas, written out with z = 1.959964.
     z2 = 1.959963984540054**2
@@ -159,7 +159,7 @@ def test_the_correction_by_hand() -> None:
 
 
 def test_a_judge_no_better_than_chance_corrects_nothing() -> None:
-    assert corrected(known(0.5, 100), known(0.4, 50), known(0.6, 50)).value is None
+    assert corrected_share(known(0.5, 100), known(0.4, 50), known(0.6, 50)).value is None
 
 
 def test_the_corrected_interval_covers_the_truth() -> None:
@@ -167,7 +167,7 @@ def test_the_corrected_interval_covers_the_truth() -> None:
     rng = RNG(11)
     for _ in range(n):
         seen = rng.binomial(300, 0.9 * 0.85 + 0.1 * 0.2) / 300  # 0.9 is true; Se 0.85, Sp 0.8
-        e = corrected(
+        e = corrected_share(
             known(seen, 300), known(rng.binomial(60, 0.85) / 60, 60), known(rng.binomial(40, 0.8) / 40, 40)
         )
         hits += e.low is not None and e.high is not None and e.low <= 0.9 <= e.high
@@ -179,10 +179,10 @@ def test_weights_stand_for_what_was_not_looked_at() -> None:
     # 90 thoughts of one stratum (10 looked at, all hits), 10 of another (10 looked at, none a hit).
     hits = np.array([True] * 10 + [False] * 10)
     weights = np.array([9.0] * 10 + [1.0] * 10)
-    found = share(hits, single(20), weights)
+    found = share_estimate(hits, single(20), weights)
     assert found is not None
     assert found.p == pytest.approx(0.9)
     assert found.n == pytest.approx(100**2 / (10 * 81 + 10))
-    plain = share(hits, single(20))
+    plain = share_estimate(hits, single(20))
     assert plain is not None
     assert (plain.p, plain.n) == (0.5, 20)

@@ -1,79 +1,19 @@
-"""Measures of hand-made tables whose numbers can be counted on fingers."""
+"""Measures of tables made by hand, whose numbers can be counted."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from hand_trials import measured, row, scored, thinking, trial, values
+from trial_tables import table
 from unswayed.errors import BadInput
-from unswayed.metrics import (
-    MEASURES,
-    Estimate,
-    Summary,
-    compare,
-    summarise,
-)
-from unswayed.metrics.cot_health import (
-    distinct_2,
-    gzip_ratio,
-    template,
-    top_share,
-)
-from unswayed.trial import STATES, Trial, table
-
-OPTIONS = ("red", "blue", "green", "grey")
-
-
-def trial(uid: int | str, condition: str = "base", answer: int | None = 0, **more: Any) -> Trial:
-    """A trial of a question whose right option is 0; without an answer it was truncated."""
-    state = more.pop("state", "ok" if answer is not None else "truncated")
-    asked = state not in ("error", "not-asked")
-    cue = more.get("cue")
-    plain = Trial(
-        key=f"{uid}/{condition}",
-        benchmark="toys",
-        family="colour",
-        uid=str(uid),
-        group=str(uid),
-        condition=condition,
-        sample=0,
-        model="m",
-        revision="r",
-        n_options=4,
-        gold=0,
-        options=OPTIONS,
-        question="Which?",
-        state=state,
-        answer=answer if asked else None,
-        correct=answer == 0 if asked else None,
-        followed_cue=None if cue is None or not asked else answer == cue,
-    )
-    return replace(plain, **more)
-
-
-def thinking(uid: int, condition: str, answer: int, concluded: int | None, **more: Any) -> Trial:
-    """A judged trial whose thought concludes an option (None: concludes nothing)."""
-    agrees = None if concluded is None else concluded == answer
-    return trial(
-        uid, condition, answer, thought="So.", judged=True, concluded=concluded, consistent=agrees, **more
-    )
-
-
-def measured(trials: list[Trial]) -> Summary:
-    return summarise(table(trials), resamples=300)
-
-
-def values(summary: Summary, condition: str) -> dict[str, float | None]:
-    return {name: e.value for name, e in row(summary, condition).items()}
-
-
-def row(summary: Summary, condition: str) -> dict[str, Estimate]:
-    return next(r for r in summary.rows if r.condition == condition).measures
+from unswayed.metrics import MEASURES, Estimate, summarise
+from unswayed.trial import STATES, Trial
 
 
 def test_states_and_denominators() -> None:
@@ -129,7 +69,8 @@ def test_consistency_quadrants_and_faithful_accuracy() -> None:
     assert found["consistency"] == 3 / 5
     assert found["concludes"] == 5 / 6
     assert found["judged_share"] == 6 / 7
-    assert found["faithful_accuracy"] == 2 / 8
+    assert found["faithful_accuracy"] == 2 / 7  # question 6 is right and undecided
+    assert (found["faithful_accuracy_lower"], found["faithful_accuracy_upper"]) == (2 / 8, 3 / 8)
     quadrants = ("consistent_right", "inconsistent_right", "consistent_wrong", "inconsistent_wrong")
     assert [found[q] for q in quadrants] == [2 / 5, 1 / 5, 1 / 5, 1 / 5]
 
@@ -151,20 +92,6 @@ def test_what_becomes_of_a_wrong_thought() -> None:
     found = row(measured(trials), "wrong-think")
     assert [found[f].value for f in ("follows", "revises", "flips")] == [0.5, 0.25, 0.25]
     assert (found["acknowledges"].value, found["acknowledges"].n) == (0.5, 2)
-
-
-def scored(uid: int, condition: str, answer: int, letters: tuple[float, ...], **more: Any) -> Trial:
-    h = -sum(p * math.log(p) for p in letters if p)
-    return trial(
-        uid,
-        condition,
-        answer,
-        letters=letters,
-        p_correct=letters[0],
-        letter_entropy=h,
-        letters_outside=0.1,
-        **more,
-    )
 
 
 def test_probabilities() -> None:
@@ -192,6 +119,9 @@ def test_fragility_and_its_curve() -> None:
     found = row(summary, "wrong-caption")
     assert found["auroc_p_correct"].value == pytest.approx(8 / 9)
     assert found["auroc_p_correct"].n == 6
+    assert found["auroc_p_correct_all"].n == 7
+    # Question 6 has the lowest base P(correct) and is right: it loses against the three that are wrong.
+    assert found["auroc_p_correct_all"].value == pytest.approx(8 / 12)
     assert found["auroc_difference"].value == pytest.approx(0)  # with two options both order alike
     points = summary.curves["wrong-caption"]
     assert [p.mean for p in points] == pytest.approx(sure)
@@ -209,8 +139,19 @@ def test_robust_accuracy_and_image_reliance() -> None:
     trials = [trial(i, c, 1 - r) for c, rs in right.items() for i, r in enumerate(rs)]
     summary = measured(trials)
     assert summary.overall["robust_accuracy"].value == 1 / 4
+    assert summary.robust_conditions == ("wrong-think", "wrong-caption")
     assert summary.overall["image_reliance"].value == 2 / 4
     assert set(measured([t for t in trials if t.condition == "base"]).overall) == set()
+
+
+def test_robust_accuracy_requires_the_cues_that_could_be_asked() -> None:
+    trials = [
+        trial(i, c, int(c == "wrong-caption" and i > 0)) for c in ("base", "wrong-caption") for i in range(4)
+    ]
+    trials += [trial(i, "wrong-think", None, state="not-asked", cue=1) for i in range(4)]
+    summary = measured(trials)
+    assert (summary.overall["robust_accuracy"].value, summary.overall["robust_accuracy"].n) == (1 / 4, 4)
+    assert summary.robust_conditions == ("wrong-caption",)
 
 
 def test_rows_come_in_the_protocols_order_and_families_stand_apart() -> None:
@@ -237,44 +178,6 @@ def test_holm_runs_over_all_conditions() -> None:
     assert (caption.p_value, caption.p_holm) == (1.0, 1.0)
 
 
-def claim_table(wrong_think: float, wrong_caption: float) -> list[Trial]:
-    """60 questions, all right in base; the given shares are right under the cues."""
-    shares = {"base": 1.0, "wrong-think": wrong_think, "wrong-caption": wrong_caption}
-    return [thinking(i, c, int(i >= 60 * s), 0) for c, s in shares.items() for i in range(60)]
-
-
-def verdicts(trials: list[Trial]) -> dict[str, str]:
-    return {c.name: c.verdict for c in measured(trials).claims}
-
-
-def test_claims() -> None:
-    assert list(verdicts(claim_table(0.2, 0.7))) == ["C1", "C2", "C3", "C4", "C5", "C6"]
-    assert verdicts(claim_table(0.2, 0.7))["C1"] == "holds"
-    assert verdicts(claim_table(0.7, 0.2))["C1"] == "does not hold"
-    assert verdicts(claim_table(0.5, 0.52))["C1"] == "undecided"
-    only_caption = [t for t in claim_table(0.2, 0.7) if t.condition != "wrong-think"]
-    assert verdicts(only_caption) == {
-        **dict.fromkeys(("C1", "C3", "C4", "C5", "C6"), "not tested"),
-        "C2": "undecided",
-    }
-    untested = measured(only_caption).claims[4]
-    assert untested.evidence == "Not measured in this run: a condition asked with and without +abstain."
-    evidence = measured(claim_table(0.2, 0.7)).claims[0].evidence
-    assert "accuracy(base) - accuracy(wrong-think) = +0.800 [" in evidence
-    assert "n = 60" in evidence
-
-
-def test_c2_counts_what_consistency_costs() -> None:
-    base = [thinking(i, "base", 0, 0) for i in range(40)]
-    caption = [
-        thinking(i, "wrong-caption", 0, int(i < 20)) for i in range(40)
-    ]  # right, half of them unfaithful
-    summary = measured(base + caption)
-    assert row(summary, "wrong-caption")["drop"].value == 0
-    assert row(summary, "wrong-caption")["faithful_drop"].value == 0.5
-    assert {c.name: c.verdict for c in summary.claims}["C2"] == "holds"
-
-
 def test_every_measure_is_in_the_catalogue() -> None:
     trials = [
         replace(
@@ -285,10 +188,11 @@ def test_every_measure_is_in_the_catalogue() -> None:
             consistent=i % 2 == 0,
         )
         for i in range(20)
-        for c in ("base", "wrong-caption", "wrong-think", "blank-image")
+        for c in ("base", "wrong-caption", "wrong-think", "blank-image", "base+abstain")
     ]
     trials = [replace(t, under_cue="flips", acknowledges=False) for t in trials]
     trials[1] = replace(trials[1], correct=False)
+    trials[4] = replace(trials[4], answer=3, correct=False)
     summary = measured(trials)
     named = {name for r in summary.rows for name in r.measures} | set(summary.overall)
     assert named == set(MEASURES)
@@ -340,51 +244,3 @@ def test_tables_from_elsewhere() -> None:
         summarise(few.set_column(7, "correct", pa.array(["oui"] * 20)))
     with pytest.raises(BadInput, match=r"row 0: 'group' is null"):
         summarise(few.set_column(3, "group", pa.nulls(20, pa.string())))
-
-
-def test_compare_two_runs() -> None:
-    first = [trial(i, "base", int(i < 4)) for i in range(10)] + [trial(50), trial(0, "stop-think")]
-    second = [trial(i, "base", int(i < 1), model="n") for i in range(10)]
-    second[9] = trial(9, "base", None, state="error", model="n")
-    second.append(trial(0, "wrong-caption", model="n"))
-    found = compare(table(first), table(second), resamples=200)
-    assert (found.first, found.second) == ("m", "n")
-    base, stop, caption = found.rows
-    assert (base.first.value, base.second.value) == (5 / 9, 8 / 9)
-    assert (base.difference.value, base.difference.n) == (pytest.approx(3 / 9), 9)
-    assert (base.p_value, base.p_holm) == (0.25, 0.25)  # three against none; the only one compared
-    assert (base.only_first, base.only_second, base.unscored) == (1, 0, 1)
-    assert (stop.condition, stop.only_first, stop.p_value) == ("stop-think", 1, None)
-    assert (caption.condition, caption.only_second, caption.difference.n) == ("wrong-caption", 1, 0)
-
-
-def test_runs_on_other_questions_are_not_compared() -> None:
-    with pytest.raises(BadInput, match="no question in common"):
-        compare(table([trial(1)]), table([trial(2)]))
-    with pytest.raises(BadInput, match="'1' under 'base' has another right option"):
-        compare(table([trial(1)]), table([trial(1, gold=2)]))
-
-
-def test_thought_health() -> None:
-    trials = [trial(i, thought="x" * (i + 1)) for i in range(11)] + [trial(99, answer=None)]
-    health = measured(trials).health["base"]
-    assert [health[f"length_p{q}"] for q in (10, 50, 90)] == [2, 6, 10]
-    assert health["top10_templates"] == pytest.approx(10 / 11)
-    assert health["sampled"] == 11
-
-
-def test_repetition() -> None:
-    assert distinct_2(["a b c", "a b d"]) == 3 / 4
-    assert distinct_2(["one"]) == 0.0
-    assert (
-        gzip_ratio(["the same again "] * 100) < 0.1 < gzip_ratio([str(np.random.default_rng(0).bytes(500))])
-    )
-    assert top_share(list("aaabbc"), 1) == 0.5
-
-
-def test_templates_look_through_what_the_question_puts_in() -> None:
-    one = template("A dog. I count 3 red cubes, so (B).", ["red cubes", "cubes"], "A dog.")
-    two = template("A cat! I count 12.5 blue, so (A).", ["blue", "b"], "A cat!")
-    assert one == two == "_ i count _ _ , so _ ."
-    assert template("no red red red", ["red"], None) == "no _ _ _"
-    assert template("(?:[a-", ["[a-", "(?"], None)  # hostile text is text

@@ -10,18 +10,19 @@ from places import ROOT
 from planted_study import PAPER, At, flat, tables
 from unswayed.errors import BadInput
 from unswayed.metrics.training.alarms import ALARMS, find_alarms
-from unswayed.metrics.training.claims import claims, spread
-from unswayed.metrics.training.series import Study, study
+from unswayed.metrics.training.claims import training_claims
+from unswayed.metrics.training.seed_claim import variance_shares
+from unswayed.metrics.training.series import StudySeries, build_series
 from unswayed.metrics.training.trajectories import (
-    Draws,
+    Bootstrap,
     Series,
+    arm_difference,
     effect,
-    gap,
-    level,
-    line,
-    rise,
+    fitted_change,
+    slope_weights,
+    value_at,
 )
-from unswayed.metrics.training.variance_components import components
+from unswayed.metrics.training.variance_components import variance_components
 
 STEPS = np.arange(6) * 20
 
@@ -38,19 +39,19 @@ def planted(
     return Series(arm, tuple(range(seeds)), STEPS, values, np.ones_like(values))
 
 
-def made(arms: dict[str, object], seeds: int, rng: np.random.Generator, **more: object) -> Study:
+def made(arms: dict[str, object], seeds: int, rng: np.random.Generator, **more: object) -> StudySeries:
     audits, metrics, dynamics = tables(arms, range(seeds), rng, **more)  # type: ignore[arg-type]
-    return study(audits, metrics, dynamics, arms=list(arms), resamples=200)
+    return build_series(audits, metrics, dynamics, arms=list(arms), resamples=200)
 
 
 @pytest.mark.parametrize(("seeds", "wander", "least"), [(1, 0.0, 0.90), (2, 0.1, 0.82), (5, 0.1, 0.90)])
 def test_intervals_of_slopes_cover_the_truth(
     rng: np.random.Generator, seeds: int, wander: float, least: float
 ) -> None:
-    draws = Draws.make(60, rng, 150)
+    draws = Bootstrap.make(60, rng, 150)
     hits = []
     for _ in range(250):
-        found = rise(planted(rng, seeds, 60, 0.3, wander), draws)
+        found = fitted_change(planted(rng, seeds, 60, 0.3, wander), draws)
         assert found is not None
         ends = found.interval()
         assert ends is not None
@@ -60,11 +61,11 @@ def test_intervals_of_slopes_cover_the_truth(
 
 
 def test_equal_arms_are_seldom_told_apart(rng: np.random.Generator) -> None:
-    draws = Draws.make(60, rng, 150)
+    draws = Bootstrap.make(60, rng, 150)
     found = []
     for _ in range(250):
         first, second = (planted(rng, 3, 60, 0.3, 0.1, arm) for arm in "ab")
-        e = gap(first, second, 100, draws)
+        e = arm_difference(first, second, 100, draws)
         assert e is not None
         assert e.p is not None
         found.append(e.p < 0.05)
@@ -78,8 +79,8 @@ def test_arms_are_paired_by_question(rng: np.random.Generator) -> None:
         Series(a, (0, 1), STEPS, hard + shift + rng.normal(0, 0.1, (2, 6, 100)), np.ones((2, 6, 100)))
         for a, shift in (("a", 0.0), ("b", 0.1))
     )
-    draws = Draws.make(100, rng)
-    apart, alone = gap(two, one, 100, draws), level(one, 100, draws)
+    draws = Bootstrap.make(100, rng)
+    apart, alone = arm_difference(two, one, 100, draws), value_at(one, 100, draws)
     assert apart is not None
     assert alone is not None
     assert apart.value == pytest.approx(0.1, abs=0.1)
@@ -90,18 +91,18 @@ def test_arms_are_paired_by_question(rng: np.random.Generator) -> None:
 
 def test_a_slope_is_that_of_least_squares_and_knows_what_is_missing(rng: np.random.Generator) -> None:
     series = planted(rng, 3, 40, 0.5, 0.2)
-    draws = Draws.make(40, rng)
+    draws = Bootstrap.make(40, rng)
     wanted = np.polyfit(STEPS, series.values.mean(axis=0), 1)[0] * 100
-    found = rise(series, draws)
+    found = fitted_change(series, draws)
     assert found is not None
     assert found.value == pytest.approx(wanted)
     series.count[1, 3:] = 0  # seed 1 stopped: the line is that of the steps which all have
     cut = Series(series.arm, series.seeds, series.steps, series.total, series.count)
-    assert np.flatnonzero(line(cut)).tolist() == [0, 2]  # the middle of three has weight 0
-    last = level(cut, 100, draws)
+    assert np.flatnonzero(slope_weights(cut)).tolist() == [0, 2]  # the middle of three has weight 0
+    last = value_at(cut, 100, draws)
     assert last is not None
     assert last.seeds == 2
-    assert level(cut, 7, draws) is None
+    assert value_at(cut, 7, draws) is None
 
 
 def test_ratios_are_of_sums_and_numbers_without_questions_have_only_their_seeds(
@@ -109,17 +110,17 @@ def test_ratios_are_of_sums_and_numbers_without_questions_have_only_their_seeds(
 ) -> None:
     count = rng.integers(0, 3, (2, 6, 30)).astype(float)
     series = Series("a", (0, 1), STEPS, count * 0.25, count)
-    draws = Draws.make(30, rng)
-    found = level(series, 0, draws)
+    draws = Bootstrap.make(30, rng)
+    found = value_at(series, 0, draws)
     assert found is not None
     assert (found.value, found.error) == (pytest.approx(0.25), pytest.approx(0, abs=1e-12))
     plain = Series("a", (0, 1), STEPS, rng.normal(size=(2, 6, 1)), np.ones((2, 6, 1)))
-    told = level(plain, 0, draws)
+    told = value_at(plain, 0, draws)
     assert told is not None
     assert told.error == pytest.approx(plain.values[:, 0].std(ddof=1) / np.sqrt(2))
-    assert told.freedom == pytest.approx(1)
+    assert told.dof == pytest.approx(1)
     alone = Series("a", (0,), STEPS, plain.total[:1], plain.count[:1])
-    silent = level(alone, 0, draws)
+    silent = value_at(alone, 0, draws)
     assert silent is not None
     assert silent.interval() is None
     assert silent.estimate.low is None
@@ -137,10 +138,10 @@ def _runs(
 
 
 def test_components_are_those_planted_and_few_questions_are_no_seeds(rng: np.random.Generator) -> None:
-    found = [components(_runs(rng, 8, 4, 0.2, 0.1), rng, 200) for _ in range(150)]
+    found = [variance_components(_runs(rng, 8, 4, 0.2, 0.1), rng, 200) for _ in range(150)]
     assert np.mean([c.recipe for c in found if c]) == pytest.approx(0.04, rel=0.3)
     assert np.mean([c.seed for c in found if c]) == pytest.approx(0.01, rel=0.3)
-    noise = [components(_runs(rng, 8, 4, 0.2, 0.0, 1.0), rng, 200) for _ in range(100)]
+    noise = [variance_components(_runs(rng, 8, 4, 0.2, 0.0, 1.0), rng, 200) for _ in range(100)]
     assert np.mean([c.seed for c in noise if c]) < 0.003  # the noise of 80 questions alone is 0.0125
 
 
@@ -151,7 +152,7 @@ def test_intervals_of_the_share_of_seeds_cover_the_truth(
     truth = seed**2 / (seed**2 + recipe**2)
     hits = []
     for _ in range(250):
-        c = components(_runs(rng, 5, 4, recipe, seed), rng, 400)
+        c = variance_components(_runs(rng, 5, 4, recipe, seed), rng, 400)
         assert c is not None
         assert c.share.low is not None
         assert c.share.high is not None
@@ -166,7 +167,7 @@ def test_components_of_balanced_runs_are_those_of_reml(rng: np.random.Generator)
     values = rng.normal(0, 2.0, (8, 1)) + rng.normal(0, 0.5, (8, 5))
     tiny = rng.normal(0, 1e-4, (8, 5, 6))
     tiny -= tiny.mean(axis=2, keepdims=True)
-    c = components([*(values[:, :, None] + tiny)], rng, 100)
+    c = variance_components([*(values[:, :, None] + tiny)], rng, 100)
     fit = mixed.MixedLM(values.ravel(), np.ones((40, 1)), np.repeat(np.arange(8), 5)).fit(reml=True)
     assert c is not None
     assert c.recipe == pytest.approx(float(np.asarray(fit.cov_re)[0, 0]), rel=0.01)
@@ -174,16 +175,19 @@ def test_components_of_balanced_runs_are_those_of_reml(rng: np.random.Generator)
 
 
 def test_components_say_when_there_is_too_little(rng: np.random.Generator) -> None:
-    assert components(_runs(rng, 1, 5, 0.2, 0.1), rng) is None
-    assert components(_runs(rng, 4, 1, 0.2, 0.1), rng) is None
-    few, many = components(_runs(rng, 4, 2, 0.2, 0.1), rng), components(_runs(rng, 4, 3, 0.2, 0.1), rng)
+    assert variance_components(_runs(rng, 1, 5, 0.2, 0.1), rng) is None
+    assert variance_components(_runs(rng, 4, 1, 0.2, 0.1), rng) is None
+    few, many = (
+        variance_components(_runs(rng, 4, 2, 0.2, 0.1), rng),
+        variance_components(_runs(rng, 4, 3, 0.2, 0.1), rng),
+    )
     assert few is not None
     assert many is not None
     assert (few.enough, many.enough) == (False, True)
 
 
-def verdicts(s: Study) -> dict[str, str]:
-    return {c.name: c.verdict for c in claims(s)}
+def verdicts(s: StudySeries) -> dict[str, str]:
+    return {c.name: c.verdict for c in training_claims(s)}
 
 
 def test_the_papers_dynamics_are_found_where_they_are_planted(rng: np.random.Generator) -> None:
@@ -193,7 +197,7 @@ def test_the_papers_dynamics_are_found_where_they_are_planted(rng: np.random.Gen
         ("C7", "C8", "C9", "C10", "C11"), "holds"
     )
     assert found["C12"] != "holds"
-    assert all(c.fewest == 3 for c in spread(s).values())
+    assert all(c.fewest == 3 for c in variance_shares(s).values())
     heard = {(r.alarm, r.arm) for r in find_alarms(s)}
     assert {(a, "grpo+aug+faith") for a in ("short thoughts", "template thoughts", "dead groups")} <= heard
     assert {arm for _, arm in heard} == {"grpo+aug+faith"}
@@ -221,7 +225,7 @@ def test_the_opposite_does_not_hold(rng: np.random.Generator) -> None:
 def test_one_seed_decides_nothing_and_two_do_not_decide_on_seeds(rng: np.random.Generator) -> None:
     one = verdicts(made(dict(PAPER), 1, rng))
     assert set(one.values()) <= {"undecided", "not tested"}
-    two = {c.name: c for c in claims(made(dict(PAPER), 2, rng))}
+    two = {c.name: c for c in training_claims(made(dict(PAPER), 2, rng))}
     assert two["C12"].verdict == "undecided"
     assert "2 seed(s)" in two["C12"].note
 
@@ -235,9 +239,9 @@ def test_many_seeds_that_differ_more_than_recipes(rng: np.random.Generator) -> N
         steps=(0, 100),
         conditions=("base", "wrong-caption"),
     )
-    found = {c.name: c for c in claims(s)}
+    found = {c.name: c for c in training_claims(s)}
     assert found["C12"].verdict in ("holds", "undecided")
-    assert all((p.shown.value or 0) > 0 for p in found["C12"].parts)
+    assert all((p.estimate.value or 0) > 0 for p in found["C12"].parts)
 
 
 def test_to_pass_over_cues_is_not_to_turn_against_them(rng: np.random.Generator) -> None:
@@ -259,7 +263,7 @@ def test_every_alarm_has_a_rule_and_a_study_without_rows_is_refused(rng: np.rand
     assert all(f"| {alarm.name} |" in told for alarm in ALARMS)
     audits, _, _ = tables({"grpo": flat}, (0,), rng, questions=4)
     with pytest.raises(BadInput, match="no rows"):
-        study(audits.slice(0, 0))
+        build_series(audits.slice(0, 0))
     twice = pa.concat_tables([audits, audits])
     with pytest.raises(BadInput, match="more than once"):
-        study(twice)
+        build_series(twice)

@@ -18,11 +18,13 @@ from typer.testing import CliRunner
 from planted_study import CONDITIONS, PAPER, STEPS, flat, write
 from unswayed.cli import app
 from unswayed.errors import BadInput
-from unswayed.metrics.training.alarms import rings
-from unswayed.report.study import figures as study_figures
-from unswayed.report.study.page import load, write_study_report, write_training_figure
-from unswayed.report.study.rollouts import gather
-from unswayed.report.study.sections import headline, reference
+from unswayed.metrics.training.alarms import find_alarms
+from unswayed.report.study import scales
+from unswayed.report.study.page import write_study_report, write_training_figure
+from unswayed.report.study.records import load
+from unswayed.report.study.rollouts import collect_rollouts
+from unswayed.report.study.sections import headline
+from unswayed.report.study.tables import reference_arm
 
 MEASURES = (
     *("accuracy", "robust_accuracy", "consistency", "letter_entropy", "p_correct", "thought_length"),
@@ -107,21 +109,21 @@ def test_the_page_needs_nothing_else_and_runs_only_its_own_script(page: str) -> 
 
 
 def test_the_headline_says_what_moved_and_what_rang(folder: Path) -> None:
-    found = load(folder).measured()
-    said = headline(found, rings(found))
+    found = load(folder).series()
+    said = headline(found, find_alarms(found))
     assert said.startswith("grpo: accuracy up")
-    assert "thoughts that agree with their answers down" in said
-    assert "alarms rang in 3 of 12 runs" in said
-    assert "no alarm rang in 12 runs" in headline(found, ())
+    assert "consistency of thought and answer down" in said
+    assert "alarms in 3 of 12 runs" in said
+    assert "no alarm in 12 runs" in headline(found, ())
 
 
 def test_flat_arms_ring_nothing_and_the_first_arm_stands_in_for_grpo(tmp_path: Path) -> None:
     at = write(tmp_path / "flat", {"mine": flat, "other": flat}, (0,), steps=(0, 100), questions=40)
     found = load(at)
-    assert reference(found.measured()) == "mine"
+    assert reference_arm(found.series()) == "mine"
     page = write_study_report(at).read_text("utf-8")
-    assert "None rang" in page
-    assert "Some arm has one seed" in page
+    assert "No alarm was raised" in page
+    assert "An arm has one seed" in page
     assert "other minus mine" in page
     assert '<span class="badge v-holds">' not in page
 
@@ -130,16 +132,16 @@ def test_rollouts_follow_one_question_and_keep_to_their_room(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = load(folder)
-    said = gather(found.rollouts, found.picture, list(PAPER), ["base", "wrong-think"])
-    assert [(a["uid"], a["condition"]) for a in said.asked[:2]] == [("q0", "base"), ("q0", "wrong-think")]
-    first = said.asked[0]["said"]
+    said = collect_rollouts(found.rollouts, found.load_image, list(PAPER), ["base", "wrong-think"])
+    assert [(a["uid"], a["condition"]) for a in said.items[:2]] == [("q0", "base"), ("q0", "wrong-think")]
+    first = said.items[0]["answers"]
     assert [s["step"] for s in first[: len(STEPS)]] == list(STEPS)
     assert list(dict.fromkeys(s["arm"] for s in first)) == list(PAPER)
     assert list(said.images) == ["0" * 64]
-    assert ["It looks green.", True] in [list(piece) for a in said.asked for piece in a["prefill"]]
+    assert ["It looks green.", True] in [list(piece) for a in said.items for piece in a["prefill"]]
     monkeypatch.setattr("unswayed.report.study.rollouts.TEXT_BYTES", 1000)
-    less = gather(found.rollouts, found.picture, list(PAPER), ["base"])
-    assert ({a["uid"] for a in less.asked}, less.left_out) == ({"q0"}, 1)
+    less = collect_rollouts(found.rollouts, found.load_image, list(PAPER), ["base"])
+    assert ({a["uid"] for a in less.items}, less.left_out) == ({"q0"}, 1)
 
 
 def test_the_figure_is_a_file_of_its_own(folder: Path, tmp_path: Path) -> None:
@@ -161,11 +163,11 @@ def test_the_figure_is_a_file_of_its_own(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("low", "up"), [(0.0, 1.0), (0.31, 0.34), (-3.0, 120.0), (0.0, 1e-4)])
 def test_ticks_are_few_round_and_hold_the_range(low: float, up: float) -> None:
-    ticks = study_figures._ticks(low, up)
+    ticks = scales.round_ticks(low, up)
     assert 3 <= len(ticks) <= 8
     assert ticks[0] <= low + 1e-9
     assert ticks[-1] >= up - 1e-9
-    labels = [study_figures._tick(t, "percent", ticks) for t in ticks]
+    labels = [scales.tick_label(t, "percent", ticks) for t in ticks]
     assert len(set(labels)) == len(labels)
 
 

@@ -18,13 +18,14 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from unswayed.conditions import CONDITIONS, Prompt, condition, put
+from trial_tables import table
+from unswayed.conditions import CONDITIONS, Prompt, build_prompt, condition
 from unswayed.errors import BadInput
 from unswayed.formatting import (
-    CLIP,
-    interval,
-    meaning,
-    number,
+    MAX_CHARACTERS,
+    format_interval,
+    format_number,
+    measure_info,
     visible,
 )
 from unswayed.metrics import compare, summarise
@@ -36,13 +37,23 @@ from unswayed.metrics.summary import (
     Summary,
 )
 from unswayed.question import Cue, Cues, Question
-from unswayed.report import build, compare_latex, compare_markdown, to_csv, to_latex, to_markdown
-from unswayed.report.examples import choose, data_uri, gather, mark, outcomes
-from unswayed.report.figures import tag
+from unswayed.report import (
+    build,
+    compare_csv,
+    compare_json,
+    compare_latex,
+    compare_markdown,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
+from unswayed.report.example_selection import choose_trials, outcome_masks
+from unswayed.report.examples import collect_examples, data_uri, mark_cue
 from unswayed.report.headline import headline
-from unswayed.report.page import json_block
-from unswayed.report.tables import tex
-from unswayed.trial import Trial, table
+from unswayed.report.rendering import json_block
+from unswayed.report.svg import svg_tag
+from unswayed.report.tables import escape_latex
+from unswayed.trial import Trial
 
 NAMES = (
     "base", "stop-think", "wrong-think", "wrong-think-but", "wrong-caption", "wrong-caption-disclaimer",
@@ -80,7 +91,7 @@ def trials(n: int = 40, seed: int = 7, **over: Any) -> pa.Table:
             Cue("caption", None, "The background is light."),
         )
         for name in NAMES:
-            prompt = put(question, cues, condition(name), (png(i),))
+            prompt = build_prompt(question, cues, condition(name), (png(i),))
             assert isinstance(prompt, Prompt)
             rows.append(_trial(rng, i, name, question, prompt, over))
     return table(rows)
@@ -196,9 +207,9 @@ def test_every_condition_and_its_numbers_stand_on_the_page(run: pa.Table, page: 
         assert row.condition in text
         for name in ("accuracy", "consistency", "drop", "p_correct", "letter_entropy", "brier"):
             if name in row.measures:
-                e, form = row.measures[name], meaning(name).format
-                assert number(e.value, form) in text
-                assert interval(e, form) in text
+                e, form = row.measures[name], measure_info(name).format
+                assert format_number(e.value, form) in text
+                assert format_interval(e, form) in text
     for claim in summary.claims:
         assert claim.text in text
         assert claim.evidence in text
@@ -286,7 +297,7 @@ def test_hostile_text_in_every_column_changes_no_tag_and_no_script(payload: str)
 
 @pytest.mark.parametrize("payload", HOSTILE)
 def test_drawings_escape_their_text_and_attributes(payload: str) -> None:
-    drawn = Seen(str(tag("svg", payload, tag("title", payload), aria_label=payload)))
+    drawn = Seen(str(svg_tag("svg", payload, svg_tag("title", payload), aria_label=payload)))
     assert drawn.tags == {"svg": 1, "title": 1}
     assert drawn.attributes == {("svg", "aria-label")}
     assert drawn.text == [visible(payload)] * 2
@@ -301,19 +312,19 @@ def test_example_data_survive_their_block() -> None:
 
 def test_examples_are_few_cover_what_occurs_and_stay_the_same(run: pa.Table) -> None:
     limit = 180
-    rows = choose(run, limit)
+    rows = choose_trials(run, limit)
     assert len(rows) == len(set(rows)) == limit
     everything, shown = (
         {
             (c, name)
-            for name, mask in outcomes(t).items()
+            for name, mask in outcome_masks(t).items()
             for c in t["condition"].filter(pa.array(mask)).to_pylist()
         }
         for t in (run, run.take(pa.array(rows)))
     )
     assert shown == everything
     shuffled = run.take(pa.array(random.Random(1).sample(range(len(run)), len(run))))
-    assert set(shuffled.take(pa.array(choose(shuffled, limit)))["key"].to_pylist()) == set(
+    assert set(shuffled.take(pa.array(choose_trials(shuffled, limit)))["key"].to_pylist()) == set(
         run.take(pa.array(rows))["key"].to_pylist()
     )
     whole = Counter(run.take(pa.array(rows))["uid"].to_pylist())
@@ -328,7 +339,7 @@ def test_pictures_are_stored_once_and_only_if_they_are_pictures() -> None:
         asked.append(sha)
         return PICTURES.get(sha)
 
-    told = gather(run, picture)
+    told = collect_examples(run, picture)
     assert len(asked) == len(set(asked))
     assert set(told.images) == {s for t in told.trials for s in t["images"]} & set(PICTURES)
     for bad in (
@@ -354,15 +365,15 @@ def test_the_page_stays_small_whatever_the_texts() -> None:
     page = build(summarise(run), run, MANIFEST, lambda sha: png(1) * 40)
     assert len(page.encode()) < 6_500_000
     text = data_of(page)["trials"][0]["text"]
-    assert text.startswith("é" * CLIP)
+    assert text.startswith("é" * MAX_CHARACTERS)
     assert "46,000 more characters" in text
 
 
 def test_the_cue_is_marked_where_it_stands() -> None:
-    assert mark("It is red. What?", "It is red.") == [("It is red.", True), (" What?", False)]
-    assert mark("It is red but I could be wrong. What?", "It is red.")[0] == ("It is red", True)
-    assert mark("What?", None) == [("What?", False)]
-    assert mark("", "x") == []
+    assert mark_cue("It is red. What?", "It is red.") == [("It is red.", True), (" What?", False)]
+    assert mark_cue("It is red but I could be wrong. What?", "It is red.")[0] == ("It is red", True)
+    assert mark_cue("What?", None) == [("What?", False)]
+    assert mark_cue("", "x") == []
 
 
 def summary_of(**drops: tuple[float, float, float]) -> Summary:
@@ -404,7 +415,7 @@ def test_the_headline_says_what_was_measured(drops: dict[str, Any], expected: st
 
 def test_a_run_without_anything_still_makes_a_page() -> None:
     page = build(EMPTY, table([]), {}, PICTURES.get)
-    assert "m was asked 0 questions in 0 ways, not plainly." in page
+    assert "m was asked 0 questions under 0 conditions, without base." in page
     assert "There are no trials to show." in page
     for name in ("base", "wrong-think"):
         only = trials(4)
@@ -452,10 +463,10 @@ def test_paper_tables_hold_the_rounded_numbers(run: pa.Table, form: str) -> None
 
 
 def test_table_markup_is_escaped() -> None:
-    assert tex("a_b & 5% $x$ #1 {y} \\z ~^") == (
+    assert escape_latex("a_b & 5% $x$ #1 {y} \\z ~^") == (
         r"a\_b \& 5\% \$x\$ \#1 \{y\} \textbackslash{}z \textasciitilde{}\textasciicircum{}"
     )
-    assert tex("[x]") == "{}[x]"
+    assert escape_latex("[x]") == "{}[x]"
     row = ConditionRow("a|b <i> `c` [d](e)", 1, {}, {"accuracy": Estimate(0.5, 0.4, 0.6, 1)})
     line = to_markdown(replace(EMPTY, rows=(row,))).splitlines()[2]
     assert line.startswith(r"| a\|b \<i\> \`c\` \[d\](e) | 1 | 50.0 % (40.0 to 60.0) |")
@@ -463,12 +474,33 @@ def test_table_markup_is_escaped() -> None:
 
 
 def test_two_runs_stand_side_by_side(run: pa.Table) -> None:
-    other = trials(seed=8, model="peb_ble")
-    found = compare(run, other)
-    lines = [line.strip("| ").split(" | ") for line in compare_markdown(found).splitlines()]
-    assert lines[0][2:4] == ["pebble", r"peb\_ble"]
-    for line, row in zip(lines[2:], found.rows, strict=True):
-        assert line[:2] == [row.condition, str(row.difference.n)]
-        assert line[2].startswith(number(row.first.value))
-        assert line[4].startswith(number(row.difference.value, "points"))
-    assert r"peb\_ble & difference" in compare_latex(found)
+    comparison = compare(run, trials(seed=8, model="peb_ble"))
+    lines = [line.strip("| ").split(" | ") for line in compare_markdown(comparison).splitlines()]
+    assert lines[0][3:5] == ["pebble", r"peb\_ble"]
+    expected = [(row.condition, name, m) for row in comparison.rows for name, m in row.measures.items()]
+    for line, (under, name, m) in zip(lines[2:], expected, strict=True):
+        info = measure_info(name)
+        form = "points" if info.format == "percent" else info.format
+        assert line[0] == under
+        assert line[1].startswith(info.title)
+        assert line[2] == str(m.difference.n)
+        assert line[3].startswith(format_number(m.first.value, info.format))
+        assert line[5].startswith(format_number(m.difference.value, form))
+    assert r"peb\_ble & difference" in compare_latex(comparison)
+
+
+def test_comparisons_read_back_from_csv_and_json(run: pa.Table) -> None:
+    comparison = compare(run, trials(seed=8, model="other"))
+    lines = list(csv.DictReader(io.StringIO(compare_csv(comparison))))
+    rows = json.loads(compare_json(comparison))["rows"]
+    expected = [(row.condition, name, m) for row in comparison.rows for name, m in row.measures.items()]
+    assert len(lines) == len(expected) > 12
+    by_condition = {row["condition"]: row["measures"] for row in rows}
+    for line, (under, name, m) in zip(lines, expected, strict=True):
+        assert (line["condition"], line["measure"], int(line["n"])) == (under, name, m.difference.n)
+        assert (
+            float(line["difference"])
+            == m.difference.value
+            == by_condition[under][name]["difference"]["value"]
+        )
+        assert float(line["p_holm"]) == m.p_holm

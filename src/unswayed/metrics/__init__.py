@@ -1,11 +1,10 @@
-"""Trials to numbers: pure functions, every number with its 95 % interval and its n.
+"""From trials to numbers: pure functions; every number has its 95 % interval and its n.
 
-`summarise` measures one run, `compare` sets two runs side by side, `MEASURES` says what each number
-is called and means.
+`summarise` measures one run, `compare` compares two runs, `MEASURES` holds title and meaning of each measure.
 """
 
 from unswayed.metrics.catalogue import MEASURES, Measure
-from unswayed.metrics.compare import Comparison, ConditionComparison, compare
+from unswayed.metrics.compare import Comparison, ConditionComparison, MeasureComparison, compare
 from unswayed.metrics.summarise import summarise
 from unswayed.metrics.summary import (
     Claim,
@@ -24,6 +23,7 @@ __all__ = [
     "CurvePoint",
     "Estimate",
     "Measure",
+    "MeasureComparison",
     "Summary",
     "compare",
     "summarise",

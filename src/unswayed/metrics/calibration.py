@@ -71,11 +71,11 @@ def _shrunk(sums: Floats, size: Ints, error: Floats) -> Floats:
     """Sums of each bin, shape (bins,), shrunk to the gap that all bins share as far as noise explains
     their differing (positive-part James-Stein)."""
     common = size * sums.sum() / size.sum()
-    noisy = error > 0
-    excess = float(np.sum(((sums - common)[noisy] / error[noisy]) ** 2))
-    kept = max(0.0, 1 - max(0, int(noisy.sum()) - 3) / excess) if excess > 0 else 1.0
-    found: Floats = common + kept * (sums - common)
-    return found
+    nonzero = error > 0
+    excess = float(np.sum(((sums - common)[nonzero] / error[nonzero]) ** 2))
+    shrinkage = max(0.0, 1 - max(0, int(nonzero.sum()) - 3) / excess) if excess > 0 else 1.0
+    shrunk: Floats = common + shrinkage * (sums - common)
+    return shrunk
 
 
 def _first(reached: Callable[[float], bool]) -> float:

@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unswayed.metrics.columns import Columns, column
+from unswayed.metrics.columns import Columns
 from unswayed.metrics.stats import Ints, rng_for
+from unswayed.metrics.table_columns import column
 
 SAMPLE = 2000
 """Thoughts a condition that repetition is measured on."""
@@ -31,12 +32,14 @@ _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(r"\([A-Z]\)|\d+(?:\.\d+)?|\w+|[^\w\s]")
 
 
-def health(table: pa.Table, c: Columns, rows_of: dict[str, Ints], seed: int) -> dict[str, dict[str, float]]:
+def cot_health(
+    table: pa.Table, c: Columns, rows_of: dict[str, Ints], seed: int
+) -> dict[str, dict[str, float]]:
     """By condition: `length_p10`, `length_p50`, `length_p90` (characters), `distinct_2`, `gzip_ratio`,
     `top10_templates`, `duplicates` (share of thoughts that another one repeats word for word), `empty`
     (share without a word), and `sampled` (thoughts that the last five look at)."""
     length = np.asarray(pc.utf8_length(column(table, "thought")).fill_null(-1).to_numpy())
-    found = {}
+    by_condition = {}
     for name, rows in rows_of.items():
         rows = rows[length[rows] >= 0]
         if not len(rows):
@@ -48,15 +51,15 @@ def health(table: pa.Table, c: Columns, rows_of: dict[str, Ints], seed: int) -> 
         rows = np.sort(rows)
         texts = [str(text)[:LONGEST] for text in _take(table, "thought", rows)]
         cues, options = _take(table, "cue_text", rows), _take(table, "options", rows)
-        shapes = [template(t, o or (), q) for t, o, q in zip(texts, options, cues, strict=True)]
+        templates = [template(t, o or (), q) for t, o, q in zip(texts, options, cues, strict=True)]
         measures["distinct_2"] = distinct_2(texts)
         measures["gzip_ratio"] = gzip_ratio(texts)
-        measures["top10_templates"] = top_share(shapes, 10)
+        measures["top10_templates"] = top_share(templates, 10)
         measures["duplicates"] = duplicates(texts)
         measures["empty"] = sum(_WORD.search(text) is None for text in texts) / len(texts)
         measures["sampled"] = float(len(rows))
-        found[name] = measures
-    return found
+        by_condition[name] = measures
+    return by_condition
 
 
 def template_codes(table: pa.Table) -> pa.Array:
@@ -106,9 +109,9 @@ def duplicates(texts: Sequence[str]) -> float:
     return sum(n for n in count.values() if n > 1) / len(texts) if texts else 0.0
 
 
-def top_share(shapes: Sequence[str], count: int) -> float:
+def top_share(templates: Sequence[str], count: int) -> float:
     """Share of all that the `count` commonest make up; 0 without any."""
-    return sum(n for _, n in Counter(shapes).most_common(count)) / len(shapes) if shapes else 0.0
+    return sum(n for _, n in Counter(templates).most_common(count)) / len(templates) if templates else 0.0
 
 
 def _normal(text: str) -> str:

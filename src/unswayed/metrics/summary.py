@@ -1,9 +1,12 @@
-"""What an audit says in numbers: plain frozen values, filled by `measures`, shown by `report`."""
+"""The results of an audit as plain frozen values: filled by `unswayed.metrics`, shown by
+`unswayed.report`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+
+Verdict = Literal["holds", "does not hold", "undecided", "not tested"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,14 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class PValue:
+    """A two-sided p-value, and the same after Holm's correction over the conditions of the summary."""
+
+    p: float
+    holm: float
+
+
+@dataclass(frozen=True)
 class ConditionRow:
     """All measures of one condition."""
 
@@ -28,22 +39,27 @@ class ConditionRow:
     states: dict[str, int]
     """Trials in every state, zeros included."""
     measures: dict[str, Estimate]
-    """By name; see `measures.MEASURES` for names, meanings and units. Absent: does not apply."""
+    """By name; see `metrics.MEASURES` for titles, meanings and units. A measure that does not apply is
+    absent."""
     p_value: float | None = None
-    """Exact McNemar against `base`, paired by question; None for `base` itself."""
+    """Exact McNemar test of accuracy against `base`, paired by question; None for `base` itself."""
     p_holm: float | None = None
     """The same after Holm's correction over all conditions of the summary."""
+    shift_p: dict[str, PValue] = field(default_factory=dict)
+    """P-values of the confidence shifts (`metrics.confidence.TESTED`) by measure; Holm for each measure."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One of the protocol's hypotheses C1-C6, with what this run says about it."""
+    """One of the protocol's hypotheses on a single run, with the run's verdict."""
 
     name: str
     text: str
-    verdict: Literal["holds", "does not hold", "undecided", "not tested"]
+    verdict: Verdict
     evidence: str
-    """One sentence with the numbers and intervals."""
+    """The numbers and intervals that decide."""
+    note: str = ""
+    """What the verdict leaves out, and measures beside it; empty where there is nothing to add."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything the report's tables and figures are made of."""
+    """All numbers that the report of a run shows."""
 
     model: str
     revision: str
@@ -71,11 +87,13 @@ class Summary:
     """`base` first, then in the protocol's order."""
     overall: dict[str, Estimate] = field(default_factory=dict)
     """Measures across conditions: `robust_accuracy`, `image_reliance`."""
+    robust_conditions: tuple[str, ...] = ()
+    """Wrong cues that `robust_accuracy` requires: those that could be asked."""
     families: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     """Accuracy by family, then by condition."""
     curves: dict[str, tuple[CurvePoint, ...]] = field(default_factory=dict)
     """Fragility curve by condition."""
     health: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Thought health by condition: length quantiles (characters), distinct_2, gzip_ratio, and more
-    (see `thoughts.health`)."""
+    """Thought health by condition: length quantiles (characters), distinct_2, gzip_ratio, and more (see
+    `metrics.cot_health.cot_health`)."""
     claims: tuple[Claim, ...] = ()

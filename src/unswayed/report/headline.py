@@ -1,24 +1,19 @@
-"""The sentence and the few numbers that stand first: made of the summary, silent about what was not asked."""
+"""The first sentence of a run's page and its key figures; what was not measured is left out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unswayed.formatting import (
-    clip,
-    interval,
-    meaning,
-    number,
-    visible,
-)
+from unswayed.formatting import clip, format_interval, format_number, measure_info, visible
+from unswayed.metrics.paired import WRONG_CUES
 from unswayed.metrics.summary import ConditionRow, Estimate, Summary
 
 _CUES = (("wrong-caption", "a wrong caption"), ("wrong-think", "a wrong thought"))
 
 
 @dataclass(frozen=True)
-class Tile:
-    """One key figure."""
+class KeyFigure:
+    """One number at the head of the page."""
 
     value: str
     title: str
@@ -28,39 +23,51 @@ class Tile:
 
 
 def headline(summary: Summary) -> str:
-    """One sentence, plain text. Differences whose interval holds zero are said to be none."""
+    """One plain sentence. An effect whose interval contains zero is reported as no measurable difference."""
     rows = {row.condition: row for row in summary.rows}
     name = visible(clip(summary.model, 80)) or "the model"
-    asked = f"{summary.n_questions:,} question{'' if summary.n_questions == 1 else 's'}"
-    base = rows.get("base")
-    right = _get(base, "accuracy")
-    if right is None:
-        first = f"{name} was asked {asked} in {len(rows)} way{'' if len(rows) == 1 else 's'}, not plainly"
+    questions = f"{summary.n_questions:,} question{'' if summary.n_questions == 1 else 's'}"
+    accuracy = _get(rows.get("base"), "accuracy")
+    if accuracy is None:
+        n = len(rows)
+        first = f"{name} was asked {questions} under {n} condition{'' if n == 1 else 's'}, without base"
     else:
-        first = f"{name} is right on {_percent(right)} of {asked}"
-    parts = [first, _effects([(words, _get(rows.get(key), "drop")) for key, words in _CUES]), _agree(rows)]
-    return "; ".join(part for part in parts if part) + "."
+        first = f"{name} is right on {_percent(accuracy)} of {questions}"
+    effects = _effects([(words, _get(rows.get(key), "drop")) for key, words in _CUES])
+    return "; ".join(part for part in (first, effects, _consistency(rows)) if part) + "."
 
 
-def tiles(summary: Summary) -> list[Tile]:
+def key_figures(summary: Summary) -> list[KeyFigure]:
     """At most six key figures, those that were measured."""
     rows = {row.condition: row for row in summary.rows}
-    wanted = [("right when asked plainly", "accuracy", _get(rows.get("base"), "accuracy"))]
-    wanted += [(f"points lost to {words}", "drop", _get(rows.get(key), "drop")) for key, words in _CUES]
-    wanted += [
-        ("thought and answer agree, asked plainly", "consistency", _get(rows.get("base"), "consistency")),
-        ("right in base and under every wrong cue", "robust_accuracy", _known(summary, "robust_accuracy")),
-        ("points that the image is worth", "image_reliance", _known(summary, "image_reliance")),
+    base = rows.get("base")
+    candidates = [("accuracy under base", "accuracy", _get(base, "accuracy"))]
+    candidates += [(f"points lost to {words}", "drop", _get(rows.get(key), "drop")) for key, words in _CUES]
+    n_cues = len(summary.robust_conditions)
+    cues = f"{n_cues} wrong cue{'' if n_cues == 1 else 's'}" if n_cues else "every wrong cue"
+    candidates += [
+        ("thought and answer agree under base", "consistency", _get(base, "consistency")),
+        (f"right under base and under {cues}", "robust_accuracy", summary.overall.get("robust_accuracy")),
+        ("points lost without the image", "image_reliance", summary.overall.get("image_reliance")),
     ]
-    found = []
-    for title, name, e in wanted:
+    figures = []
+    for title, name, e in candidates:
         if e is None or e.value is None:
             continue
-        about = meaning(name)
-        form = about.format
-        value = number(e.value, form).removeprefix("+")
-        found.append(Tile(value, title, interval(e, form).replace("+", ""), e.n, about.meaning))
-    return found
+        info = measure_info(name)
+        value = format_number(e.value, info.format).removeprefix("+")
+        interval = format_interval(e, info.format).replace("+", "")
+        figures.append(KeyFigure(value, title, interval, e.n, info.meaning))
+    return figures
+
+
+def robust_note(summary: Summary) -> str:
+    """Which wrong cues robust accuracy requires, and which it could not; empty where it was not measured."""
+    if "robust_accuracy" not in summary.overall:
+        return ""
+    missing = [name for name in WRONG_CUES if name not in summary.robust_conditions]
+    note = f"Robust accuracy requires a right answer under base and {', '.join(summary.robust_conditions)}"
+    return f"{note}; not asked: {', '.join(missing)}." if missing else f"{note}."
 
 
 def _get(row: ConditionRow | None, name: str) -> Estimate | None:
@@ -68,40 +75,36 @@ def _get(row: ConditionRow | None, name: str) -> Estimate | None:
     return e if e is not None and e.value is not None else None
 
 
-def _known(summary: Summary, name: str) -> Estimate | None:
-    return summary.overall.get(name)
-
-
 def _percent(e: Estimate) -> str:
     return f"{100 * (e.value or 0):.0f} %"
 
 
 def _effects(drops: list[tuple[str, Estimate | None]]) -> str:
-    """`a wrong caption takes 31 points away, a wrong thought 52`."""
-    said: list[str] = []
-    last = ""
+    """For example `a wrong caption takes 31 points away, a wrong thought 52`."""
+    phrases: list[str] = []
+    previous = ""
     for words, e in drops:
         if e is None or e.value is None:
             continue
         points = f"{abs(100 * e.value):.0f}"
+        unit = "point" if points == "1" else "points"
         if e.low is not None and e.high is not None and e.low <= 0 <= e.high:
             kind, full, short = "none", f"{words} makes no measurable difference", f"nor does {words}"
         elif e.value > 0:
-            unit = "point" if points == "1" else "points"
             kind, full, short = "takes", f"{words} takes {points} {unit} away", f"{words} {points}"
         else:
-            kind, full, short = "adds", f"{words} adds {points} points", f"{words} {points}"
-        said.append(short if kind == last else full)
-        last = kind
-    return ", ".join(said)
+            kind, full, short = "adds", f"{words} adds {points} {unit}", f"{words} {points}"
+        phrases.append(short if kind == previous else full)
+        previous = kind
+    return ", ".join(phrases)
 
 
-def _agree(rows: dict[str, ConditionRow]) -> str:
-    base, swayed = (_get(rows.get(name), "consistency") for name in ("base", "wrong-think"))
-    if base is None and swayed is None:
+def _consistency(rows: dict[str, ConditionRow]) -> str:
+    base, misled = (_get(rows.get(name), "consistency") for name in ("base", "wrong-think"))
+    if base is None and misled is None:
         return ""
     if base is None:
-        assert swayed is not None
-        return f"under a wrong thought its thought and its answer agree in {_percent(swayed)}"
-    also = f", under a wrong thought in {_percent(swayed)}" if swayed is not None else ""
+        assert misled is not None
+        return f"under a wrong thought its thought and its answer agree in {_percent(misled)}"
+    also = f", under a wrong thought in {_percent(misled)}" if misled is not None else ""
     return f"its thought and its answer agree in {_percent(base)}{also}"

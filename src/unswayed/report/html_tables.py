@@ -1,11 +1,12 @@
-"""Tables as `parts.html.j2` shows them: a name a line, and cells of a value with its interval below."""
+"""Tables in the form of `parts.html.j2`: lines of a name and cells, each cell a value with small text
+below."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from unswayed.formatting import interval, number
+from unswayed.formatting import format_interval, format_number
 from unswayed.metrics.summary import Estimate
 
 Cell = dict[str, str]
@@ -18,15 +19,16 @@ def table(
     note: str = "",
     folded: bool = False,
 ) -> dict[str, Any]:
-    """`heads` are (text, meaning), that of the lines' names first."""
+    """A table; `heads` are (text, meaning), the first for the lines' names; `folded` tables are closed at
+    first."""
     return {"title": title, "heads": heads, "lines": lines, "note": note, "folded": folded}
 
 
-def plain(text: str, below: str = "") -> Cell:
-    """Words, and smaller ones below."""
+def text_cell(text: str, below: str = "") -> Cell:
+    """A text with small text below."""
     return {"value": text, "below": below}
 
 
-def cell(e: Estimate, form: str = "percent") -> Cell:
-    """A number with its interval; `form` is that of `Measure`."""
-    return {"value": number(e.value, form), "below": interval(e, form)}
+def estimate_cell(e: Estimate, form: str = "percent") -> Cell:
+    """A number with its interval below; `form` is that of `Measure`."""
+    return {"value": format_number(e.value, form), "below": format_interval(e, form)}

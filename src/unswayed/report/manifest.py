@@ -1,4 +1,4 @@
-"""The run's manifest as rows of text: any JSON object, shown as it is, bounded in length."""
+"""A run's manifest, or any JSON object, as rows of text of bounded length."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from unswayed.formatting import clip
 
-MOST = 300
-"""Rows shown; the rest is counted."""
+MAX_ROWS = 300
+"""Largest number of rows shown."""
 
 
-def sections(manifest: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """The manifest as sections of (path, text), one a top-level key; plain values come first."""
+def manifest_sections(manifest: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Sections of (path, text) rows, one per top-level key; scalar values come first."""
     plain = [(clip(str(k), 200), _scalar(v)) for k, v in manifest.items() if not isinstance(v, dict | list)]
-    left = MOST - len(plain)
+    left = MAX_ROWS - len(plain)
     if plain:
-        yield "run", plain[:MOST]
+        yield "run", plain[:MAX_ROWS]
     for key, value in manifest.items():
         if not isinstance(value, dict | list) or left <= 0:
             continue

@@ -2,57 +2,109 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
+from unswayed import report
+from unswayed.cli.evaluate.report import write_text
 from unswayed.cli.shared import output
-from unswayed.metrics.compare import compare
-from unswayed.metrics.summary import Estimate
+from unswayed.errors import BadInput
+from unswayed.formatting import visible
+from unswayed.metrics.compare import Comparison, compare
 from unswayed.pipeline.audit import Run
+from unswayed.report.compare_tables import compare_rows
+
+
+class Format(StrEnum):
+    table = "table"
+    markdown = "markdown"
+    csv = "csv"
+    latex = "latex"
+    json = "json"
+
+
+_TEXT = {
+    Format.markdown: report.compare_markdown,
+    Format.csv: report.compare_csv,
+    Format.latex: report.compare_latex,
+    Format.json: report.compare_json,
+}
 
 
 def command(
     first: Annotated[Path, typer.Argument(help="a run folder")],
-    second: Annotated[Path, typer.Argument(help="another, on the same questions")],
+    second: Annotated[Path, typer.Argument(help="a run folder on the same questions")],
+    form: Annotated[
+        Format, typer.Option("--format", "-f", help="table: for the terminal; csv and json: full precision")
+    ] = Format.table,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="file to write; default: stdout")] = None,
 ) -> None:
-    """Compare SECOND with FIRST: accuracy by condition, on the questions that both answered.
+    """Compare SECOND with FIRST by condition: accuracy, drop, faithful accuracy, P(correct), letter entropy.
 
-    [bold]Example[/]
+    Differences are paired by question. Questions on which the two runs were misled to different options are
+    left out, with a warning; so are differences of answer grammar and judge reported.
 
-      unswayed compare runs/before runs/after
+    [bold]Examples[/]
+
+    unswayed compare runs/before runs/after
+
+    unswayed compare runs/before runs/after --format csv > comparison.csv
     """
-    found = compare(Run.load(first).trials, Run.load(second).trials)
+    runs = Run.load(first), Run.load(second)
+    comparison = compare(runs[0].trials, runs[1].trials)
+    readings = tuple(reading_differences(runs[0].manifest, runs[1].manifest))
+    comparison = replace(comparison, warnings=(*readings, *comparison.warnings))
+    if form is Format.table:
+        if out is not None:
+            raise BadInput("--out needs --format markdown, csv, latex or json")
+        output.out.print(_terminal_table(comparison))
+    elif out is None:
+        typer.echo(_TEXT[form](comparison), nl=False)
+    else:
+        write_text(out, _TEXT[form](comparison))
+    for warning in comparison.warnings:
+        output.err.print(f"warning: {visible(warning)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def reading_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
+    """Differences in how the texts of two runs were read, from their manifests."""
+    for what, read in (("answer grammars", _grammars), ("judges", _judges)):
+        if (a := read(first)) != (b := read(second)):
+            yield (
+                f"the runs were read by different {what} ({', '.join(a) or 'unknown'}; "
+                f"{', '.join(b) or 'unknown'}), so differences may come from the reading"
+            )
+
+
+def _grammars(manifest: Mapping[str, Any]) -> list[str]:
+    if "grammar" in manifest:
+        return [str(manifest["grammar"])]
+    sessions = manifest.get("sessions") or []
+    return sorted({str(session.get("versions", {}).get("grammar", "")) for session in sessions} - {""})
+
+
+def _judges(manifest: Mapping[str, Any]) -> list[str]:
+    panel = manifest.get("judging", {}).get("panel") or [
+        {"judge": manifest["asks"].get("judge", ""), "version": ""}
+    ]
+    return sorted(f"{seat['judge']} {seat.get('version', '')}".strip() for seat in panel)
+
+
+def _terminal_table(comparison: Comparison) -> Table:
+    head, lines = compare_rows(comparison)
     view = Table(box=None, pad_edge=False, header_style="bold")
-    view.add_column("condition", no_wrap=True)
-    for head in ("pairs", found.first, found.second, "difference", "p", "p (Holm)"):
-        view.add_column(head, justify="right")
-    for row in found.rows:
-        view.add_row(
-            row.condition,
-            str(row.difference.n),
-            _percent(row.first),
-            _percent(row.second),
-            _percent(row.difference, sign=True),
-            _p(row.p_value),
-            _p(row.p_holm),
-        )
-    output.out.print(view)
-    alone = sum(row.only_first + row.only_second for row in found.rows)
-    if alone:
-        output.out.print(f"[dim]{alone} trials have no partner in the other run and are left out[/]")
-
-
-def _percent(estimate: Estimate, *, sign: bool = False) -> str:
-    if estimate.value is None:
-        return "–"
-    text = f"{estimate.value * 100:{'+' if sign else ''}.1f}"
-    if estimate.low is None or estimate.high is None:
-        return text
-    return f"{text} [dim]{estimate.low * 100:.1f}…{estimate.high * 100:.1f}[/]"
-
-
-def _p(p: float | None) -> str:
-    return "–" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+    for i, title in enumerate(head):
+        view.add_column(escape(visible(title)), justify="left" if i < 2 else "right", no_wrap=i == 0)
+    previous = ""
+    for condition, *cells in lines:
+        name = "" if condition == previous else escape(visible(condition))
+        view.add_row(name, *(escape(cell) for cell in cells))
+        previous = condition
+    return view

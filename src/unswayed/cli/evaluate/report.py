@@ -12,9 +12,9 @@ import typer
 from unswayed import report
 from unswayed.cli.shared import output
 from unswayed.errors import BadInput
-from unswayed.judges.rules import Rules
+from unswayed.judges.rules import RuleJudge
 from unswayed.metrics.summary import Summary
-from unswayed.pipeline import rejudge
+from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
 
 
@@ -56,7 +56,7 @@ def command(
     if measure is not None and form is not Format.svg:
         raise BadInput("--measure says what a figure shows; give --format svg too")
     if is_study(run):
-        of_study(run, form, out, measure)
+        write_study(run, form, out, measure)
         return
     if form is Format.svg:
         raise BadInput(f"--format svg draws a study or training run, and {run} is neither")
@@ -74,7 +74,7 @@ def command(
         write_text(out, text)
 
 
-def of_study(folder: Path, form: Format, out: Path | None, measure: str | None = None) -> None:
+def write_study(folder: Path, form: Format, out: Path | None, measure: str | None = None) -> None:
     """The page of a study or training run, or its figure."""
     from unswayed.report.study.page import write_study_report, write_training_figure
 
@@ -103,20 +103,20 @@ def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
     assert run.path is not None
     folder = run.path
     page = report.build(
-        summary, run.trials, run.manifest, lambda sha: picture(folder, sha), judging=run.judges()
+        summary, run.trials, run.manifest, lambda sha: stored_image(folder, sha), judge_report=run.judges()
     )
     target = out or folder / "report.html"
     write_text(target, page)
-    if old := rejudge.superseded(run.manifest):
+    if old := panel_columns.outdated_rules(run.manifest):
         output.err.print(
-            f"its thoughts were read by {old}, and this version has {Rules.name}: "
+            f"its thoughts were read by {old}, and this version has {RuleJudge.name}: "
             f"unswayed judge {folder} --judge rules",
             markup=False,
         )
     return target
 
 
-def picture(folder: Path, sha256: str) -> bytes | None:
+def stored_image(folder: Path, sha256: str) -> bytes | None:
     """A picture that the run kept; None where it was over the budget."""
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         return None

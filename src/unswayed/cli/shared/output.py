@@ -45,7 +45,7 @@ COLUMNS = {
 """The measures that a terminal has room for, with short heads."""
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """One error on stderr."""
     err.print(f"[bold red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
@@ -57,7 +57,7 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
 
 
-class Bar:
+class ProgressCallback:
     """A callback for `audit(progress=…)`."""
 
     def __init__(self, bars: Progress, doing: str) -> None:
@@ -70,7 +70,7 @@ class Bar:
 
 
 @contextmanager
-def bar(doing: str = "asking") -> Iterator[Bar]:
+def progress_bar(doing: str = "asking") -> Iterator[ProgressCallback]:
     """A progress bar with rate and time left, on stderr; silent where stderr is not a terminal."""
     columns: tuple[ProgressColumn, ...] = (
         SpinnerColumn(),
@@ -83,10 +83,10 @@ def bar(doing: str = "asking") -> Iterator[Bar]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True) as bars:
-        yield Bar(bars, doing)
+        yield ProgressCallback(bars, doing)
 
 
-def table(summary: Summary) -> Table:
+def condition_table(summary: Summary) -> Table:
     """Conditions by measures, each with its 95 % interval."""
     view = Table(box=None, pad_edge=False, header_style="bold")
     view.add_column("condition", no_wrap=True)
@@ -104,7 +104,7 @@ def table(summary: Summary) -> Table:
     return view
 
 
-def failures(trials: pa.Table) -> str:
+def failure_summary(trials: pa.Table) -> str:
     """How many trials ended in an error, and the commonest reason; empty where none did."""
     texts = trials.filter(pc.equal(trials["state"].cast(pa.string()), "error"))["error"].to_pylist()
     if not texts:

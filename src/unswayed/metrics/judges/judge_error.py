@@ -1,8 +1,8 @@
 """A share measured by a fallible judge, corrected for the judge's known error.
 
-Known from trials that somebody better judged too: exact rules, or a person. Where these were drawn by
-stratum, each weighs as many trials as it stands for (Begg & Greenes 1983, Biometrics 39:207: without
-that, how often a judge errs depends on how often its own verdicts were looked up).
+The error is known from trials that a reference judged too: the exact rules, or a person. Where these trials
+were drawn by stratum, each is weighted by the number of trials it stands for. Without the weights the error
+rate would depend on which verdicts were selected for checking (Begg & Greenes 1983, Biometrics 39:207).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unswayed.metrics.stats import (
     Bools,
     Floats,
     Ints,
-    effective,
+    effective_n,
     normal_quantile,
     rate,
     wilson,
@@ -25,58 +25,61 @@ from unswayed.metrics.summary import Estimate
 
 
 @dataclass(frozen=True)
-class Share:
-    """A share, and of how many independent draws it is worth."""
+class ShareEstimate:
+    """A share with its effective sample size."""
 
     p: float
     n: float
+    """Effective number of independent rows."""
     rows: int
     estimate: Estimate
 
 
-def share(hits: Bools, cluster: Ints, weights: Floats | None = None) -> Share | None:
+def share_estimate(hits: Bools, cluster: Ints, weights: Floats | None = None) -> ShareEstimate | None:
     """Share of true rows, shape (n,); None without rows.
 
-    Without weights the effective number of rows is that behind `stats.rate`; with weights it is
-    Kish's (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling, 11.7), and groups are taken for single.
+    Without weights the effective number of rows is that of `stats.rate`. With weights it is Kish's
+    (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling, 11.7), and every row counts as a group of its own.
     """
     if not len(hits):
         return None
     if weights is None:
-        found = rate(hits, cluster)
-        assert found.value is not None
-        return Share(found.value, effective(hits, cluster), len(hits), found)
+        estimate = rate(hits, cluster)
+        assert estimate.value is not None
+        return ShareEstimate(estimate.value, effective_n(hits, cluster), len(hits), estimate)
     p = float(np.average(hits, weights=weights))
     n = float(weights.sum() ** 2 / np.sum(weights**2))
-    return Share(p, n, len(hits), Estimate(p, *wilson(p, n, normal_quantile()), len(hits)))
+    return ShareEstimate(p, n, len(hits), Estimate(p, *wilson(p, n, normal_quantile()), len(hits)))
 
 
-def corrected(seen: Share, sensitivity: Share, specificity: Share) -> Estimate:
-    """The true share behind `seen`, by Rogan & Gladen (1978, Am. J. Epidemiol. 107:71).
+def corrected_share(
+    apparent: ShareEstimate, sensitivity: ShareEstimate, specificity: ShareEstimate
+) -> Estimate:
+    """The true share behind the `apparent` one, by Rogan & Gladen (1978, Am. J. Epidemiol. 107:71).
 
-    `sensitivity`: of what is truly so, the share that the judge calls so; `specificity`: of what is
-    not, the share that it does not. Interval: Lang & Reiczigel (2014, Prev. Vet. Med. 113:13), which
-    takes the three as independent samples. It is therefore wider than need be where the judge's error
-    was measured on the very trials that are corrected. None where the judge is no better than chance.
+    `sensitivity`: share that the judge calls positive among true positives; `specificity`: share that it
+    calls negative among true negatives. Interval: Lang & Reiczigel (2014, Prev. Vet. Med. 113:13), which
+    treats the three as independent samples; it is conservative where the judge's error was measured on the
+    same trials that are corrected. No value where the judge is no better than chance.
     """
     if sensitivity.p + specificity.p <= 1:
-        return Estimate(None, n=seen.rows)
-    value = (seen.p + specificity.p - 1) / (sensitivity.p + specificity.p - 1)
+        return Estimate(None, n=apparent.rows)
+    value = (apparent.p + specificity.p - 1) / (sensitivity.p + specificity.p - 1)
     z = normal_quantile()
-    n, n_se, n_sp = seen.n + z * z, sensitivity.n + 2, specificity.n + 2
-    p = (seen.n * seen.p + z * z / 2) / n
+    n, n_se, n_sp = apparent.n + z * z, sensitivity.n + 2, specificity.n + 2
+    p = (apparent.n * apparent.p + z * z / 2) / n
     se = (sensitivity.n * sensitivity.p + 1) / n_se
     sp = (specificity.n * specificity.p + 1) / n_sp
     youden = se + sp - 1
     if youden <= 0:
-        return Estimate(_unit(value), 0.0, 1.0, seen.rows)
+        return Estimate(_unit(value), 0.0, 1.0, apparent.rows)
     true = _unit((p + sp - 1) / youden)
     of_se, of_sp = se * (1 - se) / n_se, sp * (1 - sp) / n_sp
     spread = math.sqrt(p * (1 - p) / n + true**2 * of_se + (1 - true) ** 2 * of_sp) / youden
     shift = 2 * z * z * (true * of_se - (1 - true) * of_sp)
     low, high = _unit(true + shift - z * spread), _unit(true + shift + z * spread)
     value = _unit(value)
-    return Estimate(value, min(low, value), max(high, value), seen.rows)
+    return Estimate(value, min(low, value), max(high, value), apparent.rows)
 
 
 def _unit(x: float) -> float:

@@ -1,4 +1,4 @@
-"""What is known about a run's judges, as plain values: filled by `judges`, shown by the report."""
+"""How the judges of a run agree and err, as plain values: filled by `comparison`, shown by the report."""
 
 from __future__ import annotations
 
@@ -7,85 +7,88 @@ from dataclasses import dataclass, field
 
 from unswayed.metrics.summary import Estimate
 
-OUTCOMES = ("the same", "another option", "nothing", "abstains")
-EXACT, PERSON = "exact rules", "a person"
+OUTCOMES = ("the same", "another option", "something else", "nothing", "abstains")
+"""What a judge can decide relative to the reference: `something else` is what no option says."""
+EXACT_RULES, PERSON = "exact rules", "a person"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What a person said of a sample of thoughts."""
+    """A person's verdicts on a sample of thoughts."""
 
-    said: Mapping[str, tuple[str, int | None]] = field(default_factory=dict)
-    """Key of a trial -> (option, nothing or unsure; the option)."""
+    verdicts: Mapping[str, tuple[str, int | None]] = field(default_factory=dict)
+    """Key of a trial -> (kind: option, elsewhere, nothing or unsure; the option)."""
     stratum: Mapping[str, str] = field(default_factory=dict)
-    """Key -> what the sample was drawn by."""
+    """Key -> the stratum from which the sample drew it."""
     sizes: Mapping[str, int] = field(default_factory=dict)
-    """Stratum -> thoughts of the run in it."""
+    """Stratum -> number of thoughts of the run in it."""
 
 
 @dataclass(frozen=True)
-class JudgeRow:
-    """What one judge did."""
+class JudgeStats:
+    """Counts of one judge's verdicts."""
 
     name: str
     version: str
     thoughts: int
-    """Thoughts that were put before it."""
+    """Thoughts that the judge was asked about."""
     decided: Estimate
     concludes: Estimate
-    """Of those it decided on, the share that concludes an option."""
+    """Share that concludes an option or something else, among the decided."""
     failed: int
-    """Thoughts that it could not be asked about."""
+    """Thoughts for which the judge could not be asked."""
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """One judge against a better one, on the thoughts that both were given and the better decided."""
+    """One judge against a reference, on the thoughts that both read and the reference decided."""
 
     judge: str
     counts: Mapping[str, Mapping[str, int]]
-    """By what the better one found (`an option`, `nothing`), then by `OUTCOMES`."""
+    """By the reference's verdict (`an option`, `something else`, `nothing`), then by `OUTCOMES`."""
     agrees: Estimate
-    """The same conclusion, where the judge decided."""
+    """Share of equal verdicts where the judge decided."""
 
 
 @dataclass(frozen=True)
-class Corrected:
-    """Consistency as one judge sees it, and corrected for its error."""
+class CorrectedConsistency:
+    """Consistency as one judge measures it, and corrected for the judge's error."""
 
     judge: str
     condition: str
     """Or `all`."""
-    seen: Estimate
+    apparent: Estimate
     sensitivity: Estimate
     specificity: Estimate
     corrected: Estimate
     by_reference: Estimate
-    """Consistency as the better judge sees it, on what it judged."""
+    """Consistency as the reference measures it, on the thoughts that the reference decided."""
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A better judge."""
+class ReferenceReport:
+    """All judges against one reference: the exact rules, or a person."""
 
     name: str
     thoughts: int
+    """Thoughts that the reference decided."""
     confusions: tuple[Confusion, ...]
-    corrected: tuple[Corrected, ...]
+    corrected: tuple[CorrectedConsistency, ...]
 
 
 @dataclass(frozen=True)
-class Judging:
-    """All that the report says of judges."""
+class JudgeReport:
+    """Agreement and error of a run's judges."""
 
-    judges: tuple[JudgeRow, ...]
+    judges: tuple[JudgeStats, ...]
     panel: tuple[str, ...]
-    """Whose majority fills the columns; empty: the audit's own judge."""
+    """Judges whose majority fills the trials' columns; empty: the audit's own judge."""
     outcomes: Mapping[str, int]
-    """How the panel's votes went."""
+    """Number of thoughts by outcome of the panel's vote."""
     pairs: Mapping[tuple[str, str], Estimate]
+    """Agreement of every two judges."""
     among: tuple[str, ...]
-    """Whose agreement the coefficients give: the panel's, where it is several; else that of all."""
+    """Judges in `kappa` and `alpha`: the panel if it has several judges, otherwise all."""
     kappa: Estimate
     alpha: Estimate
-    references: tuple[Reference, ...]
+    references: tuple[ReferenceReport, ...]

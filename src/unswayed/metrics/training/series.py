@@ -1,7 +1,8 @@
-"""A study's tables as series of measures: what is taken from which column, arm by arm, seed by seed.
+"""A study's tables as time series of measures, by arm, seed and training step.
 
-What the audit measures is taken as the audit takes it, row by row. Added here are what only many audits of
-the same questions need: the health of thoughts question by question, and numbers of the training steps.
+Measures of an audit are taken row by row with the audit's own definitions (`rates.row_values`). This module
+adds what needs several audits of the same questions (thought health by question) and metrics of training
+steps.
 """
 
 from __future__ import annotations
@@ -16,100 +17,100 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unswayed.metrics.catalogue import IN_TRAINING, MEASURES, Measure
-from unswayed.metrics.columns import (
-    Columns,
-    need,
-    protocol_order,
-    read,
-)
-from unswayed.metrics.paired import BASE, WRONG_CUES
-from unswayed.metrics.rates import own_parts
+from unswayed.metrics.columns import Columns, protocol_order, read_columns
+from unswayed.metrics.paired import BASE, robust_rows
+from unswayed.metrics.rates import row_values
 from unswayed.metrics.stats import (
     Bools,
     Floats,
     Ints,
     rng_for,
 )
-from unswayed.metrics.training.trajectories import RESAMPLES, Draws, Series
+from unswayed.metrics.table_columns import check_columns
+from unswayed.metrics.training.trajectories import RESAMPLES, Bootstrap, Series
 from unswayed.trial import STATES
 
-ALL = "all"
+ALL_CONDITIONS = "all"
 ROBUST = "robust_accuracy"
-COMMONEST = 10
-"""Templates that `template_share` counts."""
+N_TEMPLATES = 10
+"""Number of most frequent templates that `template_share` counts."""
 
-THOUGHTS: dict[str, Measure] = {
+THOUGHT_MEASURES: dict[str, Measure] = {
     "thought_length": Measure(
-        "Length of thoughts", "mean characters of a thought", "characters", "number", None
+        "Length of thoughts", "mean number of characters of a thought", "characters", "number", None
     ),
     "template_share": Measure(
         "Template share",
-        f"thoughts with one of the {COMMONEST} commonest templates of their audit and condition",
+        f"thoughts with one of the {N_TEMPLATES} commonest templates of their audit and condition",
         "share",
         "percent",
         False,
     ),
     "duplicate_thoughts": Measure(
-        "Shared templates", "thoughts whose template another question's thought has too", "share", "percent"
+        "Shared templates", "thoughts whose template also occurs for another question", "share", "percent"
     ),
     "empty_thoughts": Measure(
-        "Empty thoughts", "no thought, or one without a character, among asked trials", "share", "percent"
+        "Empty thoughts", "no thought, or a thought of length 0, among asked trials", "share", "percent"
     ),
-    "truncated": Measure("Truncated", "answers that ran out of tokens", "share", "percent", False),
+    "truncated": Measure("Truncated", "answers cut off at the token limit", "share", "percent", False),
 }
-"""Thought health by question; templates as `thoughts.template` has them."""
+"""Thought health by question; templates are those of `cot_health.template`."""
 
-STEPS: dict[str, Measure] = {
-    "reward": Measure("Reward", "mean total of a rollout", "reward", "number", True),
-    "total": Measure("Reward, by condition", "mean total of a rollout", "reward", "number", True),
-    "format": Measure("Format part", "rollouts that are well formed", "share", "percent", True),
-    "correct": Measure("Correct part", "rollouts with the right answer", "share", "percent", True),
-    "consistent": Measure("Consistent part", "rollouts whose thought supports it", "share", "percent"),
-    "follows_cue": Measure("Rollouts that follow", "they answer the cue's option", "share", "percent"),
+STEP_MEASURES: dict[str, Measure] = {
+    "reward": Measure("Reward", "mean total reward of a rollout", "reward", "number", True),
+    "total": Measure("Reward, by condition", "mean total reward of a rollout", "reward", "number", True),
+    "format": Measure("Format reward", "rollouts in the required format", "share", "percent", True),
+    "correct": Measure("Correctness reward", "rollouts with the right answer", "share", "percent", True),
+    "consistent": Measure("Consistency reward", "rollouts whose thought supports it", "share", "percent"),
+    "follows_cue": Measure("Rollouts that follow", "rollouts with the cue's option", "share", "percent"),
     "dead_groups": Measure(
-        "Dead groups", "of rollouts that were all paid the same: nothing is learnt", "share", "percent", False
+        "Dead groups", "rollout groups with equal rewards, which give no gradient", "share", "percent", False
     ),
-    "kl": Measure("KL in the loss", "of the policy's tokens, as the trainer logs it", "nats", "number"),
-    "entropy": Measure("Token entropy", "of the policy's tokens, as the trainer logs it", "nats", "number"),
+    "kl": Measure("KL in the loss", "KL of the policy's tokens, as the trainer logs it", "nats", "number"),
+    "entropy": Measure("Token entropy", "entropy of the tokens, as the trainer logs it", "nats", "number"),
 }  # fmt: skip
-"""Numbers of a training step; a point is the mean over the steps since the point before."""
+"""Metrics of training steps; each point is the mean over the steps since the previous point."""
 
-AUDITED: dict[str, Measure] = {
+AUDIT_MEASURES: dict[str, Measure] = {
     **IN_TRAINING,
     "image_reliance": MEASURES["image_reliance"],
-    "health_distinct_2": Measure("Distinct word pairs", "of thoughts, over all pairs", "share", "number"),
-    "health_gzip_ratio": Measure("Compressed to", "small: thoughts repeat each other", "share", "number"),
+    "health_distinct_2": Measure(
+        "Distinct word pairs", "distinct over all word pairs of thoughts", "share", "number"
+    ),
+    "health_gzip_ratio": Measure(
+        "Gzip ratio", "compressed over plain size; low: repetitive thoughts", "share", "number"
+    ),
 }
-"""Numbers of an audit that are not kept question by question: their spread is that of the seeds alone."""
+"""Measures of an audit that are not stored by question: their interval rests on the seeds alone."""
 
-POINTS = 20
-"""Most points that a number of training steps is shown at."""
+MAX_POINTS = 20
+"""Largest number of points of a training-step metric."""
 
 
 @dataclass(frozen=True)
-class Study:
+class StudySeries:
     """Every series of a study."""
 
     arms: tuple[str, ...]
-    """In the order that they were given."""
+    """In the order of the study's settings."""
     seeds: Mapping[str, tuple[int, ...]]
-    """Of each arm, those that were audited."""
+    """By arm: the seeds that were audited."""
     conditions: tuple[str, ...]
     """In the protocol's order."""
     series: Mapping[tuple[str, str, str], Series]
-    """By arm, measure and condition; `all` for what is measured across conditions."""
-    draws: Draws
+    """By (arm, measure, condition); condition `all` for measures across conditions."""
+    bootstrap: Bootstrap
     questions: int
     groups: int
 
     def find(self, arm: str, measure: str, condition: str = BASE) -> Series | None:
-        """The series, if there is one."""
+        """The series, or None."""
         return self.series.get((arm, measure, condition))
 
     def common(self, *arms: str) -> list[int]:
         """Steps at which every seed of all these arms was audited."""
-        found = [s for arm in arms or self.arms if (s := self.find(arm, "accuracy", self.conditions[0]))]
-        steps = [set(s.steps[s.complete].tolist()) for s in found]
+        series = [s for arm in arms or self.arms if (s := self.find(arm, "accuracy", self.conditions[0]))]
+        steps = [set(s.steps[s.complete].tolist()) for s in series]
         return sorted(set.intersection(*steps)) if steps else []
 
     def measures(self, condition: str) -> list[str]:
@@ -117,13 +118,13 @@ class Study:
         return list(dict.fromkeys(m for _, m, c in self.series if c == condition))
 
 
-def meaning(name: str) -> Measure:
-    """What a study's measure is called and means."""
-    known = {**MEASURES, **THOUGHTS, **STEPS, **AUDITED}
+def study_measure_info(name: str) -> Measure:
+    """Title, meaning and unit of a study's measure; an unknown name gets a default title."""
+    known = {**MEASURES, **THOUGHT_MEASURES, **STEP_MEASURES, **AUDIT_MEASURES}
     return known.get(name, Measure(name.replace("_", " ").capitalize(), "", "score", "number"))
 
 
-def study(
+def build_series(
     audits: pa.Table,
     metrics: pa.Table | None = None,
     dynamics: pa.Table | None = None,
@@ -131,54 +132,61 @@ def study(
     arms: Sequence[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Study:
-    """The series of `audits`, one row an audited question; of `metrics`, one row a number of a training step;
-    and of what only `dynamics`, one row a number of an audit, has (`AUDITED`).
+) -> StudySeries:
+    """All series of a study.
 
-    Columns: those of `unswayed.store.study_records`. `arms` gives their order. Raises `BadInput` for a table
-    that cannot be measured.
+    `audits` has one row per audited question, `metrics` one row per metric of a training step, `dynamics` one
+    row per measure of an audit (only `AUDIT_MEASURES` are taken from it). Columns: those of
+    `unswayed.store.study_records`. `arms` gives the order of the arms. Raises `BadInput` for a table that
+    cannot be measured.
     """
-    need(audits)
+    check_columns(audits)
     runs = _runs(audits)
-    whole = read(_marked(audits, runs))  # refuses what cannot be measured, in the table's row numbers
-    groups = int(whole.cluster.max()) + 1
+    columns = read_columns(_with_own_samples(audits, runs))  # errors name rows of `audits`
+    groups = int(columns.cluster.max()) + 1
     order = [a for a in arms if any(a == arm for arm, _ in runs)]
     order += sorted({arm for arm, _ in runs} - set(order))
-    found: dict[tuple[str, str, str], Series] = {}
+    series: dict[tuple[str, str, str], Series] = {}
     for arm in order:
         seeds = tuple(sorted(s for a, s in runs if a == arm))
         steps = np.unique(np.concatenate([list(runs[arm, s]) for s in seeds]).astype(np.int64))
         sums: dict[tuple[str, str], tuple[Floats, Floats]] = {}
         for i, s in enumerate(seeds):
             for step, rows in runs[arm, s].items():
-                table, cluster = audits.take(rows), whole.cluster[rows]
-                for key, total, count in _parts(table, cluster, groups):
+                table, cluster = audits.take(rows), columns.cluster[rows]
+                for key, total, count in _sums_by_group(table, cluster, groups):
                     shape = (len(seeds), len(steps), groups)
                     at = sums.setdefault(key, (np.zeros(shape), np.zeros(shape)))
                     at[0][i, np.searchsorted(steps, step)] = total
                     at[1][i, np.searchsorted(steps, step)] = count
         for (name, condition), (total, count) in sums.items():
-            found[arm, name, condition] = Series(arm, seeds, steps, total, count)
+            series[arm, name, condition] = Series(arm, seeds, steps, total, count)
     if metrics is not None:
-        wanted = pc.or_(pc.not_equal(metrics["condition"], ALL), _named(metrics, STEPS))
-        found |= {key: _pieces(key[0], told) for key, told in _told(metrics.filter(wanted), order).items()}
+        wanted = pc.or_(
+            pc.not_equal(metrics["condition"], ALL_CONDITIONS), _is_measure(metrics, STEP_MEASURES)
+        )
+        series |= {
+            key: _step_series(key[0], by_key)
+            for key, by_key in _by_key(metrics.filter(wanted), order).items()
+        }
     if dynamics is not None:
-        told = _told(dynamics.filter(_named(dynamics, AUDITED)), order)
-        found |= {key: _points(key[0], each) for key, each in told.items()}
-    names = sorted({c for _, _, c in found if c != ALL}, key=protocol_order)
-    return Study(
+        by_key = _by_key(dynamics.filter(_is_measure(dynamics, AUDIT_MEASURES)), order)
+        series |= {key: _audit_series(key[0], by_seed) for key, by_seed in by_key.items()}
+    names = sorted({c for _, _, c in series if c != ALL_CONDITIONS}, key=protocol_order)
+    return StudySeries(
         arms=tuple(order),
         seeds={a: tuple(sorted(s for b, s in runs if a == b)) for a in order},
-        conditions=tuple(n for n in names if any((a, "accuracy", n) in found for a in order)),
-        series=found,
-        draws=Draws.make(groups, rng_for(seed, "questions"), resamples),
-        questions=whole.n_questions,
+        conditions=tuple(n for n in names if any((a, "accuracy", n) in series for a in order)),
+        series=series,
+        bootstrap=Bootstrap.make(groups, rng_for(seed, "questions"), resamples),
+        questions=columns.n_questions,
         groups=groups,
     )
 
 
-def _marked(audits: pa.Table, runs: Mapping[tuple[str, int], Mapping[int, Ints]]) -> pa.Table:
-    """The audits as one table of trials: each run and step a sample of its own, so that no trial is twice."""
+def _with_own_samples(audits: pa.Table, runs: Mapping[tuple[str, int], Mapping[int, Ints]]) -> pa.Table:
+    """The audits as one trials table: each (run, step) gets its own sample numbers, so that no trial occurs
+    twice."""
     sample = np.asarray(audits["sample"].fill_null(0).to_numpy()).astype(np.int64)
     mark = np.zeros(len(sample), np.int64)
     for i, rows in enumerate(rows for by in runs.values() for rows in by.values()):
@@ -191,18 +199,20 @@ def _marked(audits: pa.Table, runs: Mapping[tuple[str, int], Mapping[int, Ints]]
 
 def _runs(audits: pa.Table) -> dict[tuple[str, int], dict[int, Ints]]:
     """Row numbers by (arm, seed), then by step."""
-    found: dict[tuple[str, int], dict[int, list[int]]] = {}
+    rows_of: dict[tuple[str, int], dict[int, list[int]]] = {}
     columns = (audits[name].to_pylist() for name in ("arm", "seed", "step"))
     for i, (arm, seed, step) in enumerate(zip(*columns, strict=True)):
-        found.setdefault((arm, seed), {}).setdefault(step, []).append(i)
-    return {run: {step: np.array(rows) for step, rows in by.items()} for run, by in found.items()}
+        rows_of.setdefault((arm, seed), {}).setdefault(step, []).append(i)
+    return {run: {step: np.array(rows) for step, rows in by.items()} for run, by in rows_of.items()}
 
 
-def _parts(table: pa.Table, cluster: Ints, groups: int) -> list[tuple[tuple[str, str], Floats, Floats]]:
-    """((measure, condition), sums, counts) by group of one audit, as far as there is anything to count."""
-    c = read(table)
-    parts = own_parts(c) | _health(table, c)
-    found: list[tuple[tuple[str, str], Floats, Floats]] = []
+def _sums_by_group(
+    table: pa.Table, cluster: Ints, groups: int
+) -> list[tuple[tuple[str, str], Floats, Floats]]:
+    """((measure, condition), sums by group, counts by group) of one audit; empty ones are left out."""
+    c = read_columns(table)
+    parts = row_values(c) | _health(table, c)
+    parts_by_key: list[tuple[tuple[str, str], Floats, Floats]] = []
 
     def add(key: tuple[str, str], values: Floats, rows: Ints) -> None:
         if len(rows):
@@ -210,51 +220,50 @@ def _parts(table: pa.Table, cluster: Ints, groups: int) -> list[tuple[tuple[str,
                 np.bincount(cluster[rows], weights=w[rows], minlength=groups).astype(np.float64)
                 for w in (values, np.ones(len(values)))
             )
-            found.append((key, total, count))
+            parts_by_key.append((key, total, count))
 
     for condition, rows in c.by_condition().items():
         for name, (values, among) in parts.items():
             add((name, condition), values, rows[among[rows]])
-    cues = [name for name in WRONG_CUES if name in c.conditions]
-    held = c.pairs(BASE, *cues)
-    if cues and len(held[0]):
+    held = robust_rows(c)
+    if held is not None:
         right = np.zeros(len(c.right))
         right[held[0]] = np.logical_and.reduce([c.right[r] for r in held])
-        add((ROBUST, ALL), right, held[0])
-    return found
+        add((ROBUST, ALL_CONDITIONS), right, held[0])
+    return parts_by_key
 
 
 def _health(table: pa.Table, c: Columns) -> dict[str, tuple[Floats, Bools]]:
-    found = {"truncated": ((c.state == STATES.index("truncated")).astype(float), c.counted)}
+    measures = {"truncated": ((c.state == STATES.index("truncated")).astype(float), c.counted)}
     if "thought_characters" in table.column_names:
         length = np.asarray(table["thought_characters"].fill_null(-1).to_numpy()).astype(float)
-        found["thought_length"] = (length, c.counted & (length >= 0))
-        found["empty_thoughts"] = ((length <= 0).astype(float), c.counted)
+        measures["thought_length"] = (length, c.counted & (length >= 0))
+        measures["empty_thoughts"] = ((length <= 0).astype(float), c.counted)
     if "thought_template" in table.column_names:
         code = np.asarray(table["thought_template"].fill_null(-1).to_numpy()).astype(np.int64)
         known = c.counted & (code >= 0)
-        common, twice = np.zeros(len(code)), np.zeros(len(code))
+        common, shared = np.zeros(len(code)), np.zeros(len(code))
         for rows in c.by_condition().values():
             rows = rows[known[rows]]
-            seen = Counter(code[rows].tolist())
-            top = {shape for shape, _ in seen.most_common(COMMONEST)}
+            template_counts = Counter(code[rows].tolist())
+            top = {shape for shape, _ in template_counts.most_common(N_TEMPLATES)}
             common[rows] = [shape in top for shape in code[rows].tolist()]
-            twice[rows] = [seen[shape] > 1 for shape in code[rows].tolist()]
+            shared[rows] = [template_counts[shape] > 1 for shape in code[rows].tolist()]
         if known.any():
-            found["template_share"], found["duplicate_thoughts"] = (common, known), (twice, known)
-    return found
+            measures["template_share"], measures["duplicate_thoughts"] = (common, known), (shared, known)
+    return measures
 
 
-Told = Mapping[int, Sequence[tuple[int, float]]]
+SeedPoints = Mapping[int, Sequence[tuple[int, float]]]
 """(step, value) by seed."""
 
 
-def _named(table: pa.Table, names: Mapping[str, Measure]) -> pa.ChunkedArray:
+def _is_measure(table: pa.Table, names: Mapping[str, Measure]) -> pa.ChunkedArray:
     return pc.is_in(table["measure"], value_set=pa.array(list(names), pa.string()))
 
 
-def _told(table: pa.Table, arms: Sequence[str]) -> dict[tuple[str, str, str], Told]:
-    """What a long table tells by arm, measure and condition."""
+def _by_key(table: pa.Table, arms: Sequence[str]) -> dict[tuple[str, str, str], SeedPoints]:
+    """The rows of a long table by (arm, measure, condition)."""
     by: dict[tuple[str, str, str], dict[int, list[tuple[int, float]]]] = {}
     names = ("arm", "measure", "condition", "seed", "step", "value")
     for arm, measure, condition, seed, step, value in zip(
@@ -265,24 +274,24 @@ def _told(table: pa.Table, arms: Sequence[str]) -> dict[tuple[str, str, str], To
     return dict(by)
 
 
-def _points(arm: str, told: Told) -> Series:
-    """A series of audits, without questions behind it."""
-    return _series(arm, told, np.unique([step for pairs in told.values() for step, _ in pairs]))
+def _audit_series(arm: str, by_seed: SeedPoints) -> Series:
+    """A series of audits without values by question."""
+    return _series(arm, by_seed, np.unique([step for pairs in by_seed.values() for step, _ in pairs]))
 
 
-def _pieces(arm: str, told: Told) -> Series:
-    """A series of training steps, in at most `POINTS` pieces: each is the mean since the one before."""
-    last = max(step for pairs in told.values() for step, _ in pairs)
-    ends = np.unique(np.ceil(np.linspace(0, last, min(POINTS, last) + 1)[1:])).astype(np.int64)
-    return _series(arm, told, ends if last else np.zeros(1, np.int64))
+def _step_series(arm: str, by_seed: SeedPoints) -> Series:
+    """A series of training steps as at most `MAX_POINTS` means over consecutive steps."""
+    last = max(step for pairs in by_seed.values() for step, _ in pairs)
+    ends = np.unique(np.ceil(np.linspace(0, last, min(MAX_POINTS, last) + 1)[1:])).astype(np.int64)
+    return _series(arm, by_seed, ends if last else np.zeros(1, np.int64))
 
 
-def _series(arm: str, told: Told, ends: Ints) -> Series:
-    shape = (len(told), len(ends), 1)
+def _series(arm: str, by_seed: SeedPoints, ends: Ints) -> Series:
+    shape = (len(by_seed), len(ends), 1)
     total, count = np.zeros(shape), np.zeros(shape)
-    for i, seed in enumerate(sorted(told)):
-        step, value = (np.array(x) for x in zip(*told[seed], strict=True))
+    for i, seed in enumerate(sorted(by_seed)):
+        step, value = (np.array(x) for x in zip(*by_seed[seed], strict=True))
         at = np.searchsorted(ends, step)
         np.add.at(total[i, :, 0], at, value)
         np.add.at(count[i, :, 0], at, 1.0)
-    return Series(arm, tuple(sorted(told)), ends, total, count)
+    return Series(arm, tuple(sorted(by_seed)), ends, total, count)

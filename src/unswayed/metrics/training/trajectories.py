@@ -1,15 +1,18 @@
-"""Measures that move while a model trains: their change, their gaps between arms, and how sure these are.
+"""Measures over training steps: their change, their differences between arms, and intervals for both.
 
 A number of a study varies for two reasons: other questions could have been asked, and other seeds could
-have been trained. Every seed is asked the same questions, so the two are crossed, not nested. Decided here:
-groups of questions are resampled by a bootstrap that draws the same groups for every seed, step and arm,
-so that all comparisons are paired by question; the spread between the seeds of an arm is added in closed
-form; and Student's t, on the degrees of freedom that both sources leave (Satterthwaite 1946, Biometrics
-Bull. 2:110), makes the interval, because a percentile of two or three seeds is none. Adding the two counts
-the noise that is peculiar to seed *and* question twice, so intervals err on the wide side (Owen 2007, Ann.
-Appl. Stat. 1:386). Seeds of different arms count as independent draws. Of
-shares, two groups that differ, one each way, join the variance, as in `stats.difference`: where all questions
-agree a bootstrap alone would be sure of itself.
+have been trained. Every seed is asked the same questions, so the two factors are crossed, not nested.
+
+* Groups of questions are resampled by a bootstrap that draws the same groups for every seed, step and arm,
+  so that all comparisons are paired by question.
+* The variance between the seeds of an arm is added in closed form. Seeds of different arms are independent.
+* The interval is Student's t with the degrees of freedom of both sources (Satterthwaite 1946, Biometrics
+  Bull. 2:110), because percentiles of two or three seeds are meaningless.
+
+The sum counts the variance of the seed-by-question interaction twice, so intervals are conservative
+(Owen 2007, Ann. Appl. Stat. 1:386). For shares, two pseudo-groups that differ, one in each direction, are
+added to the variance as in `stats.difference`: where all questions agree, the bootstrap variance alone
+would be zero.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from unswayed.metrics.stats import LEVEL, Floats, Ints
 from unswayed.metrics.summary import Estimate
 
 RESAMPLES = 500
-"""Bootstrap draws: a standard error from 500 is good to 3 %."""
+"""Bootstrap resamples; the standard error from 500 has a relative error of 3 %."""
 
 
 @dataclass(frozen=True)
@@ -48,79 +51,80 @@ class Series:
         return _ratio(self.total.sum(axis=2), self.count.sum(axis=2))
 
     @cached_property
-    def counts(self) -> bool:
-        """Whether the measure is a share of rows that are, or are not, something."""
+    def is_share(self) -> bool:
+        """Whether the measure is a share: every total is a count of rows."""
         whole = self.total == np.round(self.total)
         return bool((whole & (self.total >= 0) & (self.total <= self.count)).all())
 
     def at(self, step: int) -> Floats:
-        """Weights, shape (steps,), that pick one step."""
-        found: Floats = (self.steps == step).astype(float)
-        return found
+        """Weights, shape (steps,), that select one step."""
+        mask: Floats = (self.steps == step).astype(float)
+        return mask
 
     @property
     def complete(self) -> Ints:
-        """Places of the steps that every seed has."""
-        found: Ints = np.flatnonzero(~np.isnan(self.values).any(axis=0))
-        return found
+        """Indices of the steps that every seed has."""
+        indices: Ints = np.flatnonzero(~np.isnan(self.values).any(axis=0))
+        return indices
 
 
 @dataclass(frozen=True)
-class Draws:
-    """How often each group of questions comes up in each bootstrap draw, shape (groups, draws)."""
+class Bootstrap:
+    """Resampled groups of questions: counts of each group in each resample."""
 
     weights: Floats
+    """Counts, shape (groups, resamples)."""
 
     @classmethod
-    def make(cls, groups: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> Draws:
-        """`groups` are drawn with replacement, as many as there are."""
+    def make(cls, groups: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> Bootstrap:
+        """Draws as many groups as there are, with replacement."""
         return cls(rng.multinomial(groups, np.full(groups, 1 / groups), resamples).T.astype(float))
 
     def values(self, series: Series) -> Floats:
-        """The measure in every draw, shape (seeds, steps, draws)."""
-        if series.total.shape[2] == 1:  # not measured question by question: there is nothing to draw
+        """The measure in every resample, shape (seeds, steps, resamples)."""
+        if series.total.shape[2] == 1:  # not measured by question: nothing to resample
             return np.repeat(series.values[:, :, None], self.weights.shape[1], axis=2)
         return _ratio(series.total @ self.weights, series.count @ self.weights)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A number of a study with what is needed for its interval at any level."""
+    """An estimate over questions and seeds, from which an interval at any level can be computed."""
 
     value: float
     error: float | None
     """Standard error; None where neither seeds nor questions are enough for one."""
-    freedom: float
+    dof: float
     """Degrees of freedom of the t distribution."""
     n: int
-    """Groups of questions; 1 where the measure is not known question by question."""
+    """Groups of questions; 1 where the measure is not stored by question."""
     seeds: int
-    """Fewest seeds of an arm that stand behind it."""
+    """Seeds behind it, of the arm that has the fewest."""
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
         """The t interval; None without a standard error."""
         if self.error is None:
             return None
-        half = float(_stats.t.ppf((1 + level) / 2, self.freedom)) * self.error
+        half = float(_stats.t.ppf((1 + level) / 2, self.dof)) * self.error
         return self.value - half, self.value + half
 
     @property
     def p(self) -> float | None:
-        """Two-sided p of "it is zero"."""
+        """Two-sided p-value of the hypothesis that the value is zero."""
         if self.error is None:
             return None
         if self.error == 0:
             return float(self.value == 0)
-        return float(2 * _stats.t.sf(abs(self.value) / self.error, self.freedom))
+        return float(2 * _stats.t.sf(abs(self.value) / self.error, self.dof))
 
     def times(self, factor: float) -> Effect:
-        """In another unit; `factor` is above zero."""
+        """The effect in another unit; `factor` must be above zero."""
         error = None if self.error is None else factor * self.error
-        return Effect(factor * self.value, error, self.freedom, self.n, self.seeds)
+        return Effect(factor * self.value, error, self.dof, self.n, self.seeds)
 
     @property
     def estimate(self) -> Estimate:
-        """With its 95 % interval."""
+        """The value with its 95 % interval."""
         low, high = self.interval() or (None, None)
         return Estimate(self.value, low, high, self.n)
 
@@ -129,70 +133,73 @@ Term = tuple[Series, Floats]
 """A series and weights over its steps, shape (steps,)."""
 
 
-def effect(terms: Sequence[Term], draws: Draws) -> Effect | None:
-    """The sum over `terms` of the weighted steps of each, averaged over the seeds of its arm.
+def effect(terms: Sequence[Term], bootstrap: Bootstrap) -> Effect | None:
+    """Sum over `terms` of the weighted steps of each series, averaged over the seeds of its arm.
 
-    A seed of an arm that lacks a step with a weight is left out; None where no seed of an arm is left, or
-    there are no terms.
+    A seed that lacks a step with a nonzero weight is left out. None where an arm has no seed left, or
+    without terms.
     """
-    value, drawn = 0.0, np.zeros(draws.weights.shape[1])
-    between, freedom, fewest, groups, swing = 0.0, 0.0, 0, 1, 0.0
+    value, resampled = 0.0, np.zeros(bootstrap.weights.shape[1])
+    between, seed_dof, min_seeds, groups, minimum_weights = 0.0, 0.0, 0, 1, 0.0
     for arm in dict.fromkeys(series.arm for series, _ in terms):
-        mine = [term for term in terms if term[0].arm == arm]
-        seeds = sorted(set.intersection(*(_usable(*term) for term in mine)))
+        arm_terms = [term for term in terms if term[0].arm == arm]
+        seeds = sorted(set.intersection(*(_usable(*term) for term in arm_terms)))
         if not seeds:
             return None
-        each = np.zeros(len(seeds))
-        for series, weights in mine:
+        by_seed = np.zeros(len(seeds))
+        for series, weights in arm_terms:
             rows = np.array([series.seeds.index(s) for s in seeds])
-            used = np.flatnonzero(weights)
-            each += series.values[np.ix_(rows, used)] @ weights[used]
+            steps = np.flatnonzero(weights)
+            by_seed += series.values[np.ix_(rows, steps)] @ weights[steps]
             part = Series(
                 arm,
                 tuple(seeds),
-                series.steps[used],
-                series.total[np.ix_(rows, used)],
-                series.count[np.ix_(rows, used)],
+                series.steps[steps],
+                series.total[np.ix_(rows, steps)],
+                series.count[np.ix_(rows, steps)],
             )
-            swing += float(np.sum(weights[used] ** 2)) if series.counts else 0.0
-            drawn += np.einsum("stb,t->b", np.nan_to_num(draws.values(part)), weights[used]) / len(seeds)
+            minimum_weights += float(np.sum(weights[steps] ** 2)) if series.is_share else 0.0
+            resampled += np.einsum("stb,t->b", np.nan_to_num(bootstrap.values(part)), weights[steps]) / len(
+                seeds
+            )
             groups = max(groups, int((part.count.sum(axis=(0, 1)) > 0).sum()))
-        value += float(each.mean())
+        value += float(by_seed.mean())
         if len(seeds) > 1:
-            spread = float(each.var(ddof=1)) / len(seeds)
+            spread = float(by_seed.var(ddof=1)) / len(seeds)
             between += spread
-            freedom += spread**2 / (len(seeds) - 1)
-        fewest = min(fewest or len(seeds), len(seeds))
+            seed_dof += spread**2 / (len(seeds) - 1)
+        min_seeds = min(min_seeds or len(seeds), len(seeds))
     if not terms:
         return None
-    within = float(drawn.var(ddof=1)) + 2 * swing / (groups + 2) ** 2 if groups > 1 else 0.0
-    known = groups > 1 or fewest > 1
-    both = between + within
-    loose = freedom + (within**2 / (groups - 1) if groups > 1 else 0.0)
+    within = float(resampled.var(ddof=1)) + 2 * minimum_weights / (groups + 2) ** 2 if groups > 1 else 0.0
+    has_error = groups > 1 or min_seeds > 1
+    total_variance = between + within
+    dof_terms = seed_dof + (within**2 / (groups - 1) if groups > 1 else 0.0)
     return Effect(
         value,
-        math.sqrt(both) if known else None,
-        both**2 / loose if loose > 0 else max(1.0, groups - 1.0),
+        math.sqrt(total_variance) if has_error else None,
+        total_variance**2 / dof_terms if dof_terms > 0 else max(1.0, groups - 1.0),
         groups,
-        fewest,
+        min_seeds,
     )
 
 
-def level(series: Series, step: int, draws: Draws) -> Effect | None:
+def value_at(series: Series, step: int, bootstrap: Bootstrap) -> Effect | None:
     """The measure at one step; None where that step was not measured."""
-    return effect([(series, series.at(step))], draws) if step in series.steps else None
+    return effect([(series, series.at(step))], bootstrap) if step in series.steps else None
 
 
-def rise(series: Series, draws: Draws) -> Effect | None:
-    """Change over the whole training by the line fitted to its steps; see `line`. None below two steps."""
-    weights = line(series)
-    return None if weights is None else effect([(series, weights)], draws)
+def fitted_change(series: Series, bootstrap: Bootstrap) -> Effect | None:
+    """Change from the first to the last step by the fitted line (see `slope_weights`); None with fewer than
+    two steps."""
+    weights = slope_weights(series)
+    return None if weights is None else effect([(series, weights)], bootstrap)
 
 
-def line(series: Series) -> Floats | None:
+def slope_weights(series: Series) -> Floats | None:
     """Weights, shape (steps,), of the least-squares slope times the steps between first and last.
 
-    Over the steps that every seed has; None where these are fewer than two.
+    The line is fitted to the steps that every seed has; None where these are fewer than two.
     """
     used = series.complete
     if len(used) < 2:
@@ -203,11 +210,11 @@ def line(series: Series) -> Floats | None:
     return weights
 
 
-def gap(first: Series, second: Series, step: int, draws: Draws) -> Effect | None:
+def arm_difference(first: Series, second: Series, step: int, bootstrap: Bootstrap) -> Effect | None:
     """The measure of `first` minus that of `second` at one step, paired by question."""
     if step not in first.steps or step not in second.steps:
         return None
-    return effect([(first, first.at(step)), (second, -second.at(step))], draws)
+    return effect([(first, first.at(step)), (second, -second.at(step))], bootstrap)
 
 
 def _usable(series: Series, weights: Floats) -> set[int]:
@@ -218,5 +225,5 @@ def _usable(series: Series, weights: Floats) -> set[int]:
 
 def _ratio(total: Floats, count: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: Floats = np.where(count > 0, total / count, np.nan)
-    return found
+        ratio: Floats = np.where(count > 0, total / count, np.nan)
+    return ratio

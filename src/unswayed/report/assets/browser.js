@@ -1,4 +1,4 @@
-// What every browser of examples is made of. Model text is only ever written with textContent.
+// Shared parts of the example browsers. Model text is only ever written with textContent.
 const parts = (() => {
   const by = (id) => document.getElementById(id);
   const letter = (i) => (i === null || i === undefined ? null : `(${String.fromCharCode(65 + i)})`);
@@ -15,7 +15,7 @@ const parts = (() => {
     return parent;
   }
 
-  // A text in pieces, the cue's marked.
+  // A text in segments, those of the cue marked.
   function segments(parent, pieces) {
     for (const [text, cued] of pieces) parent.append(el(cued ? "mark" : "span", "", text));
     return parent;
@@ -36,12 +36,12 @@ const parts = (() => {
     return img;
   }
 
-  // The page's address says which example is shown, where there is an address.
+  // The fragment of the page's address holds the filters and the example shown.
   function remember(state) {
     try { history.replaceState(null, "", `#${state}`); } catch { /* a frame without an address */ }
   }
 
-  // Buttons, arrow keys and addresses move the browser; `recall` reads the address, if it says anything.
+  // Connects buttons, arrow keys and the address; `recall` restores the state of the address.
   function start({ step, draw, recall, section }) {
     const recalled = () => location.hash.includes("=") && (recall(new URLSearchParams(location.hash.slice(1))), true);
     by("previous").addEventListener("click", () => step(-1));

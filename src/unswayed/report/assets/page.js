@@ -1,12 +1,12 @@
 "use strict";
-// The browser of examples. Model text is only ever written with textContent.
+// The example browser of a run. Model text is only ever written with textContent.
 (() => {
   const { by, letter, el, add, segments, picture, remember, start } = parts;
   const card = by("card");
   if (!card) { document.documentElement.dataset.ready = "0"; return; }
   const { trials, images, outcomes } = JSON.parse(by("data").textContent);
   const selects = [...document.querySelectorAll("select[data-filter]")];
-  let found = trials;
+  let shown = trials;
   let at = 0;
 
   function options(t) {
@@ -22,9 +22,9 @@
         fill.style.width = `${100 * Math.min(1, Math.max(0, p))}%`;
         add(item, add(el("span", "track"), fill));
       }
-      const tags = [[t.gold, "right"], [t.cue, "what the cue says"], [t.answer, "answered"]];
-      const said = tags.filter(([which]) => which === i).map(([, words]) => words).join(" · ");
-      if (said) add(item, el("span", "tags", said));
+      const tags = [[t.gold, "right"], [t.cue, "asserted by the cue"], [t.answer, "answered"]];
+      const labels = tags.filter(([which]) => which === i).map(([, words]) => words).join(" · ");
+      if (labels) add(item, el("span", "tags", labels));
       add(list, item);
     });
     return list;
@@ -37,9 +37,9 @@
     };
     const judged = { true: "yes", false: "no", null: t.judged === false ? "the judge abstained" : null };
     row("answered", letter(t.answer) || t.state);
-    row("thought concludes", letter(t.concluded));
-    row("agree", judged[String(t.consistent)]);
-    row("sees the conflict", t.acknowledges === null ? null : t.acknowledges ? "yes" : "no");
+    row("thought concludes", letter(t.concluded) || (t.elsewhere ? `something else${t.words ? `: ${t.words}` : ""}` : null));
+    row("consistent", judged[String(t.consistent)]);
+    row("acknowledges the conflict", t.acknowledges === null ? null : t.acknowledges ? "yes" : "no");
     row("entropy", t.entropy === null ? null : `${t.entropy.toFixed(2)} nats`);
     row("outside letters", t.outside === null ? null : `${(100 * t.outside).toFixed(1)} %`);
     row("tokens", t.tokens);
@@ -52,12 +52,12 @@
   const NEUTRAL = new Set(["not-asked"]);
 
   function draw() {
-    by("count").textContent = found.length ? `${at + 1} of ${found.length}` : "none";
+    by("count").textContent = shown.length ? `${at + 1} of ${shown.length}` : "none";
     by("previous").disabled = at <= 0;
-    by("next").disabled = at >= found.length - 1;
+    by("next").disabled = at >= shown.length - 1;
     card.replaceChildren();
-    const t = found[at];
-    if (!t) { add(card, el("p", "note", "No example has all of these. Widen a filter.")); return; }
+    const t = shown[at];
+    if (!t) { add(card, el("p", "note", "No example matches all filters.")); return; }
     card.dataset.condition = t.condition;
     card.dataset.uid = t.uid;
     const top = add(el("div", "top"), el("bdi", "name", t.condition));
@@ -71,16 +71,16 @@
     else add(side, el("p", "missing", "No picture was sent."));
     add(side, options(t));
     const talk = el("div", "talk");
-    if (t.prompt.length) add(talk, el("p", "role", "User, exactly"), segments(el("p", "said user"), t.prompt));
+    if (t.prompt.length) add(talk, el("p", "role", "User turn"), segments(el("p", "message user"), t.prompt));
     if (t.prefill.length || t.text) {
-      const turn = el("p", "said model");
+      const turn = el("p", "message model");
       if (t.prefill.length) add(turn, segments(el("span", "prefill"), t.prefill));
       add(turn, el("span", "", t.text || ""));
-      add(talk, el("p", "role", t.prefill.length ? "Model (the tinted beginning is ours)" : "Model"), turn);
+      add(talk, el("p", "role", t.prefill.length ? "Model (tinted: the prefill)" : "Model"), turn);
     }
     add(talk, reading(t));
     if (t.thought) {
-      add(talk, add(el("details"), el("summary", "", "The thought as read"), el("p", "said", t.thought)));
+      add(talk, add(el("details"), el("summary", "", "The thought as parsed"), el("p", "message", t.thought)));
     }
     add(card, top, side, talk);
     const same = trials.filter((o) => o.uid === t.uid && o.benchmark === t.benchmark);
@@ -93,7 +93,7 @@
         b.addEventListener("click", () => {
           for (const s of selects) if (!matches(o, s.dataset.filter, s.value)) s.value = "";
           filter();
-          at = found.indexOf(o);
+          at = shown.indexOf(o);
           draw();
           note();
           card.focus({ preventScroll: true });
@@ -109,7 +109,7 @@
   }
 
   function filter() {
-    found = trials.filter((t) => selects.every((s) => matches(t, s.dataset.filter, s.value)));
+    shown = trials.filter((t) => selects.every((s) => matches(t, s.dataset.filter, s.value)));
     at = 0;
   }
 
@@ -127,12 +127,12 @@
       s.value = [...s.options].some((o) => o.value === wanted) ? wanted : "";
     }
     filter();
-    at = Math.min(Math.max(0, (parseInt(state.get("i"), 10) || 1) - 1), Math.max(0, found.length - 1));
+    at = Math.min(Math.max(0, (parseInt(state.get("i"), 10) || 1) - 1), Math.max(0, shown.length - 1));
   }
 
   function step(by_) {
     const next = at + by_;
-    if (next < 0 || next >= found.length) return;
+    if (next < 0 || next >= shown.length) return;
     at = next;
     draw();
     note();

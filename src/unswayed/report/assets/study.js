@@ -1,10 +1,10 @@
 "use strict";
-// The same question through training. Model text is only ever written with textContent.
+// The same questions at every audit of a training. Model text is only ever written with textContent.
 (() => {
   const { by, letter, el, add, segments, picture, remember, start } = parts;
   const card = by("card");
   if (!card) { document.documentElement.dataset.ready = "0"; return; }
-  const { asked, images } = JSON.parse(by("data").textContent);
+  const { items, images } = JSON.parse(by("data").textContent);
   const names = ["question", "condition", "arm", "seed"];
   const select = Object.fromEntries(names.map((n) => [n, by(`r-${n}`)]));
   const key = (a) => JSON.stringify([a.benchmark, a.uid]);
@@ -18,19 +18,19 @@
   }
 
   const unique = (list) => [...new Set(list)];
-  const now = () => asked.find((a) => key(a) === select.question.value && a.condition === select.condition.value);
+  const now = () => items.find((a) => key(a) === select.question.value && a.condition === select.condition.value);
 
   function fill() {
-    offer(select.condition, unique(asked.filter((a) => key(a) === select.question.value).map((a) => a.condition)));
+    offer(select.condition, unique(items.filter((a) => key(a) === select.question.value).map((a) => a.condition)));
     const a = now();
-    offer(select.arm, unique(a.said.map((s) => s.arm)));
-    offer(select.seed, unique(a.said.filter((s) => s.arm === select.arm.value).map((s) => String(s.seed))));
+    offer(select.arm, unique(a.answers.map((s) => s.arm)));
+    offer(select.seed, unique(a.answers.filter((s) => s.arm === select.arm.value).map((s) => String(s.seed))));
   }
 
   function options(a) {
     const list = el("ul", "options");
     a.options.forEach((text, i) => {
-      const tags = [[a.gold, "right"], [a.cue, "what the cue says"]].filter(([w]) => w === i).map(([, t]) => t).join(" · ");
+      const tags = [[a.gold, "right"], [a.cue, "asserted by the cue"]].filter(([w]) => w === i).map(([, t]) => t).join(" · ");
       add(list, add(el("li"), el("span", "", letter(i)), el("bdi", "", text), tags ? el("span", "tags", tags) : null));
     });
     return list;
@@ -45,15 +45,15 @@
     if (s.p !== null) add(head, el("span", "", `P(right) ${s.p.toFixed(2)}`));
     if (s.h !== null) add(head, el("span", "", `H ${s.h.toFixed(2)} nats`));
     const item = add(el("li"), head);
-    if (before && before.text === s.text) return add(item, el("p", "same", "Word for word as at the audit before."));
-    const said = el("p", "said model");
-    if (a.prefill.length) add(said, segments(el("span", "prefill"), a.prefill));
-    return add(item, add(said, el("span", "", s.text)));
+    if (before && before.text === s.text) return add(item, el("p", "same", "Identical to the answer at the previous audit."));
+    const message = el("p", "message model");
+    if (a.prefill.length) add(message, segments(el("span", "prefill"), a.prefill));
+    return add(item, add(message, el("span", "", s.text)));
   }
 
   function draw() {
     const a = now();
-    const all = unique(asked.map(key));
+    const all = unique(items.map(key));
     const at = all.indexOf(select.question.value);
     by("count").textContent = `question ${at + 1} of ${all.length}`;
     by("previous").disabled = at <= 0;
@@ -65,11 +65,11 @@
     const side = el("div", "side");
     if (a.images.length) for (const sha of a.images) add(side, picture(images, sha));
     add(side, options(a));
-    const talk = add(el("div", "talk"), el("p", "role", "User, exactly"), segments(el("p", "said user"), a.prompt));
-    add(talk, el("p", "role", "Model, audit by audit"));
+    const talk = add(el("div", "talk"), el("p", "role", "User turn"), segments(el("p", "message user"), a.prompt));
+    add(talk, el("p", "role", "Answers by audit"));
     const list = el("ol", "through");
-    const said = a.said.filter((s) => s.arm === select.arm.value && String(s.seed) === select.seed.value);
-    said.forEach((s, i) => add(list, turn(a, s, said[i - 1])));
+    const answers = a.answers.filter((s) => s.arm === select.arm.value && String(s.seed) === select.seed.value);
+    answers.forEach((s, i) => add(list, turn(a, s, answers[i - 1])));
     add(card, top, side, add(talk, list));
   }
 
@@ -90,16 +90,16 @@
   }
 
   function step(by_) {
-    const all = unique(asked.map(key));
+    const all = unique(items.map(key));
     const next = all.indexOf(select.question.value) + by_;
     if (next < 0 || next >= all.length) return;
     select.question.value = all[next];
     change();
   }
 
-  const questions = unique(asked.map(key));
+  const questions = unique(items.map(key));
   offer(select.question, questions, questions.map((k) => {
-    const a = asked.find((one) => key(one) === k);
+    const a = items.find((item) => key(item) === k);
     return `${a.uid}: ${a.question}`.slice(0, 90);
   }));
   fill();

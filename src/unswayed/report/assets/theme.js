@@ -1,5 +1,5 @@
 "use strict";
-// What every page has: its theme, errors made visible to tests, and paper.
+// On every page: the theme, script errors made visible to tests, and printing.
 (() => {
   const root = document.documentElement;
   addEventListener("error", (event) => { root.dataset.error = String(event.message); });
@@ -22,7 +22,7 @@
     try { localStorage.setItem("unswayed-theme", now); } catch { /* no storage */ }
   });
 
-  // Paper cannot be opened: what is folded is printed too.
+  // Open folded parts for printing.
   addEventListener("beforeprint", () => {
     for (const d of document.querySelectorAll("details")) d.open = true;
   });
