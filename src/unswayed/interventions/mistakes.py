@@ -1,0 +1,135 @@
+"""`think-mistake`: where a thought can be falsified, and which false statement stands there.
+
+Questions about synthetic scenes use `scene_mistakes`, whose false statements are false of the scene. Elsewhere,
+and where that finds no statement, rules replace one option, number, direction or colour by another. A rule knows
+the right option, so it never asserts it; that a changed number, direction or colour is false is assumed.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from unswayed.answers.numbers import NUMBER_WORDS
+from unswayed.answers.option_matching import fold, option_matcher
+from unswayed.interventions.text_edits import sentence_spans
+from unswayed.question import Question
+
+_FEWER_THAN = 20
+_NUMBER = re.compile(
+    rf"(?<![\w.,:/(-])(?:\d{{1,4}}(?!\w|%|[.,:/-]\d)|(?:{'|'.join(NUMBER_WORDS[2:])})(?![\w-]))", re.IGNORECASE
+)
+_LIST_MARKER = re.compile(r"(?:^|\n)\s*\Z")
+_OPPOSITES = (
+    ("left", "right"), ("above", "below"), ("top", "bottom"), ("upper", "lower"), ("in front of", "behind"),
+    ("north", "south"), ("east", "west"), ("clockwise", "counterclockwise"), ("closer", "farther"),
+    ("nearer", "further"), ("leftmost", "rightmost"), ("foreground", "background"), ("horizontal", "vertical"),
+    ("inside", "outside"), ("upward", "downward"), ("larger", "smaller"), ("taller", "shorter"),
+)  # fmt: skip
+_OTHER_WAY = dict(_OPPOSITES) | {second: first for first, second in _OPPOSITES}
+_DIRECTION = re.compile(rf"\b(?:{'|'.join(sorted(_OTHER_WAY, key=len, reverse=True))})\b", re.IGNORECASE)
+_RIGHT_OF_PLACE = re.compile(r"\b(?:the|far|to|on|upper|lower|top|bottom|facing|turn|turns|turning|its)[ -]\Z", re.I)
+_CORRECT = re.compile(r" (?:answer|option|choice|letter|one|now|away)\b", re.IGNORECASE)
+_COLOURS = (
+    "red", "green", "blue", "yellow", "purple", "orange", "black", "white", "brown", "pink", "gray", "grey",
+)  # fmt: skip
+_COLOUR = re.compile(rf"\b(?:{'|'.join(_COLOURS)})\b", re.IGNORECASE)
+_YES_NO = frozenset(("yes", "no", "true", "false"))
+_ANSWERS = re.compile(r"(?:\b(?:is|be)|:)\s*[\"'(*]*\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A span of the thought, and the false words that replace it."""
+
+    start: int
+    end: int
+    text: str
+    rule: str
+    """Which rule wrote it, e.g. ``option`` or ``scene-cell``."""
+    option: int | None = None
+    """0-based: the option that follows from the false statement; None: none, or not known."""
+    complete: bool = False
+    """`text` is a statement by itself."""
+
+    def apply(self, thought: str) -> str:
+        """The thought up to and including the false statement; what followed it is cut."""
+        return thought[: self.start] + self.text
+
+    def statement(self, thought: str) -> str:
+        """The false statement; where only a word was replaced, from the beginning of its sentence."""
+        if self.complete:
+            return self.text
+        begins = [start for start, _ in sentence_spans(thought) if start <= self.start]
+        return thought[begins[-1] if begins else 0 : self.start] + self.text
+
+
+def rule_mistakes(thought: str, question: Question, answer: int, rng: random.Random) -> list[Mistake]:
+    """One mistake for every place where a rule applies, in the order of the places.
+
+    `answer` is the model's own, 0-based: no mistake asserts it, nor the right option.
+    """
+    taken: list[Mistake] = []
+    spared = {question.gold, answer}
+    for found in (partial(_options, options=question.options, spared=spared), _numbers, _directions, _colours):
+        for mistake in found(thought, rng):
+            if all(mistake.end <= other.start or other.end <= mistake.start for other in taken):
+                taken.append(mistake)
+    return sorted(taken, key=lambda mistake: mistake.start)
+
+
+def choose(mistakes: list[Mistake], rng: random.Random) -> Mistake | None:
+    """One of the mistakes: of those from which an option follows where there are any, each place alike."""
+    return rng.choice([m for m in mistakes if m.option is not None] or mistakes) if mistakes else None
+
+
+def _options(
+    thought: str, rng: random.Random, options: tuple[str, ...], spared: set[int]
+) -> Iterator[Mistake]:
+    for mention in option_matcher(options).mentions(fold(thought)):
+        said = thought[mention.start : mention.end]
+        others = [k for k in range(len(options)) if k not in spared | {mention.option}]
+        if mention.negated or mention.option < 0 or not others:
+            continue
+        if said.casefold() in _YES_NO and not _ANSWERS.search(thought[: mention.start]):
+            continue
+        option = rng.choice(others)
+        yield Mistake(mention.start, mention.end, _like(said, options[option]), "option", option)
+
+
+def _numbers(thought: str, rng: random.Random) -> Iterator[Mistake]:
+    for hit in _NUMBER.finditer(thought):
+        said = hit.group()
+        if said.isdigit() and _LIST_MARKER.search(thought[: hit.start()]) and thought[hit.end() :][:1] in ".)":
+            continue
+        n = int(said) if said.isdigit() else NUMBER_WORDS.index(said.lower())
+        other = rng.choice([m for m in (n - 2, n - 1, n + 1, n + 2) if m >= 0])
+        if said.isdigit() or other > _FEWER_THAN:
+            yield Mistake(*hit.span(), str(other), "number")
+        else:
+            yield Mistake(*hit.span(), _like(said, NUMBER_WORDS[other]), "number")
+
+
+def _directions(thought: str, rng: random.Random) -> Iterator[Mistake]:
+    for hit in _DIRECTION.finditer(thought):
+        said = hit.group()
+        if said.lower() == "right" and (
+            not _RIGHT_OF_PLACE.search(thought[: hit.start()]) or _CORRECT.match(thought, hit.end())
+        ):
+            continue
+        yield Mistake(*hit.span(), _like(said, _OTHER_WAY[said.lower()]), "direction")
+
+
+def _colours(thought: str, rng: random.Random) -> Iterator[Mistake]:
+    for hit in _COLOUR.finditer(thought):
+        said = hit.group()
+        others = [c for c in _COLOURS if c != said.lower() and {c, said.lower()} != {"gray", "grey"}]
+        yield Mistake(*hit.span(), _like(said, rng.choice(others)), "colour")
+
+
+def _like(said: str, other: str) -> str:
+    """`other` with the capital of `said`."""
+    return other[:1].upper() + other[1:] if said[:1].isupper() and said[1:].islower() else other
