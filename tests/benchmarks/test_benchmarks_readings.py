@@ -261,6 +261,19 @@ def test_one_row_without_a_field_that_the_others_have_is_left_out(tmp_path: Path
     assert skip_reasons(questions) == {"one-obj-1": "it has no field 'answer'"}
 
 
+@pytest.mark.parametrize("bad", [[], [1], ["x", "a"], "abc", [None, "a", "b"]])
+def test_one_row_of_another_form_is_left_out_and_a_file_of_them_is_refused(tmp_path: Path, bad: Any) -> None:
+    write_png(tmp_path / "val2017" / f"{7:012}.jpg")
+    good = [7, "a dog on the left", "a dog on the right"]
+    write_json(tmp_path / "coco_qa_one_obj.json", [good, bad, good])
+    questions = load("whatsup-coco-one", data=tmp_path)
+    assert [q.uid for q in questions] == ["0", "2"]
+    assert [s.line for s in questions.skipped] == [2]
+    write_json(tmp_path / "coco_qa_one_obj.json", [[], []])
+    with pytest.raises(BadInput, match=r"coco_qa_one_obj\.json row 1 cannot be understood"):
+        load("whatsup-coco-one", data=tmp_path)
+
+
 # ── TSV files ──────────────────────────────────────────────────────────────────────────────────
 
 

@@ -87,41 +87,45 @@ def make_records(
     """`make(number from 0, row)` of every row; a row for which it raises `UnusableRow` becomes `Skipped`.
 
     With `subset` only the sampled rows are made, and as many more as are needed to replace unusable ones: the
-    result holds the questions that the subset of the whole file would hold. A row without a field that other
-    rows have is `Skipped` too. Raises `BadInput`, naming `location` and row, for a field that all rows lack,
-    or one of another type.
+    result holds the questions that the subset of the whole file would hold. A row that lacks a field, or has
+    one of another type, is `Skipped` too. Raises `BadInput`, naming `location`, row and field, if that is so
+    of every row: then the file has another form.
     """
+    all_rows = list(rows)
+    malformed: list[BadInput] = []
 
-    def make_one(number: int, row: Mapping[str, Any]) -> Record | Skipped:
+    def make_one(number: int) -> Record | Skipped:
+        row = all_rows[number]
         try:
             return make(number, row)
-        except UnusableRow as reason:
-            return Skipped(uid(number, row), number + 1, str(reason), unit)
-        except KeyError as missing:
-            if any(missing.args[0] in other for other in all_rows):
-                return Skipped(uid(number, row), number + 1, f"it has no field {missing}", unit)
+        except UnusableRow as error:
+            reason = str(error)
+        except KeyError as error:
+            reason = f"it has no field {error}"
             columns = ", ".join(str(key)[:40] for key in list(row)[:20])
-            raise BadInput(
-                f"{location} {unit} {number + 1}: no field {missing}; it has: {columns}"
-            ) from missing
-        except (TypeError, ValueError, AttributeError, IndexError) as problem:
-            if isinstance(problem, BadInput):
+            problem = f"{location} {unit} {number + 1}: no field {error}; it has: {columns}"
+            malformed.append(BadInput(problem))
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            if isinstance(error, BadInput):
                 raise
-            raise BadInput(f"{location} {unit} {number + 1} cannot be understood: {problem}") from problem
+            reason = f"it cannot be understood: {error}"
+            malformed.append(BadInput(f"{location} {unit} {number + 1} cannot be understood: {error}"))
+        return Skipped(uid(number, row), number + 1, reason, unit)
 
-    all_rows = list(rows)
     if subset is None:
-        yield from (make_one(number, row) for number, row in enumerate(all_rows))
-        return
-    ranked = sorted(range(len(all_rows)), key=lambda number: subset.rank(uid(number, all_rows[number])))
-    made: dict[int, Record | Skipped] = {}
-    missing = subset.limit
-    while missing and ranked:
-        batch, ranked = sorted(ranked[:missing]), ranked[missing:]  # ascending: files are read forward
-        made |= {number: make_one(number, all_rows[number]) for number in batch}
-        usable = [item for item in made.values() if isinstance(item, Record) and not _defect(item)]
-        missing = subset.limit - len(usable)
-    yield from (made[number] for number in sorted(made))
+        yield from (make_one(number) for number in range(len(all_rows)))
+    else:
+        ranked = sorted(range(len(all_rows)), key=lambda number: subset.rank(uid(number, all_rows[number])))
+        made: dict[int, Record | Skipped] = {}
+        missing = subset.limit
+        while missing and ranked:
+            batch, ranked = sorted(ranked[:missing]), ranked[missing:]  # ascending: files are read forward
+            made |= {number: make_one(number) for number in batch}
+            usable = [item for item in made.values() if isinstance(item, Record) and not _defect(item)]
+            missing = subset.limit - len(usable)
+        yield from (made[number] for number in sorted(made))
+    if malformed and len(malformed) == len(all_rows):
+        raise malformed[0]
 
 
 def to_questions(name: str, records: Iterable[Record | Skipped], on_skipped: OnSkipped) -> Iterator[Question]:
