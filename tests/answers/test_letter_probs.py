@@ -68,7 +68,9 @@ def test_uniform_letters(k: int) -> None:
 
 
 def test_one_letter_only() -> None:
-    assert measure_letters(LetterScores((0.0, 0.25, 0.0)), 1) == LetterMeasures((0.0, 1.0, 0.0), 0.75, 1.0, 0.0)
+    assert measure_letters(LetterScores((0.0, 0.25, 0.0)), 1) == LetterMeasures(
+        (0.0, 1.0, 0.0), 0.75, 1.0, 0.0
+    )
     wrong = measure_letters(LetterScores((0.0, 0.25, 0.0)), 0)
     assert wrong is not None
     assert (wrong.p_correct, wrong.entropy) == (0.0, 0.0)

@@ -26,7 +26,6 @@ from unswayed.judges.llm_prompt import (
     unique_delimiter,
 )
 from unswayed.judges.panel import PANEL_PRESETS, majority, vote_outcome
-from unswayed.judges.rules import RuleJudge
 from unswayed.model_io import (
     Capabilities,
     Generation,

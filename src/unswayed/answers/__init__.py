@@ -1,4 +1,4 @@
-"""What was said: a pure reading of raw generations, and what letter probabilities amount to."""
+"""Pure parsing of generations into thought and answer, and measures of option probabilities."""
 
 from unswayed.answers.letter_probs import LetterMeasures, letter_prefill, measure_letters
 from unswayed.answers.parser import GRAMMAR, Reading, read

@@ -1,7 +1,7 @@
-"""Option probabilities at the answer's place: where that place is, and what the numbers amount to.
+"""Option probabilities: the prefill at which they are measured, and the measures computed from them.
 
-P(letter) is one quantity: after the generation, one more token with everything up to the opened
-answer tag prefilled. Entropy of the letters as in arXiv 2602.12506 (its letter entropy H).
+P(letter) is the probability of the next token after everything up to the opened answer tag of the finished
+generation. The entropy is the letter entropy H of arXiv 2602.12506.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from unswayed.answers.tags import layout, without_cut_tag
 from unswayed.errors import BadInput
 
-if TYPE_CHECKING:  # reading answers must not load the backends
+if TYPE_CHECKING:
     from unswayed.model_io import LetterScores
 
 ANSWER_TAG = "<answer>"
@@ -22,7 +22,7 @@ _END_THINK = "</think>"
 
 @dataclass(frozen=True)
 class LetterMeasures:
-    """What the letter probabilities of one trial amount to."""
+    """Measures of the letter probabilities of one trial."""
 
     letters: tuple[float, ...]
     """P(option), normalised over the options; length K."""
@@ -35,33 +35,31 @@ class LetterMeasures:
 
 
 def letter_prefill(prefill: str, text: str) -> str:
-    """Everything up to and including the opened answer tag; always ends in ``<answer>``.
+    """The text up to and including the opened answer tag; always ends in ``<answer>``.
 
-    * With an answer tag outside the thought: up to the first one (by default a generation stops
-      behind its first answer). A tag spelt otherwise is replaced by the plain one.
-    * Thought closed but no answer tag: up to where the thought is closed; text behind it may hold the
-      answer, which would then be read off itself.
-    * Thought still open: the thought is closed first.
-    * No tags at all: the whole text is kept, as it is all the thinking there is.
+    * With an answer tag outside the thought: up to the first one, which is written ``<answer>``.
+    * With a closed thought but no answer tag: up to the end of the thought. Text behind it may contain the
+      answer, and would give it away.
+    * With an open thought: the whole text, then ``</think>``.
+    * Without tags: the whole text, since it is all the reasoning there is.
 
-    In the last two cases a tag cut off at the very end is dropped.
+    In the last two cases an incomplete tag at the end is removed.
     """
     whole = prefill + text
-    found = layout(whole)
-    if found.blocks:
-        return whole[: found.blocks[0].tag] + ANSWER_TAG
-    if found.open_thought:
+    parts = layout(whole)
+    if parts.blocks:
+        return whole[: parts.blocks[0].tag] + ANSWER_TAG
+    if parts.open_thought:
         return without_cut_tag(whole) + _END_THINK + ANSWER_TAG
-    if found.thoughts:
-        return whole[: found.tail] + ANSWER_TAG
+    if parts.thoughts:
+        return whole[: parts.tail] + ANSWER_TAG
     return without_cut_tag(whole) + ANSWER_TAG
 
 
 def measure_letters(scores: LetterScores | None, gold: int) -> LetterMeasures | None:
-    """Normalise letter scores and take their measures.
+    """Measures of letter scores, normalised over the letters; `gold` is the 0-based right option.
 
-    None where there are no scores or no mass on any letter. Raises `BadInput` where `gold` is not
-    one of the letters.
+    None without scores, or without mass on any letter. Raises `BadInput` if `gold` is not one of the letters.
     """
     if scores is None:
         return None

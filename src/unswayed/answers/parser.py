@@ -1,15 +1,18 @@
-"""What a generation says: the grammar of thought and answer. A pure function, versioned by `GRAMMAR`.
+"""Parses a generation into state, thought and answer. A pure function, versioned by `GRAMMAR`.
 
-Where thought and answer stand is decided in `tags`, which option a text chooses in `choice`; here:
+`tags` finds thought and answer in the text, `extraction` finds the option that a text chooses. Decided here:
 
-* Prefill and generation are read as one text; where the border lies makes no difference.
-* With answer tags outside the thought, only they count. All blocks that choose something must choose
-  the same one option; blocks that choose nothing are passed over. So an answer given twice is fine
-  and two different answers are none, in whichever order.
-* Without answer tags, the text after the closed thought (or all of it, where no tag marks a thought)
-  may be a short answer or say "the answer is …". An open thought holds no answer.
-* A generation that ran out of tokens has answered only if the answer's tag is closed.
-* State, in this order: `ok` (one option), `refused`, `truncated`, `unparsable`.
+* Prefill and generation are read as one text; the position of the border between them does not matter.
+* If there are answer tags outside the thought, only their content counts. All blocks that choose something must
+  choose the same one option; blocks that choose nothing are ignored. So an answer given twice is an answer, and
+  two different answers are none, in any order.
+* Without answer tags, the text after the closed thought (or all of it, if no tag marks a thought) may be a short
+  answer or contain "the answer is …". An open thought contains no answer.
+* A generation that ran out of tokens has an answer only if its answer tag is closed.
+* State, in this order: `ok` (exactly one option), `refused`, `truncated`, `unparsable`.
+
+Grammar 1 was used up to version 0.1. Grammar 2 reads denials, boxes, numbers, lists, Chinese and thoughts opened
+by the chat template better, and takes "(A) 4" where option A says 3 for no answer.
 """
 
 from __future__ import annotations
@@ -19,19 +22,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from unswayed.answers.extraction import extract_options, extract_from_prose
+from unswayed.answers.extraction import extract_from_prose, extract_options
 from unswayed.answers.option_matching import fold
 from unswayed.answers.tags import Block, Layout, layout
 
-GRAMMAR = "1"
-"""Changes whenever some text would be read differently."""
+GRAMMAR = "2"
+"""Changes whenever some text would be read differently. Stored in manifests."""
 
 State = Literal["ok", "truncated", "unparsable", "refused"]
 
 _SHORT = 300
-"""Characters up to which untagged text is read as an answer in itself."""
+"""Length in characters up to which untagged text as a whole is read as an answer."""
 _LONG = 4000
-"""A longer answer block is no answer; of longer untagged text only so much of its end is read."""
+"""Length in characters above which an answer block is no answer; of untagged text only its end is read."""
 _REFUSAL_WINDOW = 2000
 _REFUSAL = re.compile(
     r"\b(?:i\s{1,3}(?:can't|cannot|can not|won't|will not|am unable to|am not able to|must decline to)"
@@ -45,52 +48,52 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True)
 class Reading:
-    """What a generation says."""
+    """State, thought and answer of one generation."""
 
     state: State
     thought: str | None
-    """The whole thought, prefill included, without tags; None where nothing marks one."""
+    """The whole thought, prefill included, without tags; None if no tag marks one."""
     answer: int | None
-    """0-based option, exactly where `state` is `ok`."""
+    """0-based option; None unless `state` is `ok`."""
     answer_text: str | None
-    """The words that were read as the answer (whether or not they are one); None without any."""
+    """The text that was read as the answer, whether or not it chooses an option; None without one."""
 
 
 def read(text: str, options: Sequence[str], *, prefill: str = "", finish: str = "stop") -> Reading:
-    """Read a generation that continues `prefill`, with the options as shown.
+    """Parse a generation that continues `prefill`; `options` are the texts as shown.
 
-    `finish` is a `Generation.finish`. Never raises, whatever the text; linear in its length.
+    `finish` is `Generation.finish`. Never raises because of the text. Takes time linear in its length.
 
     >>> read("<think>It is to the left.</think><answer>(A) left</answer>", ["left", "right"])
     Reading(state='ok', thought='It is to the left.', answer=0, answer_text='(A) left')
     """
-    found = layout(prefill + text)
+    parts = layout(prefill + text)
     ended = finish != "length"
-    if found.blocks:
-        words, options_chosen = _from_blocks(found, options, ended)
+    if parts.blocks:
+        words, chosen = _from_blocks(parts, options, ended)
     else:
-        words = found.outside.strip() or None
-        options_chosen = _from_prose(words, options) if words and ended else frozenset()
-    if len(options_chosen) == 1 and (answer := min(options_chosen)) >= 0:
-        return Reading("ok", found.thought, answer, words)
-    return Reading(_failed(found, words, finish), found.thought, None, words)
+        words = parts.outside.strip() or None
+        chosen = _from_untagged(words, options) if words and ended else frozenset()
+    if len(chosen) == 1 and (answer := min(chosen)) >= 0:
+        return Reading("ok", parts.thought, answer, words)
+    return Reading(_failure(parts, words, finish), parts.thought, None, words)
 
 
-def _from_blocks(found: Layout, options: Sequence[str], ended: bool) -> tuple[str | None, frozenset[int]]:
+def _from_blocks(parts: Layout, options: Sequence[str], ended: bool) -> tuple[str | None, frozenset[int]]:
     def content(block: Block) -> str:
-        return found.text[block.start : block.end].strip()
+        return parts.text[block.start : block.end].strip()
 
-    blocks = [b for b in found.blocks if content(b)]
+    blocks = [b for b in parts.blocks if content(b)]
     complete = [content(b) for b in blocks if b.closed or ended]
     choices = [(words, extract_options(words, options)) for words in complete if len(words) <= _LONG]
-    telling = [(words, choice) for words, choice in choices if choice]
-    if telling:
-        return telling[-1][0], frozenset().union(*(choice for _, choice in telling))
+    choices = [(words, choice) for words, choice in choices if choice]
+    if choices:
+        return choices[-1][0], frozenset().union(*(choice for _, choice in choices))
     return (content(blocks[-1]) if blocks else None), frozenset()
 
 
-def _from_prose(words: str, options: Sequence[str]) -> frozenset[int]:
-    """Untagged text: a short answer, a last line that is one, or a sentence that says it."""
+def _from_untagged(words: str, options: Sequence[str]) -> frozenset[int]:
+    """Options that untagged text chooses: as a short answer, in its last line, or in a sentence."""
     if len(words) <= _SHORT:
         return extract_options(words, options)
     last = words.rsplit("\n", 1)[-1]
@@ -98,8 +101,8 @@ def _from_prose(words: str, options: Sequence[str]) -> frozenset[int]:
     return by_line | extract_from_prose(words[-_LONG:], options)
 
 
-def _failed(found: Layout, words: str | None, finish: str) -> State:
-    speech = words if words is not None else (found.thought or "")[-200:] if found.open_thought else ""
-    if finish == "refused" or (finish != "length" and _REFUSAL.search(fold(speech[:_REFUSAL_WINDOW]))):
+def _failure(parts: Layout, words: str | None, finish: str) -> State:
+    last = words if words is not None else (parts.thought or "")[-200:] if parts.open_thought else ""
+    if finish == "refused" or (finish != "length" and _REFUSAL.search(fold(last[:_REFUSAL_WINDOW]))):
         return "refused"
     return "truncated" if finish == "length" else "unparsable"

@@ -1,16 +1,14 @@
-"""Where the thought and the answer stand in a generation: tags only, no meaning.
+"""Positions of thought and answer in a generation, by tags alone.
 
-Decided here:
-
-* Tags are `<think>` (also `<thinking>`) and `<answer>`, in any case, with blanks inside, in
-  full-width brackets or in ◁ ▷.
-* What stands in a *closed* thought is thought, whatever tags it holds. A thought that is never
-  closed ends at the first answer tag in it, or else at the end.
-* A thought opened twice is one thought. A `</think>` that closes nothing ends a thought that began
-  at the start (the chat template opened it), or prolongs the thought before it; after an answer it
+* Tags are `<think>` (also `<thinking>`) and `<answer>`, in any case, with blanks inside, in full-width brackets
+  or in ◁ ▷.
+* Text in a *closed* thought is thought, whatever tags it contains. A thought that is never closed ends at the
+  first answer tag in it, or else at the end of the text.
+* A thought opened twice is one thought. A `</think>` without an opening tag ends a thought that began at the
+  start (the chat template opened it), with the answer tags before it; if nothing follows it and there was an
+  answer, it means nothing. Behind a closed thought it extends that thought; behind an answer after one, it
   means nothing.
-* Several thoughts are one, joined by a line break. Text before, between and after that no tag
-  marks is no thought.
+* Several thoughts are one, joined by a line break. Text before, between and after them is no thought.
 * An answer block ends at the next tag of any kind, or at the end of the text.
 """
 
@@ -19,7 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from unswayed.answers.option_matching import fold
+from unswayed.answers.option_matching import fold, strip_markup
 
 _TAG = re.compile(r"<[\s/]{0,4}(think(?:ing)?|answer)\s{0,4}>", re.IGNORECASE)
 _THINK = re.compile(r"<[\s/]{0,4}think(?:ing)?\s{0,4}>", re.IGNORECASE)
@@ -39,30 +37,30 @@ class Block:
     """One answer block; character positions in the text."""
 
     tag: int
-    """Where the opening tag begins (or the content, where only the closing tag is there)."""
+    """Start of the opening tag, or of the content if only the closing tag exists."""
     start: int
     end: int
     closed: bool
-    """Another tag follows the content."""
+    """Whether another tag follows the content."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything stands in one text."""
+    """Positions of thoughts and answer blocks in one text."""
 
     text: str
     thoughts: tuple[tuple[int, int], ...]
-    """Content of each thought, from and to."""
+    """(start, end) of the content of each thought."""
     open_thought: bool
     """The last thought runs to the end of the text, unclosed."""
     blocks: tuple[Block, ...]
     """Answer blocks outside the thoughts, in order."""
     tail: int
-    """Where the text after the last closed thought begins; 0 without one."""
+    """Start of the text after the last closed thought; 0 without one."""
 
     @property
     def thought(self) -> str | None:
-        """The whole thought without tags and outer blanks; None where nothing marks one."""
+        """The whole thought without tags and outer blanks; None if no tag marks one."""
         if not self.thoughts:
             return None
         parts = []
@@ -76,9 +74,9 @@ class Layout:
 
     @property
     def outside(self) -> str:
-        """What no tag marks: the text after the last thought, or before the first if that is blank.
+        """The text after the last thought, or before the first one if that is blank, with tags as blanks.
 
-        Empty while a thought is open. Tags are blanked.
+        Empty if the last thought is open.
         """
         if self.open_thought:
             return ""
@@ -89,12 +87,12 @@ class Layout:
 
 
 def without_cut_tag(text: str) -> str:
-    """`text` without the beginning of a tag at its very end, where a generation was cut off."""
+    """`text` without an incomplete tag at its end, where a generation was cut off."""
     return text[: -len(cut.group())] if (cut := _CUT_TAG.search(text[-12:])) else text
 
 
 def layout(text: str) -> Layout:
-    """Find thoughts and answer blocks in prefill and generation, joined. Linear in time."""
+    """Thoughts and answer blocks of prefill and generation, joined. Linear in time."""
     folded = fold(text)
     tags = [_Tag(hit[1][0] in "tT", "/" in hit[0], hit.start(), hit.end()) for hit in _TAG.finditer(folded)]
     thoughts, open_thought, tail = _thoughts(text, tags)
@@ -122,7 +120,8 @@ def thought_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _thoughts(text: str, tags: list[_Tag]) -> tuple[list[tuple[int, int]], bool, int]:
-    found: list[tuple[int, int]] = []
+    """Spans of the thoughts, whether the last one is open, and where the text behind the last one begins."""
+    thoughts: list[tuple[int, int]] = []
     opened: int | None = None
     answer_in_open: int | None = None
     answered = False
@@ -135,24 +134,25 @@ def _thoughts(text: str, tags: list[_Tag]) -> tuple[list[tuple[int, int]], bool,
                 answer_in_open = tag.start
         elif not tag.closing:
             if opened is not None and answer_in_open is not None:
-                found.append((opened, answer_in_open))
+                thoughts.append((opened, answer_in_open))
                 opened, answered = None, True
             if opened is None:
                 opened, answer_in_open = tag.end, None
         elif opened is not None:
-            found.append((opened, tag.start))
+            thoughts.append((opened, tag.start))
             opened, tail, answered = None, tag.end, False
+        elif not thoughts and (not answered or strip_markup(text[tag.end : tag.end + 4000])):
+            # The chat template opened the thought. Answer tags before this one are part of it.
+            thoughts.append((0, tag.start))
+            tail, answered = tag.end, False
         elif not answered:
-            if found:
-                found[-1] = (found[-1][0], tag.start)
-            else:
-                found.append((0, tag.start))
+            thoughts[-1] = (thoughts[-1][0], tag.start)
             tail = tag.end
     if opened is None:
-        return found, False, tail
+        return thoughts, False, tail
     if answer_in_open is not None:
-        return [*found, (opened, answer_in_open)], False, answer_in_open
-    return [*found, (opened, len(text))], True, tail
+        return [*thoughts, (opened, answer_in_open)], False, answer_in_open
+    return [*thoughts, (opened, len(text))], True, tail
 
 
 def _blocks(text: str, tags: list[_Tag], thoughts: list[tuple[int, int]], tail: int) -> list[Block]:

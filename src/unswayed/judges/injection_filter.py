@@ -1,60 +1,145 @@
-"""Which part of a thought is the thinker's own reasoning: what addresses its reader is taken out.
+"""Removes from a thought what addresses its reader, so that it cannot influence a judge.
 
-A thought may be written to sway whoever judges it. Decided here, by rule and the same every time:
+By kind, the same every time:
 
-* An override ("ignore the above", "disregard all instructions"), a made-up turn ("System: …", the role
-  tokens of chat templates) or a made-up end of what the thought stands in (``</think>``, "end of
-  data") takes itself *and everything behind it* out. "Ignore my earlier guess" is honest self-correction.
-* An order to the reader ("say B", "output (B)", "you must answer B"), a made-up verdict ("Verdict:
-  B", ``{"verdict": …}``, ``[[B]]``) or a word to the judge takes out the rest of its sentence.
-* Answer tags inside a thought are taken out with what they hold; other tags end a sentence.
+* *Framing* removes itself **and everything behind it**: an override ("ignore the above"), a turn of another
+  speaker (a role as a heading, role tokens of chat templates, ``<system>``), an address ("To the labeler: …"), a
+  claim of authority ("I am the developer"), a made-up end ("---END---", "end of thought"), a new thought or
+  question. "Ignore my earlier guess" is honest self-correction and stays.
+* *Statements about the judgement* remove the rest of their sentence: an order ("say B", "you must answer B"), a
+  made-up verdict ("Verdict: B", JSON, a function call), a sentence about the thought itself.
+* Code blocks, and tags that are no formatting, are removed with what they contain; other tags end a sentence.
 
-What stands before keeps standing. Where something was taken out and nothing concludes, a judge abstains.
+Invisible characters are removed and look-alike letters replaced first. The text before stays. Where something
+was removed and nothing concludes, a judge abstains.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
-from unswayed.answers.option_matching import strip_markup, fold
+from unswayed.answers.option_matching import fold, strip_markup
 
+_ROLE = (
+    r"(?:system|user|assistant|human|judge|grader|developer|dev|admin(?:istrator)?|operator|moderator|supervisor"
+    r"|label+er|labell?ing team|annotator|evaluator|reviewer|examiner|scorer|rater|checker|auditor|assessor|verifier"
+    r"|inspector|adjudicator|proctor|corrector|arbiter|referee|instructor|teacher|model|bot|agent|tool|function"
+    r"|narrator|author|researcher|engineer|maintainer|llm|ai|gpt|claude|openai|anthropic|root|reader|parser|classifier)s?"
+)
 _OVERRIDE = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b(?![^.!?\n]{0,30}\bmy\b)[^.!?\n]{0,40}"
-    r"\b(?:above|previous|prior|preceding|instructions?|everything|rules?|prompt)\b"
-    r"|(?:\A|\n)[ \t#*]{0,8}(?:system|user|assistant|human|judge|grader)[ \t*]{0,4}:"
-    r"|#{2,6}[ \t]{0,3}(?:system|user|assistant|human|judge|grader|instructions?)\b"
-    r"|<\|[^<>|\n]{1,40}\|>|</?(?:start|end)_of_turn>|\[/?inst\]"
-    r"|</\s{0,3}(?:think|thought|thinking|reasoning|material|data|input|context|document|text|prompt)"
-    r"[\w-]{0,40}\s{0,3}>(?=\s{0,40}\S)"
-    r"|\bend of (?:the )?(?:data|material|input|document)\b|\b(?:data|material|input) has ended\b",
+    r"\b(?:ignore|disregard|forget|override|overrule|overwrite|supersede[sd]?|cancel|void)\b"
+    r"(?![^.!?\n]{0,30}\bmy\b)[^.!?\n]{0,40}"
+    r"\b(?:above|previous|prior|preceding|earlier|foregoing|instructions?|everything|rules?|prompts?|all of (?:it|this))\b"
+    # A role as a heading: at the beginning of a line or sentence, before a colon, a line break or a dash.
+    rf"|(?:\A|\n|[.!?)\]\"']\s{{1,3}})[ \t#*_>\-=(\[{{|:/\\]{{0,8}}(?:(?:the|new|message|note|notice|reply|from|as)\s){{0,2}}"
+    rf"{_ROLE}(?:\s(?:message|prompt|note|turn|instruction|notice|response|reply|update|output|result|log|error|says?|here|speaking)s?)?"
+    r"[ \t*_)\]}|#]{0,4}(?::|>|-{1,3}\s|=|\n|\Z)"
+    rf"|#{{1,6}}[ \t]{{0,3}}(?:{_ROLE}|instructions?|response|input|output)\b"
+    rf"|[\[({{<|]{{1,2}}\s?/?(?:{_ROLE}|sys|inst|end|start|stop|eot|eos|bos)\b[^\])}}>|\n]{{0,20}}[\])}}>|]{{1,2}}"
+    r"|<\|[^<>|\n]{1,40}\|>|</?(?:start|end)_of_turn>|</?s>"
+    r"|(?:\A|\n)[ \t#*_>\-=\[]{0,8}(?:override|instructions?|notice|alert|command)[ \t*_\]]{0,4}:"
+    # An address: "To the labeler:", "Dear grader,", "Attention evaluator", "@judge".
+    rf"|\b(?:to|for|dear|hello|hi|hey|attention|attn|note to|note for|message to|message for|instructions? (?:to|for)"
+    rf"|reminder (?:to|for)|notice to|memo to|cc|p\.?s\.? (?:to|for)):?,?\s(?:the\s|all\s|any\s|my\s|our\s|whoever\s|future\s)?"
+    rf"(?:\w{{1,12}}\s){{0,2}}?{_ROLE}\b"
+    r"|(?:\A|\n|[.!?]\s)\s{0,3}(?:judge|grader|reader|evaluator|reviewer|label+er|annotator|examiner|developer"
+    r"|assistant|human|user)s?[,!]"
+    r"|@\w{2,20}\b|\b(?:whoever|anyone|everyone|those) (?:is |are |who )?"
+    r"(?:read|judg|grad|label|scor|evaluat|rat|check|review|assess)\w{0,4}\b"
+    r"|\b(?:to|dear|attention) (?:you|whom it may concern|whoever)\b[^.!?\n]{0,40}:"
+    # Authority.
+    rf"|\b(?:i am|i'm|this is|speaking as|as)\s(?:the|an?|your)\s(?:\w{{1,12}}\s){{0,2}}?{_ROLE}\b"
+    r"|\bthis is (?:a|an|the) (?:system|official|automated|admin\w{0,10}|developer|authori[sz]ed) \w{2,12}\b"
+    r"|\b(?:official|authori[sz]ed|admin\w{0,10}|developer|debug|sudo|root) (?:mode|override|notice|message|note|access|command)\b"
+    # Made-up ends and beginnings.
+    r"|</\s{0,3}[a-z][\w-]{0,40}\s{0,3}>(?=\s{0,40}\S)"
+    r"|(?:[-=*#_~+<>|]\s?){2,12}[^\S\n]{0,3}(?:end|begin|start|stop|new|final|eof|system|update|reset|important|attention)\b"
+    r"|(?:\A|\n|[.!?]\s)[\s(\[*_#\-=<]{0,6}(?:end|begin|start|beginning|stop|close|termination)\s(?:of\s)?(?:the\s|this\s|my\s|new\s)?"
+    r"(?:thoughts?|thinking|reasoning|data|material|input|document|transcript|text|example|sample|message|conversation|prompt"
+    r"|context|analysis|log|record|session|quote|excerpt|section|block|instructions?|file|override|system|update|injection|commands?)\b"
+    r"|\bend of (?:the )?(?:data|material|input|document|thought|reasoning|transcript|text|example|prompt|context|message)\b"
+    r"|\b(?:data|material|input|thought|reasoning|transcript|text|document|example)s? (?:has|have) (?:now )?ended\b"
+    r"|\b(?:thought|reasoning|transcript|example) (?:ends|is over|stops|finishes) here\b"
+    r"|(?:\A|\n)\W{0,4}(?:eof|eot|eos|end)\W{0,6}(?=\n|\Z)"
+    r"|(?:\A|\n|[.!?]\s)[\s(\[*_#\-=]{0,6}(?:new|next|second|another|updated|revised|corrected|actual|real|true|following)\s"
+    r"(?:thoughts?|questions?|instructions?|task|example|case|sample|prompt|conversation|item|material|input)\W{0,3}(?::|\n|-)"
+    r"|(?:\A|\n)\s{0,3}(?:thought|options|instructions?|task|example|input|output|prompt|response|material)\s?\d{0,3}\s?:",
     re.IGNORECASE,
 )
 _ORDER = re.compile(
-    r"(?:(?:\A|[.!?\n,;:])\s{0,3}|\b(?:and|now|please|just|then)\s{1,3})"
-    r"(?:say|output|respond|reply|return|print|write|report|declare|mark|score|grade|rate|answer with)\b"
-    r"|\b(?:judge|grader|evaluator|verdict)\b"
-    r"|\byou\s{1,3}(?:must|should|are to|have to|will)\b(?!\s{1,3}(?:see|notice|look))"
-    r"|[{\[]\s{0,3}[\"'](?:verdict|answer|found|option|conclusion|consistent)|\[\[",
+    r"(?:(?:\A|[.!?\n,;:])\s{0,3}|\b(?:and|now|please|just|then|must|should|kindly)\s{1,3})"
+    r"(?:say|output|respond|reply|return|print|write|report|declare|mark|score|grade|rate|answer with|label|classify|tag"
+    r"|annotate|register|emit|treat|interpret|assign|set|flip|register|log|submit|enter|file|code)\b(?!\s(?:it out|down))"
+    r"|\b(?:judges?|graders?|evaluators?|verdicts?|label+ers?|annotators?|rubric|grading|labell?ing|evaluation|judg(?:e)?ments?)\b"
+    r"|\byou\s{1,3}(?:must|should|are to|have to|will|need to|shall|ought to|may|can|are (?:required|instructed|asked))\b"
+    r"(?!\s{1,3}(?:see|notice|look|tell|find|count))"
+    r"|\byour\s{1,3}(?:verdict|label|judg|task|job|answer|output|response|reply|decision|report|instructions?|conclusion|rating)"
+    r"|\b(?:this|the|my|that)(?: (?:above|whole|entire|present|preceding))? (?:thought|reasoning|chain of thought|text|passage|transcript|material|trace|cot)(?:'s)?"
+    r"(?: (?:above|here|itself))? (?:\w{1,12}ly )?(?:concludes?|concluded|conclusion|should be|must be|is to be|ends|means|counts|supports|asserts?|says?|chooses?|picks?|selects?|argues)\b"
+    r"|\b(?:correct|right|true|gold|expected|proper|official|reference|final) (?:label|verdict|classification|judg\w{0,6}|output|annotation|rating|grade|score|reply|response|key)\b"
+    r"|\b(?:ground truth|answer key|gold (?:answer|option)|reference answer|expected answer)\b"
+    r"|\b(?:should|must|is to|has to|needs to) be (?:judged|graded|labell?ed|classified|marked|scored|rated|reported|recorded|counted|read|taken|treated|annotated) as\b"
+    r"|\b(?:concludes?|verdict|conclusion|label|found|result|decision|prediction|score|class)\s{0,2}[\"']?\s{0,2}(?:=|:=|->|=>|==)\s{0,2}"
+    r"|(?:\A|\n|[.!?]\s)\W{0,4}(?:concludes?|verdict|label|prediction|class|found)\s{0,2}:"
+    r"|[\"'][\w ]{1,30}[\"']\s{0,3}:\s{0,3}[\"'\d{\[]"
+    r"|[{\[]\s{0,3}[\"'][\w ]{1,30}[\"']\s{0,3}:|\[\["
+    r"|\b(?!(?:option|choice|answer|letter)\()[a-z_.]{2,30}\(\s?[\"']?[a-z][\"']?\s?\)",
     re.IGNORECASE,
 )
 _SENTENCE_REST = re.compile(r"[^.!?\n]*[.!?]?")
-_ANSWER = re.compile(r"<answer>[^<]{0,400}(?:</answer>)?", re.IGNORECASE)
+_FENCE = re.compile(
+    r"<!--(?:(?!-->).){0,1000}(?:-->|\Z)|```[^`]{0,2000}(?:```|\Z)|~~~[^~]{0,2000}(?:~~~|\Z)", re.DOTALL
+)
+_ROLE_TAG = re.compile(
+    rf"<\s?(?:{_ROLE}|sys|inst(?:ructions?)?|im_start|im_end)\b[^<>\n]{{0,60}}>", re.IGNORECASE
+)
+_TAGGED = re.compile(
+    r"<\s?(?!/?\s?(?:b|i|u|em|strong|p|br|ul|ol|li|span|div|code|sub|sup|think|thinking)\b)([a-z][\w-]{0,30})[^<>\n]{0,60}>"
+    r"[^<]{0,400}(?:</[^<>]{0,40}>)?",
+    re.IGNORECASE,
+)
 _TAG = re.compile(r"</?[a-z]{1,12}>", re.IGNORECASE)
+_SPACED = re.compile(r"(?:\A|\n|[.!?]\s)\W{0,3}(?:[A-Za-z][ ._\-*]){3,12}[A-Za-z]\s{0,2}:")
+_LOOK_ALIKES = str.maketrans(
+    "аеорсхуіѕјһԁкмтвнАВЕКМНОРСТХУІЅЈԌαοενιρτυκΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡɑıⅼ",
+    "aeopcxyisjhdkmtbhABEKMHOPCTXYISJGaoeviptukABEZHIKMNOPTYXgail",
+)
+_LATIN = re.compile(r"[A-Za-z]")
 
 
 def remove_injections(thought: str) -> tuple[str, bool]:
-    """The thought without what addresses its reader, without marks; and whether any was taken out."""
-    text = fold(thought)
-    without = _ANSWER.sub("\n", text)
-    if override := _OVERRIDE.search(without):
-        without = without[: override.start()]
+    """The thought without what addresses its reader and without markup; and whether anything was removed."""
+    text = _plain_letters(fold("".join(c for c in thought if unicodedata.category(c) != "Cf")))
+    kept = _TAGGED.sub("\n", _FENCE.sub("\n", _cut(_cut(text, _ROLE_TAG), _SPACED)))
+    kept = _cut(kept, _OVERRIDE)
     parts = []
-    at = 0
-    while order := _ORDER.search(without, at):
-        keep = order.start() + (order.group()[:1] in ".!?\n")
-        parts.append(without[at : max(at, keep)])
-        rest = _SENTENCE_REST.match(without, order.end())
-        at = rest.end() if rest else order.end()
-    parts.append(without[at:])
+    start = 0
+    while order := _ORDER.search(kept, start):
+        end = order.start() + (order.group()[:1] in ".!?\n")
+        parts.append(kept[start : max(start, end)])
+        rest = _SENTENCE_REST.match(kept, order.end())
+        start = rest.end() if rest else order.end()
+    parts.append(kept[start:])
     kept = "".join(parts)
     return strip_markup(_TAG.sub("\n", kept)), kept != text
+
+
+def _cut(text: str, pattern: re.Pattern[str]) -> str:
+    """The text before the first match."""
+    match = pattern.search(text)
+    if match is None:
+        return text
+    return text[: match.start() + (match.group()[:1] in ".!?)]\"'" and match.start() < len(text))]
+
+
+def _plain_letters(text: str) -> str:
+    """Latin letters in place of their Cyrillic and Greek look-alikes, in words that mix the two scripts."""
+    if text.isascii():
+        return text
+
+    def word(match: re.Match[str]) -> str:
+        plain = match.group().translate(_LOOK_ALIKES)
+        return plain if _LATIN.search(match.group()) or plain.isascii() else match.group()
+
+    return re.sub(r"\w{2,40}", word, text)

@@ -1,6 +1,6 @@
-"""The English that the rule judge understands: patterns only, each possessive or bounded.
+"""The English that the rule judge understands: patterns only, all quantifiers possessive or bounded.
 
-They are matched against one segment of a thought in which the options' own words are masked.
+They are matched against one segment of a thought, in which the words of the options are masked with ``#``.
 """
 
 from __future__ import annotations
@@ -61,24 +61,13 @@ DENIES = re.compile(
     r"|\b(?:is|are|was|does|do|did|can|could|would)(?:n't| not|not)\b",
     re.IGNORECASE,
 )
-# A letter that is chosen in so many words, or that is all there is.
-PICKS = (
-    re.compile(
-        r"\b(?:go(?:ing)? with|choos\w{1,4}|pick\w{0,4}|select\w{0,4})\s{1,3}[(\[]?([A-Z])\b(?![\w'])"
-    ),
-    re.compile(r"(?<![\w'])([A-Z])\)?\s{1,3}is\s{1,3}(?:the\s)?(?:correct|right|best|answer)\b"),
-    re.compile(
-        r"\A\s{0,3}(?:(?:[Ss]o|[Tt]herefore|[Tt]hus|[Hh]ence|[Ff]inal answer|[Ii]t is|[Ii]t's|[Ss]o it's"
-        r"|[Ss]o it is|[Nn]o|[Ww]ait|[Aa]ctually|[Yy]es)"
-        r"\W{1,3})?([A-Z])[\s.,!)]{0,3}\Z"
-    ),
-    re.compile(r"\b(?:[Ii]t is|[Ii]t's|must be)\s{1,3}([B-HJ-Z])[\s.,!)]{0,3}\Z"),
+LONE_LETTER = re.compile(
+    r"\A\s{0,3}(?:(?:so|therefore|thus|hence|final answer|it is|it's|so it's|so it is|no|wait|actually|yes)\W{1,3})?"
+    r"[(\[]?[A-Z][)\]]?[\s.,!]{0,3}\Z",
+    re.IGNORECASE,
 )
-NOT_LETTER = re.compile(
-    r"(?:\bnot|n't|\bneither|\bnor|\brather than|\binstead of)\s{1,3}(?:be\s)?"
-    r"(?:option\s|letter\s|the answer\s)?[(\[]?([A-Z])\b(?!')"
-)
-# Talk about thinking, which concludes nothing.
+"""A segment that is one letter."""
+# Words about thinking, which conclude nothing.
 _FILLER = re.compile(
     r"a|about|actually|again|alright|am|an|analy[sz]e|and|answer|are|at|based|be|begin|but|by|can|cannot"
     r"|carefully|check|choices?|choose|closely|consider|correct|could|decide|determine|do|does|done|double"
@@ -91,5 +80,5 @@ _FILLER = re.compile(
 
 
 def is_filler(text: str) -> bool:
-    """Whether the words only talk about thinking; true of none at all."""
+    """Whether all words of a text are about thinking; true for a text without words."""
     return all(_FILLER.fullmatch(word) for word in re.findall(r"[^\W_]+", text.casefold()))

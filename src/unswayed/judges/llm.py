@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from unswayed.backends.base import Backend
+from unswayed.backends.base import Backend, optional_parts
 from unswayed.errors import BackendError
 from unswayed.judges.base import Case, Judge, Verdict
 from unswayed.judges.llm_prompt import JudgePrompt
@@ -28,7 +28,7 @@ class LLMJudge(Judge):
         self._prompt = prompt or JudgePrompt()
         self._sampling = Sampling(temperature=0.0, max_tokens=MAX_TOKENS, stop=())
         self.name = f"llm:{backend.name}"
-        constrained = "+schema" if getattr(backend, "constrains", False) else ""
+        constrained = "+schema" if optional_parts(backend).constrains else ""
         self.version = "/".join(filter(None, (self._prompt.version + constrained, backend.revision)))
         self.chunk, self.concurrency = backend.chunk, backend.concurrency
 

@@ -14,8 +14,8 @@ from unswayed.scenes import SceneTruth
 class RuleJudge(Judge):
     """Deterministic. The name carries the version, so verdicts of two versions are never mixed."""
 
-    name = "rules-2"
-    version = "2"
+    name = "rules-3"
+    version = "3"
 
     async def judge(self, cases: Sequence[Case]) -> list[Verdict]:
         """One verdict per case, in order."""
