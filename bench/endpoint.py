@@ -99,7 +99,7 @@ def png(number: int) -> bytes:
 
 def ours(pipe: Any, url: str, trials: int, letters: bool) -> None:
     """An audit with a run folder."""
-    from unswayed.backends.openai import OpenAIBackend
+    from unswayed.backends.openai import EndpointOptions, OpenAIBackend
     from unswayed.pipeline.audit import audit
     from unswayed.question import Image, Question
 
@@ -111,7 +111,7 @@ def ours(pipe: Any, url: str, trials: int, letters: bool) -> None:
             options = ("red", "green", "blue", "yellow")
             yield Question(f"q{i}", "bench", "Which colour is it?", options, i % 4, (image,))
 
-    backend = OpenAIBackend("m", [url], concurrency=OPEN)
+    backend = OpenAIBackend("m", EndpointOptions([url], concurrency=OPEN))
 
     async def go(folder: str) -> None:
         await backend.capabilities()

@@ -108,14 +108,14 @@ def planted() -> Iterator[dict[str, Any]]:
 def stand_ins() -> Iterator[dict[str, Any]]:
     """The tests' own chat server, with the habits of others."""
     from chat_minds import HashMind
-    from chat_server import ChatServer, Habits
+    from chat_server import ChatServer, ServerBehaviour
 
     plain = {"own": False, "flags": "refuse", "stop": "lost", "letters": "top"}
     for of, habits in {
-        "vLLM's documented forms": Habits(),
-        "the same without token ids": Habits(letters="top"),
-        "OpenAI's forms": Habits(**plain),
-        "a server that refuses prefills and log-probabilities": Habits(
+        "vLLM's documented forms": ServerBehaviour(),
+        "the same without token ids": ServerBehaviour(letters="top"),
+        "OpenAI's forms": ServerBehaviour(**plain),
+        "a server that refuses prefills and log-probabilities": ServerBehaviour(
             **{**plain, "last": "refuse", "letters": "refuse"}
         ),
     }.items():
@@ -143,10 +143,10 @@ def served() -> Iterator[dict[str, Any]]:
 
 
 def _behind(url: str, model: object) -> Any:
-    from unswayed.backends.openai import OpenAIBackend
+    from unswayed.backends.openai import EndpointOptions, OpenAIBackend
     from unswayed.retry import Retry
 
-    return OpenAIBackend(str(model), [url], concurrency=2, retry=Retry(2, 0.01, 0.01))
+    return OpenAIBackend(str(model), EndpointOptions([url], concurrency=2, retry=Retry(2, 0.01, 0.01)))
 
 
 def _keep(new: list[dict[str, Any]]) -> None:

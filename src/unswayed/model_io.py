@@ -1,9 +1,9 @@
 """The values that pass between the pipeline and a model: sampling settings, requests, generations, letter
-probabilities, and what a model endpoint was seen to do. Frozen dataclasses without behaviour."""
+probabilities and capabilities. Frozen dataclasses without behaviour."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -14,44 +14,42 @@ Letters = Literal["exact", "top-k", "none"]
 Finish = Literal["stop", "length", "refused", "error"]
 
 STOP = ("</answer>",)
-
-
-def first_stop(text: str, stop: Sequence[str]) -> int | None:
-    """Where the stop string that is complete first ends in `text`; None without one."""
-    found = [text.find(s) + len(s) for s in stop if s and s in text]
-    return min(found, default=None)
+STOP_RULE = "after the thought"
+"""Where a stop string counts. Runs without this entry were made when it also counted inside the thought."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn. Every field is part of a trial's key."""
+    """How tokens are sampled. Every field is part of a trial's key."""
 
     temperature: float = 0.0
     """0: greedy."""
     top_p: float = 1.0
     max_tokens: int = 1024
     stop: tuple[str, ...] = STOP
-    """The text ends with the first of these, which is kept in the text."""
+    """The text ends behind the first of these that follows the closed thought (`answers.stopping`); the stop
+    string is kept. Empty: the model ends the text."""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """For manifests and keys. Names the rule by which stop strings count, where there are any."""
+        return asdict(self) | ({"stop_rule": STOP_RULE} if self.stop else {})
 
 
 @dataclass(frozen=True)
 class Request:
-    """One thing to ask."""
+    """One generation to ask for."""
 
     prompt: Prompt
     sampling: Sampling
     seed: int = 0
-    """Seeds the draw of this one generation, independently of what else is in the batch."""
+    """Seeds the sampling of this generation, whatever else is in the batch."""
     schema: Mapping[str, Any] | None = field(default=None, hash=False)
-    """A JSON schema that the text should obey. Backends that cannot hold a text to one pass over it."""
+    """A JSON schema that the text should obey. Backends without constrained decoding ignore it."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What came back."""
+    """What a model generated for one request."""
 
     text: str
     """The continuation byte for byte, without the prefill."""
@@ -61,9 +59,9 @@ class Generation:
     seconds: float | None = None
     attempts: int = 1
     error: str | None = None
-    """In words, where `finish` is `error`."""
+    """The reason, where `finish` is `error`."""
     ids: tuple[int, ...] = ()
-    """The tokens that were drawn, an end token included, where the backend knows them; no row has them."""
+    """Ids of the generated tokens, the end token included, where the backend knows them. Not stored."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class LetterScores:
     p: tuple[float, ...]
     """P(letter), *not* normalised, summed over the spellings "A", " A", "(A" and " (A"."""
     error: str | None = None
-    """Why there are none after all, in words; `p` is empty then."""
+    """Why there are none; `p` is empty then."""
 
     @property
     def outside(self) -> float:
@@ -83,7 +81,7 @@ class LetterScores:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a model endpoint was seen to do."""
+    """What a model can do, as probed."""
 
     prefill: Prefill
     letters: Letters
@@ -91,6 +89,13 @@ class Capabilities:
     seeded: bool = True
     closed: bool = True
     """A thought that the prefill opens and closes reaches the model; some templates drop it."""
+    assumed: tuple[str, ...] = ()
+    """Names of capabilities that the user asserted (`--assume`); what the probe found about them was
+    ignored."""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """For manifests; `assumed` only where something was."""
+        fields = asdict(self)
+        if not self.assumed:
+            del fields["assumed"]
+        return fields

@@ -1,7 +1,6 @@
-"""How often, and after which pauses, what failed is asked again: one rule for engine, judges and backends.
+"""How often, and after which pauses, a failed call is repeated: one rule and one loop for the whole project.
 
-`Retry` is the rule. `insist` is the loop for whoever calls something that raises. The HTTP backend keeps
-a loop of its own (`http.caller`): there a failure is a value, may cost no attempt, and may name its pause.
+`Retry` is the rule, `call_with_retry` the loop. The pipeline, the judges and the endpoint client all use it.
 """
 
 from __future__ import annotations
@@ -20,55 +19,73 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Retry:
-    """How often and how patiently a transient failure is met."""
+    """How often and after which pauses a transient failure is repeated."""
 
     attempts: int = 4
     """In all, the first one included."""
-    first: float = 0.5
+    initial_pause: float = 0.5
     """Seconds before the second attempt; doubled before each further one."""
-    ceiling: float = 30.0
+    max_pause: float = 30.0
+    """Upper bound of a pause, in seconds."""
 
     def wait(self, attempt: int) -> float:
-        """Seconds to wait after `attempt` (from 1): half of the pause is left to chance."""
-        pause: float = min(self.ceiling, self.first * 2 ** (attempt - 1))
+        """Seconds to wait after `attempt` (from 1); drawn from the upper half of the pause (jitter)."""
+        pause: float = min(self.max_pause, self.initial_pause * 2 ** (attempt - 1))
         return pause * random.uniform(0.5, 1.0)
 
 
+class AttemptFailed(Exception):
+    """One attempt failed, and a further one may succeed. The text is the reason."""
+
+    def __init__(self, message: str, *, pause: float = 0.0, counts: bool = True) -> None:
+        """`pause`: least seconds before the next attempt. `counts`: False for an attempt that never reached
+        the server; it is repeated without limit and without a pause, so the caller must wait and give up."""
+        super().__init__(message)
+        self.pause = pause
+        self.counts = counts
+
+
 @dataclass(frozen=True)
-class Lost:
-    """Every attempt failed, for a reason that might have passed."""
+class RetriesExhausted:
+    """Every attempt failed for a transient reason."""
 
-    words: str
-    """Of the last failure."""
+    message: str
+    """That of the last failure."""
 
 
-async def insist(
-    ask: Callable[[], Awaitable[T]],
+async def call_with_retry(
+    call: Callable[[], Awaitable[T]],
     retry: Retry,
-    note: Callable[[str], None],
+    on_failure: Callable[[str], None],
     stop: asyncio.Event | None = None,
-) -> tuple[T | Lost, int]:
-    """What `ask` gives in the end, and how many attempts that took; `note` is told of each failure.
+) -> tuple[T | RetriesExhausted, int]:
+    """Call until it succeeds or the attempts are used up. Returns the result and the number of attempts.
 
-    Raises the `BackendError` that is not transient, at once. When `stop` is set no pause is waited for,
-    and the next failure is raised whatever it is.
+    An `AttemptFailed` and a transient `BackendError` are repeated; `on_failure` gets a message before each
+    pause. A `BackendError` that is not transient is raised at once. Once `stop` is set, pauses end early and
+    every `BackendError` is raised.
     """
-    words = ""
-    for attempt in range(1, retry.attempts + 1):
+    attempt = 1
+    while True:
         try:
-            return await ask(), attempt
+            return await call(), attempt
+        except AttemptFailed as error:
+            failure = error
         except BackendError as error:
             if not error.transient or (stop is not None and stop.is_set()):
                 raise
-            words = str(error)
-        if attempt < retry.attempts:
-            note(f"attempt {attempt} of {retry.attempts} failed: {words}")
-            await sleep(retry.wait(attempt), stop)
-    return Lost(words), retry.attempts
+            failure = AttemptFailed(str(error))
+        if not failure.counts:
+            continue
+        if attempt >= retry.attempts:
+            return RetriesExhausted(str(failure)), attempt
+        on_failure(f"attempt {attempt} of {retry.attempts} failed: {failure}")
+        await interruptible_sleep(max(failure.pause, retry.wait(attempt)), stop)
+        attempt += 1
 
 
-async def sleep(seconds: float, stop: asyncio.Event | None = None) -> None:
-    """Wait, but not once `stop` is set."""
+async def interruptible_sleep(seconds: float, stop: asyncio.Event | None = None) -> None:
+    """Sleep, but no longer than until `stop` is set."""
     if stop is None:
         await asyncio.sleep(seconds)
     elif not stop.is_set():

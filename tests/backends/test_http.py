@@ -18,9 +18,9 @@ import pytest
 pytest.importorskip("aiohttp")
 
 from chat_minds import HashMind
-from chat_server import ChatServer, Habits
+from chat_server import ChatServer, ServerBehaviour
 from synthetic import cues, questions
-from unswayed.backends.openai import Budget, OpenAIBackend
+from unswayed.backends.openai import Budget, EndpointOptions, OpenAIBackend
 from unswayed.conditions import STOP_THINK, Prompt
 from unswayed.errors import BackendError, BadInput, RunChanged
 from unswayed.model_io import (
@@ -33,7 +33,7 @@ from unswayed.model_io import (
 from unswayed.pipeline.audit import Run, audit
 from unswayed.retry import Retry
 
-QUICK = Retry(attempts=4, first=0.002, ceiling=0.01)
+QUICK = Retry(attempts=4, initial_pause=0.002, max_pause=0.01)
 CHOICES = "What?\nSelect from the following choices:\n(A) red\n(B) green\n(C) blue"
 
 
@@ -43,7 +43,7 @@ def prompt(prefill: str = "", text: str = CHOICES, images: tuple[bytes, ...] = (
 
 def backend(*servers: ChatServer, **how: Any) -> OpenAIBackend:
     how = {"retry": QUICK, "patience": 5.0, "key_env": "UNSWAYED_TEST_KEY", "concurrency": 16, **how}
-    return OpenAIBackend(ChatServer.MODEL, [server.url for server in servers], **how)
+    return OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url for server in servers], **how))
 
 
 def with_backend(made: OpenAIBackend, work: Any) -> Any:
@@ -56,7 +56,7 @@ def with_backend(made: OpenAIBackend, work: Any) -> Any:
     return asyncio.run(go())
 
 
-def probed(habits: Habits) -> tuple[Capabilities, OpenAIBackend]:
+def probed(habits: ServerBehaviour) -> tuple[Capabilities, OpenAIBackend]:
     with ChatServer(HashMind(), habits) as server:
         made = backend(server)
         return with_backend(made, lambda b: b.capabilities()), made
@@ -77,30 +77,30 @@ def run(made: OpenAIBackend, n: int, conditions: list[str], **how: Any) -> Run:
 @pytest.mark.parametrize(
     ("habits", "expected"),
     [
-        (Habits(), Capabilities("continues", "exact")),
-        (Habits(letters="top"), Capabilities("continues", "top-k")),
-        (Habits(letters="silent"), Capabilities("continues", "none")),
-        (Habits(letters="refuse"), Capabilities("continues", "none")),
-        (Habits(flags="ignore"), Capabilities("restarts", "none")),
-        (Habits(flags="ignore", usage=False), Capabilities("restarts", "none")),
-        (Habits(flags="refuse", last="continue"), Capabilities("continues", "exact")),
-        (Habits(flags="refuse", last="restart"), Capabilities("restarts", "none")),
-        (Habits(flags="refuse", last="refuse"), Capabilities("rejected", "none")),
-        (Habits(own=False, last="continue", flags="ignore"), Capabilities("continues", "top-k")),
-        (Habits(pictures="string"), Capabilities("continues", "exact")),
-        (Habits(pictures="refuse"), Capabilities("continues", "exact", images=False)),
-        (Habits(pictures="drop"), Capabilities("continues", "exact", images=False)),
-        (Habits(seeds=False), Capabilities("continues", "exact", seeded=False)),
-        (Habits(closed="drop"), Capabilities("continues", "none", closed=False)),
-        (Habits(closed="empty"), Capabilities("continues", "none", closed=False)),
-        (Habits(closed="refuse"), Capabilities("continues", "none", closed=False)),
-        (Habits(closed="refuse", usage=False), Capabilities("continues", "none", closed=False)),
-        (Habits(usage=False), Capabilities("continues", "exact")),
-        (Habits(system=False), Capabilities("continues", "exact")),
-        (Habits(limit="max_completion_tokens", own=False), Capabilities("continues", "top-k")),
+        (ServerBehaviour(), Capabilities("continues", "exact")),
+        (ServerBehaviour(letters="top"), Capabilities("continues", "top-k")),
+        (ServerBehaviour(letters="silent"), Capabilities("continues", "none")),
+        (ServerBehaviour(letters="refuse"), Capabilities("continues", "none")),
+        (ServerBehaviour(flags="ignore"), Capabilities("restarts", "none")),
+        (ServerBehaviour(flags="ignore", usage=False), Capabilities("restarts", "none")),
+        (ServerBehaviour(flags="refuse", last="continue"), Capabilities("continues", "exact")),
+        (ServerBehaviour(flags="refuse", last="restart"), Capabilities("restarts", "none")),
+        (ServerBehaviour(flags="refuse", last="refuse"), Capabilities("rejected", "none")),
+        (ServerBehaviour(own=False, last="continue", flags="ignore"), Capabilities("continues", "top-k")),
+        (ServerBehaviour(pictures="string"), Capabilities("continues", "exact")),
+        (ServerBehaviour(pictures="refuse"), Capabilities("continues", "exact", images=False)),
+        (ServerBehaviour(pictures="drop"), Capabilities("continues", "exact", images=False)),
+        (ServerBehaviour(seeds=False), Capabilities("continues", "exact", seeded=False)),
+        (ServerBehaviour(closed="drop"), Capabilities("continues", "none", closed=False)),
+        (ServerBehaviour(closed="empty"), Capabilities("continues", "none", closed=False)),
+        (ServerBehaviour(closed="refuse"), Capabilities("continues", "none", closed=False)),
+        (ServerBehaviour(closed="refuse", usage=False), Capabilities("continues", "none", closed=False)),
+        (ServerBehaviour(usage=False), Capabilities("continues", "exact")),
+        (ServerBehaviour(system=False), Capabilities("continues", "exact")),
+        (ServerBehaviour(limit="max_completion_tokens", own=False), Capabilities("continues", "top-k")),
     ],
 )
-def test_the_probe_finds_what_a_server_does(habits: Habits, expected: Capabilities) -> None:
+def test_the_probe_finds_what_a_server_does(habits: ServerBehaviour, expected: Capabilities) -> None:
     found, made = probed(habits)
     assert found == expected
     assert {note.split(":")[0] for note in made.facts["seen"]} >= {"prefill", "letters", "pictures"}
@@ -110,7 +110,7 @@ def test_the_probe_finds_what_a_server_does(habits: Habits, expected: Capabiliti
 @pytest.mark.parametrize("prefill", ["", "<think>It is", STOP_THINK])
 def test_the_text_is_that_of_the_model_up_to_its_stop_string(stop: str, prefill: str) -> None:
     mind = HashMind()
-    with ChatServer(mind, Habits(stop=stop)) as server:
+    with ChatServer(mind, ServerBehaviour(stop=stop)) as server:
         (found,) = generate(backend(server), Request(prompt(prefill), Sampling()))
         sent = [
             body for body in server.bodies.values() if body.get("seed") == 0 and body["max_tokens"] == 1024
@@ -138,7 +138,7 @@ def test_a_server_that_fails_at_stop_strings_is_soon_left_in_peace() -> None:
         _version = _models
 
     with NoLists(HashMind(), fault=fail) as server:
-        made = backend(server, retry=Retry(attempts=8, first=0.002, ceiling=0.01))
+        made = backend(server, retry=Retry(attempts=8, initial_pause=0.002, max_pause=0.01))
         (found,) = generate(made, Request(prompt(), Sampling()))
         asked = [server.asked[name] for name, body in server.bodies.items() if "stop" in body]
     assert asked == [3]
@@ -155,7 +155,7 @@ def test_a_text_that_is_cut_short_says_so() -> None:
 
 def test_a_thought_that_a_reasoning_parser_took_out_is_put_back() -> None:
     mind = HashMind()
-    with ChatServer(mind, Habits(parser=True)) as server:
+    with ChatServer(mind, ServerBehaviour(parser=True)) as server:
         made = backend(server)
         found = generate(made, Request(prompt(), Sampling()), Request(prompt("<think>It is"), Sampling()))
     assert [g.text for g in found] == [mind.behind(prompt()), mind.behind(prompt("<think>It is"))]
@@ -182,14 +182,14 @@ def test_pictures_go_out_as_they_are_and_are_encoded_once() -> None:
     shas = {sha for (sha,) in found.trials["image_sha256"].to_pylist()}
     assert {part["image_url"] for b in asked for part in b["messages"][1]["content"][:-1]} == shas
     assert len(asked) == 20
-    assert made._bodies.pictures.encoded == 5 + 1, "five questions and the probe's"
+    assert made._builder.images.encoded == 5 + 1, "five questions and the probe's"
 
 
 def test_the_last_pictures_are_kept_up_to_a_size() -> None:
-    from unswayed.backends.openai.requests import Pictures
+    from unswayed.backends.openai.requests import ImageUrlCache
 
-    kept = Pictures(most=5000)
-    some = [bytes([i]) * 1000 for i in range(4)]
+    kept = ImageUrlCache(max_bytes=5000)
+    some = [b"\x89PNG" + bytes([i]) * 1000 for i in range(4)]
     urls = [kept.url(data) for data in some]
     assert [json.loads(url).split(",")[1] for url in urls] == [base64.b64encode(d).decode() for d in some]
     assert kept.url(some[3]) is urls[3]
@@ -202,7 +202,7 @@ def test_the_last_pictures_are_kept_up_to_a_size() -> None:
 def test_letters_are_summed_over_spellings_and_brackets(letters: str) -> None:
     mind = HashMind()
     asked = prompt("<think>So.</think><answer>")
-    with ChatServer(mind, Habits(letters=letters)) as server:
+    with ChatServer(mind, ServerBehaviour(letters=letters)) as server:
         (found,) = with_backend(backend(server), lambda b: b.score_letters([asked]))
     assert isinstance(found, LetterScores)
     assert found.p == pytest.approx(mind.letters(asked), abs=2e-4)
@@ -212,7 +212,7 @@ def test_letters_are_summed_over_spellings_and_brackets(letters: str) -> None:
 def test_letters_beyond_the_likeliest_tokens_show_as_mass_outside() -> None:
     mind = HashMind()
     asked = prompt("<think>So.</think><answer>")
-    with ChatServer(mind, Habits(letters="top", most_top=5)) as server:
+    with ChatServer(mind, ServerBehaviour(letters="top", most_top=5)) as server:
         made = backend(server)
         (found,) = with_backend(made, lambda b: b.score_letters([asked]))
     assert "letters: the 5 likeliest tokens" in made.facts["seen"]
@@ -222,7 +222,7 @@ def test_letters_beyond_the_likeliest_tokens_show_as_mass_outside() -> None:
 
 def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path: Path) -> None:
     hows = ["base", "wrong-think", "stop-think", "wrong-caption", "wrong-think-quoted"]
-    with ChatServer(HashMind(), Habits(flags="ignore", root="weights-7")) as server:
+    with ChatServer(HashMind(), ServerBehaviour(flags="ignore", root="weights-7")) as server:
         found = run(backend(server), 4, hows, store=tmp_path / "run")
     states = dict(zip(found.trials["condition"].to_pylist(), found.trials["state"].to_pylist(), strict=False))
     assert states == {
@@ -239,7 +239,7 @@ def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path
 
 @pytest.mark.parametrize("closed", ["drop", "empty", "refuse"])
 def test_a_template_that_drops_closed_thoughts_is_not_asked_to_stop_thinking(closed: str) -> None:
-    with ChatServer(HashMind(), Habits(closed=closed)) as server:
+    with ChatServer(HashMind(), ServerBehaviour(closed=closed)) as server:
         found = run(backend(server), 2, ["base", "stop-think", "wrong-think"]).trials
     assert found["state"].to_pylist() == ["ok", "not-asked", "ok"] * 2
     assert "drops a closed thought" in found["error"][1].as_py()
@@ -299,10 +299,10 @@ def test_one_refused_question_is_an_error_of_its_own() -> None:
 
 def test_a_wrong_name_or_address_is_told_at_once_with_what_to_see_to() -> None:
     with ChatServer(HashMind()) as server:
-        named = OpenAIBackend("other", [server.url])
+        named = OpenAIBackend("other", EndpointOptions([server.url]))
         with pytest.raises(BackendError, match=r"404: The model `other` does not exist.*under this name"):
             with_backend(named, lambda b: b.capabilities())
-        placed = OpenAIBackend(ChatServer.MODEL, [server.url.removesuffix("/v1")])
+        placed = OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url.removesuffix("/v1")]))
         with pytest.raises(BackendError, match=r"asked: 404: Not Found; .*ends in /v1"):
             with_backend(placed, lambda b: b.capabilities())
         assert sum(server.asked.values()) == 1
@@ -312,7 +312,7 @@ def test_a_wrong_key_stops_at_once_and_is_shown_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNSWAYED_TEST_KEY", "sk-wrong-4711-abcdefgh")
-    with ChatServer(HashMind(), Habits(key="sk-right")) as server:
+    with ChatServer(HashMind(), ServerBehaviour(key="sk-right")) as server:
         with pytest.raises(BackendError) as caught:
             run(backend(server), 3, ["base"], store=tmp_path / "run")
         assert sum(server.asked.values()) == 1
@@ -340,7 +340,7 @@ def test_the_key_is_sent_and_kept_out_of_everything(tmp_path: Path, monkeypatch:
     from unswayed.trial_keys import trial_seed
 
     bad = {trial_seed(0, q, "base", 0) for q in questions(2)[1:]}
-    with ChatServer(Parrot(), Habits(key=key), fault=leak) as server:
+    with ChatServer(Parrot(), ServerBehaviour(key=key), fault=leak) as server:
         made = backend(server)
         found = run(made, 2, ["base"], store=tmp_path / "run")
         assert all(headers["Authorization"] == f"Bearer {key}" for headers in server.headers)
@@ -356,7 +356,7 @@ def test_the_key_is_sent_and_kept_out_of_everything(tmp_path: Path, monkeypatch:
 )
 def test_addresses_that_are_none_or_carry_secrets_are_refused(url: str) -> None:
     with pytest.raises(BadInput, match="--base-url") as caught:
-        OpenAIBackend("m", [url])
+        OpenAIBackend("m", EndpointOptions([url]))
     assert "pw" not in str(caught.value)
     assert "key=x" not in str(caught.value)
 
@@ -367,7 +367,7 @@ def test_a_budget_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None
         probe = with_backend(made := backend(server), lambda b: b.capabilities()) and made.spend.requests
         before = sum(server.asked.values())
         first = backend(server, budget=Budget(requests=probe + 20), concurrency=3)
-        with pytest.raises(BackendError, match=r"budget of .* requests is spent.*same command goes on"):
+        with pytest.raises(BackendError, match=r"budget of .* requests is spent.*same command continues"):
             run(first, 12, ["base", "wrong-caption"], store=tmp_path / "run")
         assert sum(server.asked.values()) - before == first.spend.requests <= probe + 20 + 2 * 3 + 2 * 3
         kept = Run.load(tmp_path / "run").trials
@@ -384,8 +384,8 @@ def test_a_budget_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None
 
 def test_replicas_of_other_weights_are_refused() -> None:
     with (
-        ChatServer(HashMind(), Habits(root="a")) as one,
-        ChatServer(HashMind(), Habits(root="b")) as two,
+        ChatServer(HashMind(), ServerBehaviour(root="a")) as one,
+        ChatServer(HashMind(), ServerBehaviour(root="b")) as two,
         pytest.raises(BadInput, match="different weights"),
     ):
         with_backend(backend(one, two), lambda b: b.capabilities())
@@ -414,26 +414,28 @@ def test_no_more_than_asked_for_are_open_at_once() -> None:
 
 
 def test_a_server_that_was_never_there_is_told_soon() -> None:
-    made = OpenAIBackend("m", ["http://127.0.0.1:9/v1"], retry=QUICK, patience=0.05)
+    made = OpenAIBackend("m", EndpointOptions(["http://127.0.0.1:9/v1"], retry=QUICK, patience=0.05))
     with pytest.raises(BackendError, match=r"127.0.0.1:9/v1: cannot connect.*start the server"):
         with_backend(made, lambda b: b.capabilities())
 
 
 def test_a_server_whose_seeds_waver_does_not_block_its_own_resume(tmp_path: Path) -> None:
     folder, hows = tmp_path / "run", ["base", "wrong-think"]
-    with ChatServer(HashMind(), Habits(seeds=False)) as server:
+    with ChatServer(HashMind(), ServerBehaviour(seeds=False)) as server:
         run(backend(server), 3, hows, store=folder)
     with ChatServer(HashMind()) as server:
-        with pytest.warns(UserWarning, match="seeds were not honoured when it was begun, and are now"):
+        with pytest.warns(
+            UserWarning, match="did not honour seeds when the run was begun, and honours them now"
+        ):
             found = run(backend(server), 5, hows, store=folder)
         asked = [b for b in server.bodies.values() if b.get("max_tokens") == 1024]
     assert found.trials["state"].to_pylist() == ["ok"] * 10
     assert len(asked) == 4, "what was stored is not asked again"
     # What decides a question still blocks; stop strings decide none, for the text is cut at one place.
-    with ChatServer(HashMind(), Habits(stop="lost", seeds=False)) as server:
+    with ChatServer(HashMind(), ServerBehaviour(stop="lost", seeds=False)) as server:
         assert len(run(backend(server), 5, hows, store=folder).trials) == 10
     with (
-        ChatServer(HashMind(), Habits(pictures="refuse")) as server,
+        ChatServer(HashMind(), ServerBehaviour(pictures="refuse")) as server,
         pytest.raises(RunChanged, match=r"capabilities.images: true then, false now"),
     ):
         run(backend(server), 5, hows, store=folder)
@@ -467,7 +469,7 @@ def test_no_session_is_left_open_however_a_command_ends(
 
         return work
 
-    with ChatServer(HashMind(), Habits(key="sk-right")) as server:
+    with ChatServer(HashMind(), ServerBehaviour(key="sk-right")) as server:
         assert left_open(audits()) == [], "a wrong key"
     with ChatServer(HashMind()) as server:
         assert left_open(audits("--max-requests", "25")) == [], "a budget that is spent"
@@ -497,7 +499,7 @@ def test_a_question_keeps_its_encoded_picture_for_its_letters() -> None:
     with ChatServer(HashMind()) as server:
         made = backend(server, concurrency=128)
         run(made, 300, ["base"])
-    assert made._bodies.pictures.encoded == 300 + 1, "three hundred questions and the probe's"
+    assert made._builder.images.encoded == 300 + 1, "three hundred questions and the probe's"
 
 
 def test_the_same_backend_serves_several_event_loops() -> None:
@@ -514,7 +516,7 @@ def test_the_command_asks_an_endpoint_and_says_what_it_saw_and_spent(tmp_path: P
     from unswayed.cli import app
 
     out = tmp_path / "run"
-    with ChatServer(HashMind(), Habits(flags="ignore")) as server:
+    with ChatServer(HashMind(), ServerBehaviour(flags="ignore")) as server:
         hows = "base,wrong-think,wrong-think-quoted"
         line = ["audit", f"openai:{ChatServer.MODEL}", "--base-url", server.url, "--limit", "6", "-c", hows]
         done = CliRunner().invoke(app, [*line, "--out", str(out)])
@@ -541,17 +543,17 @@ def test_an_address_belongs_to_a_model_behind_an_endpoint() -> None:
 
 
 def test_words_of_a_server_are_clipped_to_one_line() -> None:
-    from unswayed.backends.openai.credentials import Key
-    from unswayed.backends.openai.transport import own_words, retry_after
+    from unswayed.backends.openai.credentials import ApiKey
+    from unswayed.backends.openai.transport import error_message, retry_after
 
-    said = Key("UNSWAYED_TEST_KEY").redact("no\n\x1b[2Jway " + "x" * 1000 + " sk-abcdefghijk")
+    said = ApiKey("UNSWAYED_TEST_KEY").redact("no\n\x1b[2Jway " + "x" * 1000 + " sk-abcdefghijk")
     assert said.startswith("no [2Jway xxx")
     assert len(said) <= 301
-    assert Key("UNSWAYED_TEST_KEY").redact("use sk-abcdefghijklmnop or Bearer abc") == "use [key] or [key]"
-    assert own_words(b'{"error": {"message": "m", "code": 1}}') == "m"
-    assert own_words(b'{"detail": [{"msg": "x"}]}') == '[{"msg": "x"}]'
-    assert own_words(b"<html>long page</html>") == ""
-    assert own_words(b"plain") == "plain"
+    assert ApiKey("UNSWAYED_TEST_KEY").redact("use sk-abcdefghijklmnop or Bearer abc") == "use [key] or [key]"
+    assert error_message(b'{"error": {"message": "m", "code": 1}}') == "m"
+    assert error_message(b'{"detail": [{"msg": "x"}]}') == '[{"msg": "x"}]'
+    assert error_message(b"<html>long page</html>") == ""
+    assert error_message(b"plain") == "plain"
     assert retry_after("7") == 7
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now=1445412470.0) == 10
     assert retry_after("soon") == retry_after("-3") == retry_after("nan") == retry_after("") == 0

@@ -26,15 +26,15 @@ from chat_server import ChatServer
 from places import SUPPORT
 from synthetic import cues, question, questions, stream
 from unswayed import trial_keys
-from unswayed.backends.openai import OpenAIBackend
-from unswayed.backends.openai.transport import Transport, Trouble
+from unswayed.backends.openai import EndpointOptions, OpenAIBackend
+from unswayed.backends.openai.transport import Transport, TransportFailure
 from unswayed.errors import BackendError
 from unswayed.pipeline.audit import Run, audit
 from unswayed.retry import Retry
 
 N = 500
 CONDITIONS = ["base", "wrong-think", "wrong-caption", "stop-think"]
-RETRY = Retry(attempts=8, first=0.004, ceiling=0.05)
+RETRY = Retry(attempts=8, initial_pause=0.004, max_pause=0.05)
 SAME = ["uid", "condition", "state", "text", "answer", "letters", "consistent", "key"]
 
 
@@ -44,10 +44,10 @@ def backend(*servers: ChatServer, **how: Any) -> OpenAIBackend:
         "timeout": 0.3,
         "patience": 30.0,
         "concurrency": 64,
-        "most_bytes": HUGE // 2,
+        "max_reply_bytes": HUGE // 2,
         **how,
     }
-    return OpenAIBackend(ChatServer.MODEL, [server.url for server in servers], **how)
+    return OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url for server in servers], **how))
 
 
 def run(made: OpenAIBackend, n: int, **how: Any) -> Run:
@@ -141,7 +141,7 @@ def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(
         for number in set(numbers) - {last}:
             name = f"{q}-{number}"
             trouble = outcomes[name]
-            late = isinstance(trouble, Trouble) and trouble.kind == "slow"
+            late = isinstance(trouble, TransportFailure) and trouble.kind == "slow"
             assert late or (name in faults.named and q not in denied), "a refusal in time is the last"
 
 
@@ -179,11 +179,11 @@ def test_a_storm_of_429_is_waited_out_at_a_pace_that_suits() -> None:
         return await answer()
 
     with ChatServer(HashMind(), fault=crowded) as server:
-        made = backend(server, retry=Retry(attempts=12, first=0.01, ceiling=0.2))
+        made = backend(server, retry=Retry(attempts=12, initial_pause=0.01, max_pause=0.2))
         found = run(made, 60, conditions=["base", "wrong-think"], letters=False).trials
     assert set(found["state"].to_pylist()) == {"ok"}
     assert made.spend.repeated < made.spend.requests / 2
-    assert made._replicas.all[0].limit < 32
+    assert made._pool.all[0].limit < 32
 
 
 def test_retry_after_is_honoured() -> None:
@@ -288,12 +288,13 @@ CHILD = """
 import asyncio, sys
 from synthetic import cues, stream
 from unswayed.pipeline.audit import audit
-from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 from unswayed.retry import Retry
 
 url, folder, n, conditions = sys.argv[1:]
-retry = Retry(attempts=8, first=0.004, ceiling=0.05)
-made = OpenAIBackend("tiny/model", [url], retry=retry, timeout=0.3, concurrency=64, most_bytes=100_000)
+retry = Retry(attempts=8, initial_pause=0.004, max_pause=0.05)
+options = EndpointOptions([url], retry=retry, timeout=0.3, concurrency=64, max_reply_bytes=100_000)
+made = OpenAIBackend("tiny/model", options)
 asyncio.run(audit(made, stream(int(n)), conditions.split(","), cues=cues, store=folder))
 """
 

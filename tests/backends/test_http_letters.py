@@ -13,10 +13,10 @@ pytest.importorskip("transformers")
 pytest.importorskip("aiohttp")
 
 from chat_minds import TinyMind
-from chat_server import ChatServer, Habits
+from chat_server import ChatServer, ServerBehaviour
 from tiny_asks import prompt
 from unswayed.answers.letter_probs import letter_prefill
-from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 from unswayed.backends.transformers.backend import TransformersBackend
 from unswayed.model_io import Request, Sampling
 
@@ -28,13 +28,13 @@ PREFILLS = ("", "<think>the red circle", "<think>look</think>")
 @pytest.fixture(scope="module")
 def served(loaded: dict[str, TransformersBackend]) -> Iterator[dict[str, ChatServer]]:
     mind = TinyMind(loaded["llava"])
-    with ChatServer(mind) as exact, ChatServer(mind, Habits(letters="top", most_top=20)) as top:
+    with ChatServer(mind) as exact, ChatServer(mind, ServerBehaviour(letters="top", most_top=20)) as top:
         yield {"ids": exact, "top": top}
 
 
 def behind(server: ChatServer, work: Any) -> Any:
     """What `work` makes of the model behind a server."""
-    made = OpenAIBackend(ChatServer.MODEL, [server.url], concurrency=2)
+    made = OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url], concurrency=2))
 
     async def go() -> Any:
         try:

@@ -23,7 +23,7 @@ from unswayed.backends.openai import (
     prices,
 )
 from unswayed.cli import app
-from unswayed.cli.shared.endpoint import price_of
+from unswayed.cli.shared.endpoint import EndpointArguments
 from unswayed.errors import BackendError, BadInput
 from unswayed.pipeline.audit import Run
 
@@ -40,11 +40,12 @@ def test_a_price_is_written_in_an_option_or_a_file(tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
     file.write_text(TABLE)
     assert prices.read(file, "tiny/model") == Price(2.0, 10.5, "EUR")
-    assert price_of("tiny/model", None, file) == price_of("x", "in=2, out=10.5, currency=EUR", None)
+    by_option = EndpointArguments(price="in=2, out=10.5, currency=EUR")
+    assert EndpointArguments(prices=file).price_of("tiny/model") == by_option.price_of("x")
     assert prices.parse("in=0,out=1e-2") == Price(0.0, 0.01, "USD")
-    assert price_of("x", None, None) is None
+    assert EndpointArguments().price_of("x") is None
     with pytest.raises(BadInput, match="one of them"):
-        price_of("x", "in=1,out=1", file)
+        EndpointArguments(price="in=1,out=1", prices=file).price_of("x")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_budget_of_money_stops_the_run_and_the_next_one_goes_on(tmp_path: Path
         cost = made.spend.cost
         assert cost == pytest.approx((2 * made.spend.prompt_tokens + 10 * made.spend.tokens) / 1e6)
         first = backend(server, price=price, budget=Budget(cost=0.8 * cost), concurrency=2)
-        with pytest.raises(BackendError, match=r"budget of USD .* is spent.*same command goes on"):
+        with pytest.raises(BackendError, match=r"budget of USD .* is spent.*same command continues"):
             run(first, 12, ["base"], store=tmp_path / "run")
         # What was open came to its end: two questions, and their letters.
         assert 0.8 * cost <= first.spend.cost < cost

@@ -17,10 +17,10 @@ from test_http import backend, generate, probed, prompt, run, with_backend
 
 from chat_faults import KINDS, strike
 from chat_minds import HashMind
-from chat_server import ChatServer, Habits
+from chat_server import ChatServer, ServerBehaviour
 from unswayed.backends.openai import Budget, Price
 from unswayed.backends.openai.responses import Malformed
-from unswayed.backends.openai.sse import Assembly, Broke
+from unswayed.backends.openai.sse import StreamAssembler, StreamError
 from unswayed.conditions import STOP_THINK
 from unswayed.errors import BackendError
 from unswayed.model_io import Request, Sampling
@@ -37,7 +37,7 @@ def streams(server: ChatServer) -> list[bool]:
 @pytest.mark.parametrize("stop", ["told", "kept", "lost"])
 @pytest.mark.parametrize("form", ["counted", "plain", "ignore", "refuse"])
 def test_a_streamed_generation_is_the_whole_one(form: str, stop: str, parser: bool) -> None:
-    habits = Habits(stop=stop, parser=parser)
+    habits = ServerBehaviour(stop=stop, parser=parser)
     with ChatServer(HashMind(), habits) as server:
         whole = generate(backend(server), *ASKED)
     with ChatServer(HashMind(), replace(habits, stream=form)) as server:
@@ -57,7 +57,7 @@ def test_a_streamed_generation_is_the_whole_one(form: str, stop: str, parser: bo
     ],
 )
 def test_the_probe_sees_how_replies_are_streamed(form: str, note: str) -> None:
-    assert note in probed(Habits(stream=form))[1].facts["seen"]
+    assert note in probed(ServerBehaviour(stream=form))[1].facts["seen"]
 
 
 def test_whether_it_streams_is_no_part_of_a_trial() -> None:
@@ -77,7 +77,7 @@ def test_a_reply_that_takes_longer_than_the_timeout_comes_streamed() -> None:
             await asyncio.sleep(3600)
         return await answer()
 
-    with ChatServer(HashMind(), Habits(pace=0.03), fault=late) as server:
+    with ChatServer(HashMind(), ServerBehaviour(pace=0.03), fault=late) as server:
         made = backend(server, timeout=0.4)
         found = generate(made, *ASKED[:1])
     assert [(g.text, g.attempts) for g in found] == [(HashMind().behind(prompt()), 2)]
@@ -180,7 +180,7 @@ def test_a_stream_that_breaks_stalls_or_drips_is_asked_again(breaks: Any) -> Non
         return await answer()
 
     with ChatServer(HashMind(), fault=first) as server:
-        made = backend(server, stream=True, timeout=0.15, most_bytes=100_000)
+        made = backend(server, stream=True, timeout=0.15, max_reply_bytes=100_000)
         found = generate(made, *ASKED)
     assert [g.text for g in found] == [HashMind().behind(r.prompt) for r in ASKED]
     assert [g.attempts for g in found] == [2] * 3
@@ -194,7 +194,7 @@ def test_each_kind_of_fault_passes_in_a_stream_too(kind: str) -> None:
         return await answer()
 
     with ChatServer(HashMind(), fault=first) as server:
-        made = backend(server, stream=True, timeout=0.15, most_bytes=100_000)
+        made = backend(server, stream=True, timeout=0.15, max_reply_bytes=100_000)
         found = generate(made, *ASKED[:2])
     assert [(g.finish, g.attempts) for g in found] == [("stop", 2)] * 2
 
@@ -222,7 +222,7 @@ def test_bytes_may_be_cut_anywhere() -> None:
     raw += b'data: {"choices": [{"delta": {},\ndata: "finish_reason": "length", "stop_reason": "x"}]}\n\n'
     raw += b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}\n\ndata:[DONE]\n\n'
     for _ in range(50):
-        found, at = Assembly(), 0
+        found, at = StreamAssembler(), 0
         while at < len(raw):
             size = draw.randrange(1, 40)
             found.feed(raw[at : at + size])
@@ -234,7 +234,7 @@ def test_bytes_may_be_cut_anywhere() -> None:
 
 
 def test_log_probabilities_of_a_stream_are_joined_and_other_choices_left_out() -> None:
-    found = Assembly()
+    found = StreamAssembler()
     for token in "AB":
         choice = {"index": 0, "delta": {"content": token}, "logprobs": {"content": [{"token": token}]}}
         other = {"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}
@@ -256,23 +256,23 @@ def test_log_probabilities_of_a_stream_are_joined_and_other_choices_left_out() -
 )  # fmt: skip
 def test_an_event_that_is_no_chunk(event: bytes) -> None:
     with pytest.raises(Malformed):
-        Assembly().feed(b"data: " + event + b"\n\n")
-    with pytest.raises(Broke, match="gone"):
-        Assembly().feed(b'data: {"error": "gone"}\n\n')
+        StreamAssembler().feed(b"data: " + event + b"\n\n")
+    with pytest.raises(StreamError, match="gone"):
+        StreamAssembler().feed(b'data: {"error": "gone"}\n\n')
 
 
 def test_a_budget_of_tokens_is_kept_in_streams_and_where_none_are_counted_it_is_refused() -> None:
     for stream in (False, True):
         with ChatServer(HashMind()) as server, pytest.raises(BackendError, match="budget of 9,000 tokens"):
             run(backend(server, stream=stream, budget=Budget(tokens=9000)), 40, ["base"])
-    with ChatServer(HashMind(), Habits(stream="plain")) as server:
+    with ChatServer(HashMind(), ServerBehaviour(stream="plain")) as server:
         made = backend(server, stream=True, budget=Budget(tokens=10**9))
         found = generate(made, *ASKED)
         assert streams(server) == [False] * 3, "a stream without counts would escape the budget"
         assert all(g.tokens for g in found)
     for budget in (Budget(tokens=10**9), Budget(cost=1e9)):
         with (
-            ChatServer(HashMind(), Habits(usage=False)) as server,
+            ChatServer(HashMind(), ServerBehaviour(usage=False)) as server,
             pytest.raises(BackendError, match=r"does not count tokens.*--max-requests"),
         ):
             with_backend(backend(server, budget=budget, price=Price(1, 1)), lambda b: b.capabilities())

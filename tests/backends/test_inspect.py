@@ -16,7 +16,7 @@ from test_cues_llm_http import WriterMind, sample
 from test_judge_http import JudgeMind
 
 from chat_minds import HashMind
-from chat_server import ChatServer, Habits
+from chat_server import ChatServer, ServerBehaviour
 from cli_process import run
 from synthetic import cues, pixel, questions
 from unswayed.backends import open_backend
@@ -34,7 +34,7 @@ from unswayed.model_io import (
 from unswayed.pipeline.audit import audit
 from unswayed.retry import Retry
 
-QUICK = {"retry": Retry(attempts=3, first=0.002, ceiling=0.01), "patience": 5.0, "concurrency": 8}
+QUICK = {"retry": Retry(attempts=3, initial_pause=0.002, max_pause=0.01), "patience": 5.0, "concurrency": 8}
 CHOICES = "What?\nSelect from the following choices:\n(A) red\n(B) green\n(C) blue"
 Says = Callable[[list[Any], Any], ModelOutput]
 
@@ -183,21 +183,23 @@ def test_a_model_that_cannot_be_opened_is_one_sentence(spec: str) -> None:
 def served(provider: str, server: ChatServer, **how: Any) -> Backend:
     pytest.importorskip("openai")
     spec = f"inspect:{provider}/{server.MODEL}"
-    return open_backend(spec, base_url=server.url, **{**QUICK, "model_args": {"api_key": "k" * 20}, **how})
+    return open_backend(spec, base_urls=[server.url], **{**QUICK, "model_args": {"api_key": "k" * 20}, **how})
 
 
 @pytest.mark.parametrize("provider", ["openai-api/bench", "vllm"])
 @pytest.mark.parametrize(
     ("habits", "expected"),
     [
-        (Habits(), Capabilities("continues", "top-k")),
-        (Habits(flags="ignore"), Capabilities("restarts", "none")),
-        (Habits(seeds=False), Capabilities("continues", "top-k", seeded=False)),
-        (Habits(letters="silent"), Capabilities("continues", "none")),
-        (Habits(pictures="drop"), Capabilities("continues", "top-k", images=False)),
+        (ServerBehaviour(), Capabilities("continues", "top-k")),
+        (ServerBehaviour(flags="ignore"), Capabilities("restarts", "none")),
+        (ServerBehaviour(seeds=False), Capabilities("continues", "top-k", seeded=False)),
+        (ServerBehaviour(letters="silent"), Capabilities("continues", "none")),
+        (ServerBehaviour(pictures="drop"), Capabilities("continues", "top-k", images=False)),
     ],
 )
-def test_the_probe_sees_through_inspect_ai(provider: str, habits: Habits, expected: Capabilities) -> None:
+def test_the_probe_sees_through_inspect_ai(
+    provider: str, habits: ServerBehaviour, expected: Capabilities
+) -> None:
     with ChatServer(HashMind(), habits) as server:
         assert over(lambda b: b.capabilities(), served(provider, server)) == expected
 
@@ -231,7 +233,7 @@ def test_a_picture_goes_out_byte_for_byte() -> None:
 
 def test_a_wrong_key_is_told_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_API_KEY", "very-secret-key-12345")
-    with ChatServer(HashMind(), Habits(key="other")) as server:
+    with ChatServer(HashMind(), ServerBehaviour(key="other")) as server:
         made = served("openai-api/bench", server, model_args={})
         with pytest.raises(BackendError, match="Incorrect API key") as told:
             over(lambda b: b.capabilities(), made)

@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("aiohttp")
 
 from unswayed.backends.inspect import translate
-from unswayed.backends.openai.requests import Bodies, Dialect
-from unswayed.backends.openai.responses import first_token, generation, usage
+from unswayed.backends.openai.requests import Dialect, RequestBuilder
+from unswayed.backends.openai.responses import first_token_probs, read_generation, usage
 from unswayed.conditions import Prompt
 from unswayed.model_io import Sampling
 
@@ -23,7 +23,7 @@ PROMPT = Prompt("system", "What?", "<think>  It\n is ", (PNG,), ("red", "green")
 
 
 def asked(prompt: Prompt = PROMPT, **dialect: Any) -> dict[str, Any]:
-    body = Bodies("m").generation(Dialect(seed=True, stop=True, **dialect), prompt, Sampling(), 7)
+    body = RequestBuilder("m").generation(Dialect(seed=True, stop=True, **dialect), prompt, Sampling(), 7)
     found = json.loads(body)
     assert isinstance(found, dict)
     return found
@@ -41,7 +41,7 @@ def test_messages_keep_every_word_the_picture_and_the_begun_turn() -> None:
 
 @pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
 def test_settings_are_those_that_inspect_ai_knows_and_the_rest_as_it_is(limit: str) -> None:
-    found = translate.settings(asked(limit=limit))
+    found = translate.settings(asked(max_tokens_field=limit))
     more = found.pop("extra_body")
     assert found == {
         "temperature": 0.0,
@@ -60,7 +60,7 @@ def output(content: Any, stop: str = "stop", **more: Any) -> dict[str, Any]:
 
 
 def said(reply: dict[str, Any], prefill: str = "") -> tuple[str, str]:
-    found = generation(reply, ("</answer>",), prefill)
+    found = read_generation(reply, ("</answer>",), prefill)
     return found.text, found.finish
 
 
@@ -118,7 +118,7 @@ def test_log_probabilities_of_the_first_token_are_read() -> None:
     }
     found = output("A")
     found["choices"][0]["logprobs"] = {"content": [entry]}
-    told = dict(first_token(translate.reply(found)))
+    told = dict(first_token_probs(translate.reply(found)))
     assert told["A"] == 1.0
     assert told["B"] < 1e-12
 

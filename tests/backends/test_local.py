@@ -13,8 +13,8 @@ pytest.importorskip("transformers")
 import tiny_models  # noqa: E402
 from tiny_asks import KINDS, ask, inputs_of, prompt, score, sized, token_of  # noqa: E402
 from unswayed.backends.transformers.backend import TransformersBackend  # noqa: E402
-from unswayed.backends.transformers.decoding import Draw  # noqa: E402
-from unswayed.backends.transformers.letters import Spellings  # noqa: E402
+from unswayed.backends.transformers.decoding import TokenSampler  # noqa: E402
+from unswayed.backends.transformers.letters import LetterTokens  # noqa: E402
 from unswayed.conditions import Prompt  # noqa: E402
 from unswayed.model_io import Request, Sampling  # noqa: E402
 
@@ -74,13 +74,13 @@ class TestIndependence:
         requests = [Request(prompt(i), Sampling(max_tokens=3, stop=()), i) for i in range(20)]
         requests[7] = replace(requests[7], sampling=Sampling(1.0, max_tokens=300, stop=()))
         sizes = []
-        real = Draw.logits
+        real = TokenSampler.logits
 
-        def counted(self: Draw, ids: Any, scores: Any) -> Any:
+        def counted(self: TokenSampler, ids: Any, scores: Any) -> Any:
             sizes.append(len(ids))
             return real(self, ids, scores)
 
-        monkeypatch.setattr(Draw, "logits", counted)
+        monkeypatch.setattr(TokenSampler, "logits", counted)
         found = ask(llava, requests)
         assert found[7].tokens is not None
         assert found[7].tokens > 20
@@ -139,7 +139,7 @@ class TestExactness:
 
     def test_spellings(self) -> None:
         tokenizer = tiny_models.tokenizer()
-        found = Spellings(tokenizer, len(tokenizer) + 3)
+        found = LetterTokens(tokenizer, len(tokenizer) + 3)
         ids = tokenizer.convert_tokens_to_ids
         assert [int(found.direct[ids(t)]) for t in ("A", "B", "(A)", " (B)")] == [0, 1, 0, 1]
         assert [int(found.behind[ids(t)]) for t in ("A", "(A)")] == [0, 27]

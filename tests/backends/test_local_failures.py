@@ -17,7 +17,7 @@ from tiny_asks import ask, inputs_of, prompt, score, sized  # noqa: E402
 from unswayed.backends.transformers import batching  # noqa: E402
 from unswayed.backends.transformers.backend import TransformersBackend  # noqa: E402
 from unswayed.backends.transformers.batching import Batcher  # noqa: E402
-from unswayed.backends.transformers.decoding import Draw  # noqa: E402
+from unswayed.backends.transformers.decoding import TokenSampler  # noqa: E402
 from unswayed.errors import BackendError  # noqa: E402
 from unswayed.model_io import Generation, Request, Sampling  # noqa: E402
 
@@ -40,7 +40,7 @@ class TestFailures:
         real = Batcher._inputs
 
         def picky(self: Batcher, batch: Any, album: Any) -> Any:
-            if any(item.place == 2 for item in batch):
+            if any(item.index == 2 for item in batch):
                 raise TypeError("no such picture")
             return real(self, batch, album)
 
@@ -60,16 +60,16 @@ class TestFailures:
         requests = [Request(prompt(i % 3), sampling, i) for i in range(7)]
         whole = ask(llava, requests)
         backend, sizes = sized(llava, 7), []
-        real, steps = Draw.logits, Counter[int]()
+        real, steps = TokenSampler.logits, Counter[int]()
 
-        def small(self: Draw, ids: Any, scores: Any) -> Any:
+        def small(self: TokenSampler, ids: Any, scores: Any) -> Any:
             steps[id(self)] += 1
             sizes.append(len(ids))
             if len(ids) > 2 and steps[id(self)] == 3:  # half-way through a text
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return real(self, ids, scores)
 
-        monkeypatch.setattr(Draw, "logits", small)
+        monkeypatch.setattr(TokenSampler, "logits", small)
         assert [g.text for g in ask(backend, requests)] == [g.text for g in whole]
         assert max(sizes) == 7
         assert sizes[-1] <= 2
@@ -120,7 +120,7 @@ class TestFailures:
         requests = [Request(prompt(i % 3, "<think>" * (i % 2)), Sampling(max_tokens=2)) for i in range(12)]
         found = ask(llava, requests)
         assert len(opened) == 3
-        monkeypatch.setattr(batching, "MOST_PIXELS", 10)  # no room for two
+        monkeypatch.setattr(batching, "MAX_PIXELS", 10)  # no room for two
         assert [g.text for g in ask(llava, requests)] == [g.text for g in found]
 
     def test_nothing_asked(self, llava: TransformersBackend) -> None:

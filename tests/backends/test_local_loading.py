@@ -37,13 +37,13 @@ class TestRendering:
     def test_ends_in_exactly_the_prefill(self, template: str, prefill: str) -> None:
         renderer, found = self.rendered(getattr(tiny_models, template), prompt(0, prefill))
         assert found.text.endswith("<|assistant|>" + prefill)
-        assert found.given == ""
+        assert found.template_opening == ""
         assert renderer.continues()
 
     def test_a_thought_that_the_template_opens_is_told(self) -> None:
         renderer, found = self.rendered(tiny_models.THINKING, prompt(0))
         assert found.text.endswith("<|assistant|><think>\n")
-        assert found.given == "<think>\n"
+        assert found.template_opening == "<think>\n"
         assert "begins the assistant's turn" in renderer.notes[0]
 
     def test_text_and_letters_agree_about_an_opened_thought(self, tmp_path: Path) -> None:

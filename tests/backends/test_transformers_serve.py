@@ -23,7 +23,7 @@ if serving.lacking():
 
 import tiny_models
 import unswayed
-from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 from unswayed.backends.transformers.backend import TransformersBackend
 from unswayed.model_io import Capabilities, Sampling
 from unswayed.pebble import weights
@@ -43,7 +43,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _behind(url: str, folder: Path) -> OpenAIBackend:
     # A model is called by its folder. What this server fails at it fails at every time.
-    return OpenAIBackend(str(folder), [url], concurrency=2, retry=Retry(2, 0.01, 0.01))
+    return OpenAIBackend(str(folder), EndpointOptions([url], concurrency=2, retry=Retry(2, 0.01, 0.01)))
 
 
 @pytest.fixture(scope="module")

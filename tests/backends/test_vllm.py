@@ -119,7 +119,7 @@ class TestWiring:
     ) -> None:
         asked = prompt(1, "<answer>")
         (whole,) = asyncio.run(vllm.score_letters([asked]))
-        monkeypatch.setattr("unswayed.backends.vllm.letters.MOST_IDS", 2)
+        monkeypatch.setattr("unswayed.backends.vllm.letters.MAX_IDS", 2)
         (parts,) = asyncio.run(vllm.score_letters([asked]))
         assert whole is not None
         assert parts is not None

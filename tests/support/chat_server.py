@@ -1,7 +1,7 @@
 """A chat server on the loopback that speaks as vLLM's documentation says, with every habit of others.
 
-`Habits` says what it takes and does; `ChatServer` runs in a thread of its own, counts what it is asked,
-and can be made to fail on purpose (`chat_faults`).
+`ServerBehaviour` says what it takes and does; `ChatServer` runs in a thread of its own, counts what it is
+asked, and can be made to fail on purpose (`chat_faults`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FLAGS = {"add_generation_prompt", "continue_final_message"}
 
 
 @dataclass(frozen=True)
-class Habits:
+class ServerBehaviour:
     """What the server takes and does. The defaults are vLLM's."""
 
     own: bool = True
@@ -80,7 +80,9 @@ class ChatServer:
 
     MODEL = "tiny/model"
 
-    def __init__(self, mind: Any, habits: Habits = Habits(), fault: Fault | None = None) -> None:
+    def __init__(
+        self, mind: Any, habits: ServerBehaviour = ServerBehaviour(), fault: Fault | None = None
+    ) -> None:
         self.mind, self.habits, self.fault = mind, habits, fault
         self.asked: Counter[str] = Counter()
         """How often every body came in, by its hash."""

@@ -18,8 +18,6 @@ from typing import Any
 
 import torch
 
-from unswayed.model_io import first_stop
-
 MAX_LOGPROB_TOKEN_IDS = 128
 
 
@@ -205,7 +203,7 @@ class AsyncLLMEngine:
                 finish, stopped = "stop", found
                 break
         text = words.decode(made, skip_special_tokens=params.skip_special_tokens)
-        cut = first_stop(text, params.stop or ())
+        cut = None if stopped is None else text.find(stopped) + len(stopped)
         text = text if stopped is None or cut is None else text[: cut - len(stopped)]
         out = CompletionOutput(0, text, made, None, told or None, State.finish or finish, stopped)
         return RequestOutput(name, begun, [out])
@@ -221,9 +219,9 @@ class State:
 
 
 def _longer(inputs: dict[str, Any], made: list[int]) -> dict[str, Any]:
-    from unswayed.backends.transformers.batching import longer
+    from unswayed.backends.transformers.batching import extend_inputs
 
-    return longer(inputs, [made], 0) if made else inputs
+    return extend_inputs(inputs, [made], 0) if made else inputs
 
 
 def modules() -> dict[str, ModuleType]:

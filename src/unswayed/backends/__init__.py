@@ -1,4 +1,4 @@
-"""Who answers. `open_backend` turns what a user writes into a backend."""
+"""Backends: the models that can be asked. `open_backend` turns what a user writes into one."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ MODELS = {
 def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) -> Backend:
     """The backend that `spec` names, in one of the forms of `MODELS`.
 
-    `options` go to the backend: device, dtype, batch_size, revision of in-process models; those of
-    `http.OpenAIBackend` (base_urls, concurrency, budget, …) of models behind an endpoint; those of
-    `inspect.backend.InspectBackend` of models that inspect_ai reaches. Planted respondents are bound to the
-    `questions`, whose answers they know. Raises `BadInput` if there is no such backend.
+    `options` go to the backend: device, dtype, batch_size, revision, trust_remote_code and name for models in
+    this process, for vllm:MODEL also fields of vLLM's `AsyncEngineArgs`; those of `openai.EndpointOptions`
+    (base_urls, concurrency, budget, …) for openai:MODEL and inspect:PROVIDER/MODEL, for the latter also
+    `model_args`, which inspect_ai's ``get_model`` takes.
+    Planted respondents are bound to the `questions`, whose answers they know. Raises `BadInput` if there is
+    no such backend.
     """
     if spec.startswith("scripted:"):
         from unswayed.backends import scripted
@@ -37,23 +39,27 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
         respondent.bind(questions)
         return respondent
     if spec.startswith("openai:"):
-        from unswayed.backends.openai import OpenAIBackend
+        from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 
-        return OpenAIBackend(spec.removeprefix("openai:"), **options)
+        return OpenAIBackend(spec.removeprefix("openai:"), EndpointOptions(**options))
     if spec.startswith("vllm:"):
         from unswayed.backends.vllm.backend import VllmBackend
 
         return VllmBackend(spec.removeprefix("vllm:"), **options)
     if spec.startswith("inspect:"):
-        from unswayed.backends.inspect.package import load
+        from unswayed.backends.inspect.package import import_inspect_ai
 
-        load(f"{spec} needs")  # before what it is built on, whose extra it brings
+        import_inspect_ai(f"{spec} needs")  # before aiohttp, which comes with the same extra
         from unswayed.backends.inspect.backend import InspectBackend
+        from unswayed.backends.openai import EndpointOptions
 
-        return InspectBackend(spec.removeprefix("inspect:"), **options)
-    there = Path(spec).exists()
+        model_args = options.pop("model_args", None)
+        return InspectBackend(
+            spec.removeprefix("inspect:"), EndpointOptions(**options), model_args=model_args
+        )
+    exists = Path(spec).exists()
     kind, colon, _ = spec.partition(":")
-    if colon and "/" not in kind and not there:  # no hub id has a colon
+    if colon and "/" not in kind and not exists:  # no hub id has a colon
         kinds = ", ".join(form for form in MODELS if ":" in form)
         raise BadInput(f"no model called {spec!r}: {kind + colon!r} is no kind of model; there are {kinds}")
     from unswayed.backends.transformers.backend import TransformersBackend
@@ -62,7 +68,7 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
         from unswayed.pebble import weights
 
         return TransformersBackend(str(weights()), name="pebble", **options)
-    if not there and (spec.count("/") != 1 or spec.startswith((".", "/", "~"))):
+    if not exists and (spec.count("/") != 1 or spec.startswith((".", "/", "~"))):
         raise BadInput(
             f"no model called {spec!r}: give 'pebble', the folder of a model, a hub id such as "
             "Qwen/Qwen2.5-VL-7B-Instruct, openai:MODEL with --base-url, or another one of `unswayed models`"

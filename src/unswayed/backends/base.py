@@ -1,27 +1,28 @@
-"""Who answers: the protocol between the engine and any model.
+"""The protocol between the pipeline and any model.
 
-A backend turns requests into raw text and, where it can, into probabilities of option letters. It
-does not parse, judge, retry or store. What it can do is probed and told, never assumed.
+A backend turns requests into raw text and, where it can, into probabilities of option letters. It does not
+parse, judge or store. Its capabilities are probed and recorded, never assumed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from unswayed.conditions import Prompt
 from unswayed.model_io import Capabilities, Generation, LetterScores, Request
 
 
 class Backend(Protocol):
-    """Anything that answers.
+    """Any object with these attributes and four methods; `BackendBase` has defaults for most of them.
 
     ``generate`` and ``score_letters`` take up to ``chunk`` items and return one result each, in
     order. A failure of one item is a `Generation` with ``finish="error"``; only a failure that
     concerns all of them is raised, as `BackendError`.
 
-    >>> class Yes:
-    ...     name, revision, chunk, concurrency = "yes", "1", 8, 1
+    >>> class AlwaysA:
+    ...     name, revision, chunk, concurrency = "always-a", "1", 8, 1
     ...     async def capabilities(self): return Capabilities("continues", "none")
     ...     async def generate(self, requests):
     ...         return [Generation("<think>.</think><answer>(A)</answer>", "stop") for _ in requests]
@@ -31,14 +32,11 @@ class Backend(Protocol):
 
     name: str
     revision: str
-    """Which weights: a commit, a file hash, a server's own word; empty if unknown."""
+    """Which weights: a commit, a file hash, a server's own identifier; empty if unknown."""
     chunk: int
-    """How many requests it likes to get at once (an in-process model batches them)."""
+    """Number of requests per call (an in-process model batches them)."""
     concurrency: int
-    """How many calls may be open at once."""
-    # May also have `identity` (what else decides its answers, see `keys`), `facts` (what it was seen to
-    # be, fit for JSON, for the manifest's entry of the session) and `constrains` (whether it holds texts
-    # to a request's schema).
+    """Number of calls that may be open at once."""
 
     async def capabilities(self) -> Capabilities: ...
 
@@ -49,3 +47,54 @@ class Backend(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class BackendBase:
+    """Defaults for the optional parts of a backend; a subclass adds `name`, `capabilities` and `generate`."""
+
+    revision: str = ""
+    chunk: int = 1
+    concurrency: int = 1
+    constrains: bool = False
+    """Whether generations are held to the schema of their request."""
+    facts: Mapping[str, Any] = {}
+    """What the probe found; fit for JSON. Stored in the manifest's entry of the session."""
+    spend: Any = None
+    """What was sent and received so far (`backends.openai.Spend`), where requests cost money."""
+
+    @property
+    def identity(self) -> str:
+        """What decides the answers besides model, revision and sampling: precision, chat template, dialect.
+
+        Part of every trial's key.
+        """
+        return type(self).__name__
+
+    async def score_letters(self, prompts: Sequence[Prompt]) -> list[LetterScores | None]:
+        return [None for _ in prompts]
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class OptionalParts:
+    """The optional attributes of one backend; see `BackendBase` for their meaning."""
+
+    identity: str
+    constrains: bool
+    facts: Mapping[str, Any]
+    spend: Any
+
+
+def optional_parts(backend: Backend) -> OptionalParts:
+    """The optional attributes of a backend, with the defaults of `BackendBase` for those that it lacks.
+
+    The only place that looks for attributes which the protocol does not require.
+    """
+    return OptionalParts(
+        str(getattr(backend, "identity", type(backend).__name__)),
+        bool(getattr(backend, "constrains", BackendBase.constrains)),
+        getattr(backend, "facts", BackendBase.facts),
+        getattr(backend, "spend", BackendBase.spend),
+    )

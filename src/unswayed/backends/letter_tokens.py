@@ -1,4 +1,4 @@
-"""Which piece of text, as the next token, says which option letter; the same for every backend.
+"""Which token text stands for which option letter; the same rule for every backend.
 
 A letter counts when the next token, without leading blanks, is "A", "(A", "(A)", "A)" or "A."; and,
 where the bracket is a token of its own, when "(" comes next and then "A", "A)" or "A.":
@@ -12,26 +12,26 @@ from unswayed.question import LETTERS
 NEGLIGIBLE = 1e-3
 """A bracket token less probable than this is not followed any further."""
 BRACKET = len(LETTERS)
-"""What `spelt` says of a bracket that stands alone."""
-BEHIND_BRACKET = ("{}", "{})", "{}.")
-"""Spellings of a letter right behind a bracket, which count without one, too."""
-SPELLINGS = (*BEHIND_BRACKET, "({}", "({})")
-"""Spellings of a letter, leading blanks aside."""
+"""Value of `letter_of_token` for a bracket that stands alone."""
+AFTER_BRACKET = ("{}", "{})", "{}.")
+"""Spellings of a letter right after a bracket; they count without a bracket, too."""
+SPELLINGS = (*AFTER_BRACKET, "({}", "({})")
+"""Spellings of a letter, without leading blanks."""
 
-_BEHIND = {form.format(c): i for i, c in enumerate(LETTERS) for form in BEHIND_BRACKET}
-_DIRECT = {form.format(c): i for i, c in enumerate(LETTERS) for form in SPELLINGS} | {"(": BRACKET}
-
-
-def spelt(text: str, other: int = -1) -> int:
-    """The letter (0-based) that a token's text says, `BRACKET` for a bracket, else `other`."""
-    return _DIRECT.get(_bare(text), other)
+_AFTER_BRACKET = {form.format(c): i for i, c in enumerate(LETTERS) for form in AFTER_BRACKET}
+_FIRST = {form.format(c): i for i, c in enumerate(LETTERS) for form in SPELLINGS} | {"(": BRACKET}
 
 
-def spelt_behind(text: str, other: int = -1) -> int:
-    """The same right behind a bracket."""
-    return _BEHIND.get(_bare(text), other)
+def letter_of_token(text: str, other: int = -1) -> int:
+    """The letter (0-based) that a token's text stands for, `BRACKET` for a bracket, else `other`."""
+    return _FIRST.get(_without_blanks(text), other)
 
 
-def _bare(text: str) -> str:
+def letter_after_bracket(text: str, other: int = -1) -> int:
+    """The same for a token right after a bracket."""
+    return _AFTER_BRACKET.get(_without_blanks(text), other)
+
+
+def _without_blanks(text: str) -> str:
     """Without leading blanks, and without the marks that vocabularies write for them."""
     return text.replace("▁", " ").replace("Ġ", " ").lstrip()

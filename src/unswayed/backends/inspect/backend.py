@@ -5,40 +5,42 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from unswayed.backends.inspect.transport import InspectTransport, open_model
-from unswayed.backends.openai import OpenAIBackend
+from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 from unswayed.backends.openai.transport import Transport
 from unswayed.errors import BadInput
 from unswayed.model_io import Capabilities
-
-_PLACE = "http://inspect.invalid/v1"  # an address that nothing is sent to
 
 
 class InspectBackend(OpenAIBackend):
     """PROVIDER/MODEL as inspect_ai names it, e.g. ``anthropic/claude-sonnet-4-5`` or ``vllm/ORG/NAME``.
 
-    Keys come from the provider's own environment variables. `base_url` and `model_args` go to inspect_ai's
-    ``get_model``; all else is as in `OpenAIBackend`, the probe included. Raises `BadInput` where inspect_ai
-    cannot open the model, `MissingExtra` where it is not installed.
+    Keys come from the provider's own environment variables, not from `options.key_env`. The one address in
+    `options.base_urls`, if any, and `model_args` go to inspect_ai's ``get_model``; all else is as in
+    `OpenAIBackend`, the probe included. Raises `BadInput` for several addresses, or where inspect_ai cannot
+    open the model, `MissingExtra` where it is not installed.
     """
 
     def __init__(
         self,
         spec: str,
+        options: EndpointOptions = EndpointOptions(),  # noqa: B008 - frozen
         *,
-        base_url: str | None = None,
         model_args: Mapping[str, Any] | None = None,
-        **how: Any,
     ) -> None:
         self._provider, _, model = spec.partition("/")
         if not self._provider or not model:
             raise BadInput(f"inspect:{spec}: name provider and model, e.g. inspect:openai/gpt-4o")
-        self._spec, self._base_url, self._args = spec, base_url, dict(model_args or {})
-        self._opened: Any = open_model(spec, base_url, self._args)
-        super().__init__(model, [_PLACE], key_env=_key_env(self._opened.api), **how)
-        self._urls = (f"inspect:{spec}",)  # what errors and the manifest call it
+        if len(options.base_urls) > 1:
+            raise BadInput("inspect_ai takes one --base-url; for replicas use openai:MODEL")
+        self._spec, self._args = spec, dict(model_args or {})
+        self._base_url = next(iter(options.base_urls), None)
+        self._opened: Any = open_model(spec, self._base_url, self._args)
+        self._set_up(model, replace(options, key_env=_key_env(self._opened.api)))
+        self._urls = (f"inspect:{spec}",)  # its name in errors and in the manifest
 
     @property
     def identity(self) -> str:
@@ -46,15 +48,16 @@ class InspectBackend(OpenAIBackend):
 
     async def capabilities(self) -> Capabilities:
         """Probes the model, once."""
-        found = await super().capabilities()
+        capabilities = await super().capabilities()
         self.facts["inspect_ai"] = importlib.metadata.version("inspect_ai")
-        return found
+        return capabilities
 
-    def _link(self) -> Transport:
+    def _make_transport(self) -> Transport:
         # Clients of providers belong to one event loop.
         model = self._opened or open_model(self._spec, self._base_url, self._args)
         self._opened = None
-        return InspectTransport(model, self._key, timeout=self._timeout, connections=self.concurrency)
+        options = self._options
+        return InspectTransport(model, self._key, timeout=options.timeout, connections=options.concurrency)
 
 
 def _key_env(api: Any) -> str:

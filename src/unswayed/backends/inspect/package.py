@@ -7,14 +7,14 @@ from typing import Any
 from unswayed.errors import MissingExtra
 
 
-def load(what: str) -> Any:
-    """The package, with its models and logs. Raises `MissingExtra`, which says `what` needs it."""
+def import_inspect_ai(needed_by: str) -> Any:
+    """The package, with its models and logs. Raises `MissingExtra`; its text begins with `needed_by`."""
     try:
         import inspect_ai.log
         import inspect_ai.model
     except ImportError as missing:
         raise MissingExtra(
-            f'{what} inspect_ai; install it with: pip install "unswayed[inspect]", in an environment of its '
-            "own if others pin what it pins"
+            f'{needed_by} inspect_ai; install it with: pip install "unswayed[inspect]", in an environment '
+            "of its own if others pin what it pins"
         ) from missing
     return inspect_ai

@@ -1,9 +1,9 @@
 """Between the chat protocol and inspect_ai: pure functions on plain values, which import neither.
 
 inspect_ai parses what a model says: a closed thought leaves the text for a part of its own, trimmed. The
-provider's own reply, byte for byte, is taken wherever inspect_ai hands it out in the chat protocol's form;
+provider's own reply, byte for byte, is taken wherever inspect_ai returns it in the chat protocol's form;
 elsewhere text and thought are those that inspect_ai gives, and the thought goes back between its tags
-(see `http.replies`).
+(see `openai.responses`).
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import Any
 
 _SAME = ("temperature", "top_p", "seed", "logprobs", "top_logprobs")
 _RENAMED = {"max_tokens": "max_tokens", "max_completion_tokens": "max_tokens", "stop": "stop_seqs"}
-_OURS = {"model", "messages"}
+_NOT_PASSED = {"model", "messages"}
 _FINISH = {"max_tokens": "length", "model_length": "length", "content_filter": "content_filter"}
 
 
 def messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The messages of a chat request as fields of inspect_ai's; pictures stay data URIs.
 
-    A begun turn is a last message of the assistant, whose content is one plain string: inspect_ai
-    changes contents in parts.
+    A prefill is a last message of the assistant, whose content is one plain string: inspect_ai changes
+    contents in parts.
     """
     return [{"role": m["role"], "content": _content(m["content"])} for m in body["messages"]]
 
 
 def settings(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Its other fields as those of a `GenerateConfig`; what that does not know goes out as it is."""
-    found: dict[str, Any] = {name: body[name] for name in _SAME if name in body}
-    found |= {ours: body[name] for name, ours in _RENAMED.items() if name in body}
-    more = {k: v for k, v in body.items() if k not in {*_SAME, *_RENAMED, *_OURS}}
-    return found | ({"extra_body": more} if more else {})
+    """Its other fields as those of a `GenerateConfig`; what that does not know is sent as it is."""
+    fields: dict[str, Any] = {name: body[name] for name in _SAME if name in body}
+    fields |= {target: body[name] for name, target in _RENAMED.items() if name in body}
+    more = {k: v for k, v in body.items() if k not in {*_SAME, *_RENAMED, *_NOT_PASSED}}
+    return fields | ({"extra_body": more} if more else {})
 
 
 def prefill(body: Mapping[str, Any]) -> str:
@@ -42,22 +42,22 @@ def prefill(body: Mapping[str, Any]) -> str:
 
 def holds(value: Any, text: str) -> bool:
     """Whether one of the strings in `value` (JSON values) is `text`, byte for byte."""
-    return any(found == text for found in _strings(value))
+    return any(string == text for string in _strings(value))
 
 
 def reply(output: Mapping[str, Any], raw: Any = None) -> dict[str, Any]:
     """A chat reply from a dumped `ModelOutput` and, if at hand, the provider's raw response."""
     if isinstance(raw, Mapping) and _is_reply(raw):
         return dict(raw)
-    found: dict[str, Any] = {"choices": [_choice(one) for one in output.get("choices") or ()]}
+    chat: dict[str, Any] = {"choices": [_choice(choice) for choice in output.get("choices") or ()]}
     usage = output.get("usage")
     if usage:
         cached = ("input_tokens_cache_read", "input_tokens_cache_write")
-        found["usage"] = {
+        chat["usage"] = {
             "prompt_tokens": usage["input_tokens"] + sum(usage.get(name) or 0 for name in cached),
             "completion_tokens": usage["output_tokens"],
         }
-    return found
+    return chat
 
 
 def _content(content: Any) -> Any:
@@ -102,8 +102,8 @@ def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _strings(one)
+        for item in value.values():
+            yield from _strings(item)
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _strings(one)
+        for item in value:
+            yield from _strings(item)

@@ -1,7 +1,7 @@
 """A model behind one or more OpenAI-compatible chat endpoints, as a `Backend`.
 
-What a trial gets here: its text, or its own failure in the server's words; letters where the endpoint
-has them. What ends a run is raised (see `caller`).
+A trial gets its text, or a failure of its own with the server's message, and letters where the endpoint has
+them. What ends a run is raised (see `client`).
 """
 
 from __future__ import annotations
@@ -12,28 +12,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from unswayed.backends.base import BackendBase
 from unswayed.backends.letter_tokens import BRACKET, NEGLIGIBLE
-from unswayed.backends.openai.budget import Budget, Spend
-from unswayed.backends.openai.credentials import Key, base_url
+from unswayed.backends.openai.budget import Spend
+from unswayed.backends.openai.credentials import ApiKey, base_url
 from unswayed.backends.openai.logprobs import (
-    MOST_IDS,
-    Ids,
-    Place,
-    by_text,
-    told_by_id,
+    MAX_IDS,
+    LetterTokenIds,
+    Position,
+    letter_probs_by_text,
+    probs_by_id,
 )
-from unswayed.backends.openai.prices import Price
-from unswayed.backends.openai.requests import Bodies
-from unswayed.backends.openai.responses import Malformed, first_token, generation
+from unswayed.backends.openai.options import EndpointOptions
+from unswayed.backends.openai.requests import RequestBuilder
+from unswayed.backends.openai.responses import Malformed, first_token_probs, read_generation
+from unswayed.backends.stop_strings import StopPolicy
 from unswayed.conditions import Prompt
-from unswayed.errors import BadInput, MissingExtra
+from unswayed.errors import BadImage, BadInput, MissingExtra
 from unswayed.model_io import (
     Capabilities,
     Generation,
     LetterScores,
     Request,
 )
-from unswayed.retry import Retry
 
 try:
     import aiohttp  # noqa: F401
@@ -42,229 +43,235 @@ except ImportError as missing:
         'models behind an endpoint need aiohttp; install it with: pip install "unswayed[http]"'
     ) from missing
 
-from unswayed.backends.openai.client import Caller, Failed
-from unswayed.backends.openai.model_info import who
-from unswayed.backends.openai.probe import Probe, Seen
-from unswayed.backends.openai.replicas import Replicas
+from unswayed.backends.openai.client import EndpointClient, Failure, Success
+from unswayed.backends.openai.model_info import identify
+from unswayed.backends.openai.probe import Probe, ProbeResult
+from unswayed.backends.openai.replicas import ReplicaPool
 from unswayed.backends.openai.transport import Transport
+from unswayed.backends.openai.watchdog import Watchdog
 
-RETRY = Retry(attempts=8, first=0.5, ceiling=60.0)
 
-
-class OpenAIBackend:
-    """MODEL as served at `base_urls` (replicas of one model, each ending in ``/v1``).
-
-    The key is taken from the environment variable `key_env`, if set. `concurrency`: questions open at
-    once, over all replicas. `timeout`: seconds for one exchange; `connect`: for its connection.
-    `patience`: seconds without a sign of life, or of a pause asked for, before the run ends; it can then
-    be resumed. `first`: so many refusals without one answer end it, too. `most_bytes`: of one reply.
-
-    `price` makes `spend` show money, and a budget of it possible. Several backends may share a `spend`, and
-    with it a budget. `stream`: stream every reply where the endpoint can; otherwise only those that did not
-    come whole in time. `schemas`: see whether replies can be held to a JSON schema, and do so.
+class OpenAIBackend(BackendBase):
+    """MODEL as served at `options.base_urls`.
 
     Raises `BadInput` for addresses that are none. May be used in several event loops, one after the other.
     """
 
-    chunk = 1
+    _urls: tuple[str, ...]
+    """Addresses of the replicas; their names in errors and in the manifest."""
 
-    def __init__(
-        self,
-        model: str,
-        base_urls: Sequence[str],
-        *,
-        key_env: str = "OPENAI_API_KEY",
-        concurrency: int = 64,
-        timeout: float = 600.0,
-        connect: float = 10.0,
-        patience: float = 300.0,
-        retry: Retry = RETRY,
-        budget: Budget = Budget(),  # noqa: B008 - frozen
-        first: int = 8,
-        most_bytes: int = 16 << 20,
-        price: Price | None = None,
-        spend: Spend | None = None,
-        stream: bool = False,
-        schemas: bool = False,
-    ) -> None:
+    def __init__(self, model: str, options: EndpointOptions) -> None:
         if not model:
             raise BadInput("name the model as the endpoint calls it, e.g. openai:Qwen/Qwen2.5-VL-7B-Instruct")
-        if not base_urls:
+        self._set_up(model, options)
+        self._urls = tuple(dict.fromkeys(base_url(url) for url in options.base_urls))
+        if not self._urls:
             raise BadInput("an endpoint needs its address; give --base-url, e.g. http://host:8000/v1")
-        if concurrency < 1:
-            raise BadInput(f"--concurrency is {concurrency}; give 1 or more")
-        if budget.cost is not None and price is None:
-            raise BadInput("--max-cost needs to know what tokens cost; give --price in=…,out=… or --prices")
+
+    def _set_up(self, model: str, options: EndpointOptions) -> None:
         self.name, self.revision = model.rsplit("/", 1)[-1], ""
-        self.concurrency = concurrency
-        self.spend = Spend() if spend is None else spend
-        """What this process sent and got so far."""
+        self.concurrency = options.concurrency
+        self.spend: Spend = Spend() if options.spend is None else options.spend
+        """What this process sent and received so far."""
         self.facts: dict[str, Any] = {}
-        """What the endpoint was seen to be and to do; for the run's manifest."""
-        self._model = model
-        self._urls = tuple(dict.fromkeys(base_url(url) for url in base_urls))
-        self._key = Key(key_env)
-        self._timeout, self._connect, self._most = timeout, connect, most_bytes
-        self._patience, self._retry, self._budget, self._first = patience, retry, budget, first
-        self._price, self._stream, self._schemas = price, stream, schemas
-        # A picture is still there for its question's letters, however many questions are open.
-        self._bodies = Bodies(model, pictures=max(256, 4 * concurrency))
-        self._ids = Ids(self._tokenize)
-        self._seen: Seen | None = None
+        """What the endpoint is and what the probe found; for the run's manifest."""
+        self._model, self._options = model, options
+        self._urls = ()
+        self._key = ApiKey(options.key_env)
+        # A picture is still encoded for its question's letters, however many questions are open.
+        self._builder = RequestBuilder(model, max_images=max(256, 4 * options.concurrency))
+        self._ids = LetterTokenIds(self._tokenize)
+        self._stops = StopPolicy()
+        self._probed: ProbeResult | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: Transport
 
     @property
     def identity(self) -> str:
-        """What decides the answers besides model and sampling: how the endpoint is spoken to."""
-        return f"openai {self._seen.dialect if self._seen else 'unprobed'}"
+        """What decides the answers besides model and sampling: the dialect in which the endpoint is asked."""
+        return f"openai {self._probed.dialect if self._probed else 'unprobed'}"
 
     @property
-    def constrains(self) -> bool:
+    def constrains(self) -> bool:  # type: ignore[override]
         """Whether replies are held to the schema of their request."""
-        return self._seen is not None and self._seen.dialect.schema != "none"
+        return self._probed is not None and self._probed.dialect.schema != "none"
 
     async def capabilities(self) -> Capabilities:
         """Probes the endpoint, once."""
         return (await self._ready()).capabilities
 
     async def generate(self, requests: Sequence[Request]) -> list[Generation]:
-        """One generation a request. Raises `BackendError` when the run is over."""
-        seen = await self._ready()
+        """One generation per request. Raises `BackendError` when the run is over."""
+        probed = await self._ready()
         if len(requests) == 1:
-            return [await self._generate(seen, requests[0])]
-        return list(await asyncio.gather(*(self._generate(seen, request) for request in requests)))
+            return [await self._generate(probed, requests[0])]
+        return list(await asyncio.gather(*(self._generate(probed, request) for request in requests)))
 
     async def score_letters(self, prompts: Sequence[Prompt]) -> list[LetterScores | None]:
         """Letter probabilities of each prompt; None where the endpoint has none."""
-        seen = await self._ready()
-        if seen.capabilities.letters == "none":
+        probed = await self._ready()
+        if probed.capabilities.letters == "none":
             return [None for _ in prompts]
-        return list(await asyncio.gather(*(self._score(seen, prompt) for prompt in prompts)))
+        return list(await asyncio.gather(*(self._score(probed, prompt) for prompt in prompts)))
 
     async def close(self) -> None:
         """Close all connections."""
         if self._loop is not None:
             self._loop = None
+            self._watchdog.close()
             await self._transport.close()
 
-    async def _ready(self) -> Seen:
+    async def _ready(self) -> ProbeResult:
         loop = asyncio.get_running_loop()
+        options = self._options
         if self._loop is not loop:
-            left = self._transport if self._loop is not None else None
+            abandoned = self._transport if self._loop is not None else None
             self._loop = loop
-            self._transport = self._link()
-            pause = max(1e-3, self._retry.first)
-            self._replicas = Replicas(self._urls, self.concurrency, first=pause, ceiling=self._retry.ceiling)
-            self._caller = Caller(
-                self._transport,
-                self._replicas,
-                retry=self._retry,
-                patience=self._patience,
-                budget=self._budget,
-                spend=self.spend,
-                first=self._first,
-                price=self._price,
-                stream=self._stream,
+            self._transport = self._make_transport()
+            rest = max(1e-3, options.retry.initial_pause)
+            self._pool = ReplicaPool(
+                self._urls, self.concurrency, first_rest=rest, max_rest=options.retry.max_pause
             )
+            self._watchdog = Watchdog(", ".join(self._urls), options.patience)
+            self._client = EndpointClient(self._transport, self._pool, self._watchdog, options, self.spend)
             self._ids.renew()
             self._probing = asyncio.Lock()
-            if left is not None:  # of a loop that ended without `close`
+            if abandoned is not None:  # of a loop that ended without `close`
                 with contextlib.suppress(RuntimeError):
-                    await left.close()
-        if self._seen is None:
+                    await abandoned.close()
+        if self._probed is None:
             async with self._probing:
-                if self._seen is None:
-                    seen = await Probe(self._caller, self._bodies, self._ids).run(schemas=self._schemas)
-                    if seen.dialect.stream == "plain" and self._budget.counts_tokens:
-                        seen = replace(seen, dialect=replace(seen.dialect, stream="none"))
-                    self.revision, served = await who(self._caller, self._urls, self._model)
-                    self.facts = {"served": served, "seen": list(seen.notes)}
-                    self._seen = seen
-        return self._seen
+                if self._probed is None:
+                    await self._probe()
+        assert self._probed is not None
+        return self._probed
 
-    def _link(self) -> Transport:
-        """What requests go through; made anew in every event loop."""
-        return Transport(self._key, timeout=self._timeout, connect=self._connect, most_bytes=self._most)
+    async def _probe(self) -> None:
+        options = self._options
+        probe = Probe(self._client, self._builder, self._ids, schemas=options.schemas, assume=options.assume)
+        result = await probe.run()
+        if result.dialect.stream == "plain" and options.budget.counts_tokens:
+            result = replace(result, dialect=replace(result.dialect, stream="none"))
+        self.revision, served = await identify(self._client, self._urls, self._model, self._key.redact)
+        self.facts = {"served": served, "seen": list(result.notes)}
+        if options.assume:
+            self.facts["assumed"] = sorted(options.assume)
+        self._probed = result
 
-    async def _generate(self, seen: Seen, request: Request) -> Generation:
+    def _make_transport(self) -> Transport:
+        """The connection to the servers; made anew in every event loop."""
+        options = self._options
+        return Transport(
+            self._key, timeout=options.timeout, connect=options.connect, max_bytes=options.max_reply_bytes
+        )
+
+    async def _generate(self, probed: ProbeResult, request: Request) -> Generation:
+        """Sends the stop strings where `StopPolicy` says so, and asks again without them after an early
+        cut."""
         prompt, stop = request.prompt, request.sampling.stop
-        body = self._bodies.generation(seen.dialect, prompt, request.sampling, request.seed, request.schema)
+        send = probed.dialect.stop and self._stops.sends(request.sampling, probed.capabilities.seeded)
+        generation = await self._generate_once(probed, request, send_stop=send)
+        if not send or generation.finish != "stop":
+            return generation
+        if not self._stops.cut_too_early(generation.text, prompt.prefill, stop, template_known=False):
+            return generation
+        again = await self._generate_once(probed, request, send_stop=False)
+        return replace(again, attempts=again.attempts + generation.attempts)
+
+    async def _generate_once(self, probed: ProbeResult, request: Request, *, send_stop: bool) -> Generation:
+        prompt, stop = request.prompt, request.sampling.stop
 
         def read(reply: dict[str, Any]) -> Generation:
-            return generation(reply, stop, prompt.prefill)
+            return read_generation(reply, stop, prompt.prefill)
 
-        found = await self._caller.ask(body, read, home=_home(prompt), stream=seen.dialect.stream)
-        if isinstance(found, Failed):
-            return Generation("", "error", attempts=found.attempts, error=found.words)
-        said = found.value
-        text = self._key.keep_out(said.text)
-        return replace(said, text=text, seconds=found.seconds, attempts=found.attempts)
+        try:
+            body = self._builder.generation(
+                probed.dialect, prompt, request.sampling, request.seed, request.schema, send_stop=send_stop
+            )
+        except BadImage as problem:
+            return Generation("", "error", error=str(problem))
+        outcome = await self._client.complete(
+            body, read, affinity=_affinity(prompt), stream=probed.dialect.stream
+        )
+        if isinstance(outcome, Failure):
+            return Generation("", "error", attempts=outcome.attempts, error=outcome.message)
+        # The gate sees one reply's strings one by one; joined (thought and text) they may hold the key again.
+        text = self._key.scrub(outcome.value.text)
+        return replace(outcome.value, text=text, seconds=outcome.seconds, attempts=outcome.attempts)
 
-    async def _score(self, seen: Seen, prompt: Prompt) -> LetterScores:
+    async def _score(self, probed: ProbeResult, prompt: Prompt) -> LetterScores:
         n = len(prompt.options)
-        if seen.dialect.ids and not await self._ids.learn(n):
+        if probed.dialect.token_ids and not await self._ids.learn(n):
             return LetterScores((), error="the server's /tokenize does not answer any more")
-        found = await self._mass(seen, prompt, "direct")
-        if isinstance(found, Failed):
-            return LetterScores((), error=found.words)
-        p, brackets = found
+        try:
+            first = await self._letter_probs(probed, prompt, "first")
+        except BadImage as problem:
+            return LetterScores((), error=str(problem))
+        if isinstance(first, Failure):
+            return LetterScores((), error=first.message)
+        p, brackets = first
         for text, mass in brackets.items():
             opened = replace(prompt, prefill=prompt.prefill + text)
-            found = await self._mass(seen, opened, "behind")
-            if isinstance(found, Failed):
-                return LetterScores((), error=found.words)
-            p = [a + mass * b for a, b in zip(p, found[0], strict=True)]
+            after = await self._letter_probs(probed, opened, "after bracket")
+            if isinstance(after, Failure):
+                return LetterScores((), error=after.message)
+            p = [a + mass * b for a, b in zip(p, after[0], strict=True)]
         return LetterScores(tuple(min(1.0, v) for v in p))
 
-    async def _mass(
-        self, seen: Seen, prompt: Prompt, place: Place
-    ) -> tuple[list[float], dict[str, float]] | Failed:
-        """P(letter) of the next token, and the brackets worth following."""
+    async def _letter_probs(
+        self, probed: ProbeResult, prompt: Prompt, position: Position
+    ) -> tuple[list[float], dict[str, float]] | Failure:
+        """P(letter) of the next token, and P of the brackets worth following."""
         n = len(prompt.options)
-        if not seen.dialect.ids:
-            body = self._bodies.first_token(seen.dialect, prompt)
-            told = await self._caller.ask(body, _some, home=_home(prompt), paid=True)
-            return told if isinstance(told, Failed) else by_text(told.value, n, place)
-        p, brackets = [0.0] * n, {}
-        wanted = list(self._ids.of(place, n).items())
-        for begin in range(0, len(wanted), MOST_IDS):
-            ids = dict(wanted[begin : begin + MOST_IDS])
-
-            def read(reply: dict[str, Any], ids: dict[int, int] = ids) -> dict[int, float]:
-                masses = told_by_id(dict(first_token(reply)), ids)
-                if masses is None:
-                    raise Malformed("the reply lacks log-probabilities of tokens that were asked for")
-                return masses
-
-            body = self._bodies.first_token(seen.dialect, prompt, sorted(ids))
-            found = await self._caller.ask(body, read, home=_home(prompt), paid=True)
-            if isinstance(found, Failed):
-                return found
-            for i, mass in found.value.items():
+        if not probed.dialect.token_ids:
+            body = self._builder.first_token(probed.dialect, prompt)
+            top = await self._client.complete(body, _alternatives, affinity=_affinity(prompt), paid=True)
+            return top if isinstance(top, Failure) else letter_probs_by_text(top.value, n, position)
+        p: list[float] = [0.0] * n
+        brackets: dict[str, float] = {}
+        wanted = list(self._ids.of(position, n).items())
+        for begin in range(0, len(wanted), MAX_IDS):
+            ids = dict(wanted[begin : begin + MAX_IDS])
+            probs = await self._probs_of(probed, prompt, ids)
+            if isinstance(probs, Failure):
+                return probs
+            for i, mass in probs.value.items():
                 if ids[i] != BRACKET:
                     p[ids[i]] += mass
                 elif mass > NEGLIGIBLE:
-                    brackets[self._ids.brackets[i]] = mass
+                    text = self._ids.brackets[i]
+                    brackets[text] = brackets.get(text, 0.0) + mass
         return p, brackets
 
+    async def _probs_of(
+        self, probed: ProbeResult, prompt: Prompt, ids: dict[int, int]
+    ) -> Success[dict[int, float]] | Failure:
+        def read(reply: dict[str, Any]) -> dict[int, float]:
+            probs = probs_by_id(first_token_probs(reply), ids)
+            if probs is None:
+                raise Malformed("the reply lacks log-probabilities of tokens that were requested")
+            return probs
+
+        body = self._builder.first_token(probed.dialect, prompt, sorted(ids))
+        return await self._client.complete(body, read, affinity=_affinity(prompt), paid=True)
+
     async def _tokenize(self, text: str) -> list[int] | None:
-        """Tokens of a text by vLLM's `/tokenize`; None where there is no such thing."""
+        """Tokens of a text by vLLM's `/tokenize`; None where the server has no such thing."""
         body = {"model": self._model, "prompt": text, "add_special_tokens": False}
-        found = await self._caller.aside(self._urls[0], "/tokenize", body)
-        tokens = found.get("tokens") if found else None
+        reply = await self._client.fetch_json(self._urls[0], "/tokenize", body)
+        tokens = reply.get("tokens") if reply else None
         if isinstance(tokens, list) and all(type(i) is int and i >= 0 for i in tokens):
             return tokens
         return None
 
 
-def _some(reply: dict[str, Any]) -> list[tuple[str, float]]:
-    found = first_token(reply)
-    if not found:
+def _alternatives(reply: dict[str, Any]) -> list[tuple[str, float]]:
+    alternatives = first_token_probs(reply)
+    if not alternatives:
         raise Malformed("the reply has no log-probabilities")
-    return found
+    return alternatives
 
 
-def _home(prompt: Prompt) -> int:
-    """What the conditions of one question have in common; its picture, where it has one."""
+def _affinity(prompt: Prompt) -> int:
+    """What the conditions of one question have in common: its picture, where it has one."""
     return hash(prompt.images[0] if prompt.images else prompt.options)

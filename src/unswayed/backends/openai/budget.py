@@ -1,4 +1,4 @@
-"""What may be spent on an endpoint, and what was."""
+"""What may be spent on an endpoint, and what was spent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unswayed.errors import BadInput
 
 @dataclass
 class Spend:
-    """What was sent, and what came back; grows while backends that share it are used."""
+    """Requests and tokens so far; grows while the backends that share it are used."""
 
     requests: int = 0
     """Every request that reached a server and may be billed, repeated ones and the probe's included."""
@@ -18,54 +18,54 @@ class Spend:
     """How many of these were repeated after a failure."""
     prompt_tokens: int = 0
     tokens: int = 0
-    """Generated; both as the server counts them. What it bills for replies that never came is not known."""
+    """Generated; both as counted by the server. What it bills for replies that never arrived is not known."""
     counted: int = 0
     uncounted: int = 0
-    """Replies with and without a count. One without counts as the mean of those with."""
+    """Replies with and without token counts. One without counts as the mean of those with."""
     cost: float = 0.0
     """What these tokens cost, where their price is known."""
     currency: str = ""
     """Of `cost`; empty where no price is known."""
 
-    def add(self, prompt: int | None, made: int | None, price: Price | None) -> None:
+    def add(self, prompt_tokens: int | None, tokens: int | None, price: Price | None) -> None:
         """Count one reply; None for what the server did not count."""
-        known = prompt is not None and made is not None
-        share = max(1, self.counted)
-        new_prompt = self.prompt_tokens // share if prompt is None else prompt
-        new_made = self.tokens // share if made is None else made
+        known = prompt_tokens is not None and tokens is not None
+        replies = max(1, self.counted)
+        new_prompt = self.prompt_tokens // replies if prompt_tokens is None else prompt_tokens
+        new_tokens = self.tokens // replies if tokens is None else tokens
         if known:
             self.counted += 1
         else:
             self.uncounted += 1
         self.prompt_tokens += new_prompt
-        self.tokens += new_made
+        self.tokens += new_tokens
         if price is not None:
-            self.cost += price.of(new_prompt, new_made)
+            self.cost += price.of(new_prompt, new_tokens)
             self.currency = price.currency
 
     def __str__(self) -> str:
-        words = (
+        text = (
             f"{self.requests:,} requests ({self.repeated:,} of them repeated), "
             f"{self.prompt_tokens:,} tokens in, {self.tokens:,} out"
         )
         if self.uncounted:
-            words += f" ({self.uncounted:,} replies came without a count)"
-        return f"{words}, {self.currency} {self.cost:,.4f}" if self.currency else words
+            text += f" ({self.uncounted:,} replies came without a count)"
+        return f"{text}, {self.currency} {self.cost:,.4f}" if self.currency else text
 
 
 @dataclass(frozen=True)
 class Budget:
     """Limits of one process's spend; None: no limit.
 
-    Checked before every generation is sent. What is open then is let come to its end, and letters of
-    answers already paid for are still measured; so the spend may end that little above.
+    Checked before every generation is sent. Open requests are let finish, and letters of answers that are
+    already paid for are still measured, so the spend may end slightly above the limit.
     """
 
     requests: int | None = None
     tokens: int | None = None
     """Prompt and generated tokens together."""
     cost: float | None = None
-    """In the currency of the prices, without which it cannot be kept."""
+    """In the currency of the prices, which it needs."""
 
     def __post_init__(self) -> None:
         for name, value in (("--max-requests", self.requests), ("--token-budget", self.tokens)):
@@ -76,18 +76,18 @@ class Budget:
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether it can only be kept where tokens are counted."""
+        """Whether it needs a server that counts tokens."""
         return self.tokens is not None or self.cost is not None
 
     def reached(self, spend: Spend) -> str | None:
-        """Why no more may be asked, in words; None while it may."""
+        """Why no more may be asked; None while it may."""
         used = spend.prompt_tokens + spend.tokens
         if self.requests is not None and spend.requests >= self.requests:
-            what = f"the budget of {self.requests:,} requests"
+            limit = f"the budget of {self.requests:,} requests"
         elif self.tokens is not None and used >= self.tokens:
-            what = f"the budget of {self.tokens:,} tokens"
+            limit = f"the budget of {self.tokens:,} tokens"
         elif self.cost is not None and spend.cost >= self.cost:
-            what = f"the budget of {spend.currency} {self.cost:,g}"
+            limit = f"the budget of {spend.currency} {self.cost:,g}"
         elif self.counts_tokens and spend.uncounted and not spend.counted:
             return (
                 "the server does not count tokens, so a budget of tokens or money cannot be kept; "
@@ -95,6 +95,4 @@ class Budget:
             )
         else:
             return None
-        return (
-            f"{what} is spent ({spend}); what was answered is kept, and the same command goes on from there"
-        )
+        return f"{limit} is spent ({spend}); what was answered is stored; the same command continues there"

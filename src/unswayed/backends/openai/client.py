@@ -1,13 +1,13 @@
-"""One question, asked until it is answered, refused, or asked often enough.
+"""One question, asked until it is answered, refused, or has failed often enough.
 
-What may pass (see `transport`) is asked again after a jittered, growing pause, at least as long as the
-server wishes; on another replica where there is one. A server that cannot be reached costs no attempt,
-for nothing was asked: questions wait until it is back, or `patience` is at its end. What did not come
-whole in time, or which a gateway gave up waiting for, is streamed when it is asked again, where the
-endpoint can: then only a stall ends it. A run ends early when
+A transient failure (see `transport`) is repeated by the project's rule (`retry`), not before the pause that
+the server asks for, and on another replica where there is one. An unreachable server costs no attempt, for
+nothing was asked. A reply that did not come whole in time, or for which a gateway gave up waiting, is
+streamed in the next attempt where the endpoint can stream: then only a stall ends it. A run ends early when
 
-* the server refuses every one of the first questions: its own words say why;
-* nothing has been heard of any replica for `patience`, or one asks for a longer pause than that;
+* the server refuses every one of the first questions: its message says why;
+* nothing was answered for `patience` seconds of failures (see `watchdog`), or a server asks for a longer
+  pause;
 * the budget is spent.
 """
 
@@ -18,26 +18,26 @@ import itertools
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, NoReturn, TypeVar
 
-from unswayed.backends.openai.budget import Budget, Spend
-from unswayed.backends.openai.prices import Price
-from unswayed.backends.openai.replicas import Replica, Replicas
-from unswayed.backends.openai.requests import StreamForm, streamed
+from unswayed.backends.openai.budget import Spend
+from unswayed.backends.openai.options import EndpointOptions
+from unswayed.backends.openai.replicas import Outcome, Replica, ReplicaPool
+from unswayed.backends.openai.requests import StreamForm, with_streaming
 from unswayed.backends.openai.responses import Malformed, usage
-from unswayed.backends.openai.transport import Transport, Trouble
+from unswayed.backends.openai.transport import Transport, TransportFailure
+from unswayed.backends.openai.watchdog import Watchdog
 from unswayed.errors import BackendError
-from unswayed.retry import Retry, sleep
+from unswayed.retry import AttemptFailed, RetriesExhausted, call_with_retry
 
 T = TypeVar("T")
-_GATEWAY = frozenset({408, 504, 524})  # statuses of those who gave up waiting for a server behind them
-_FIRST_WORD = 10.0  # seconds that a server gets to be heard of at all: a wrong port should not cost minutes
+_GATEWAY_STATUSES = frozenset({408, 504, 524})  # of gateways that gave up waiting for the server behind them
 
 
 @dataclass(frozen=True)
-class Answered(Generic[T]):
-    """What was read off the reply."""
+class Success(Generic[T]):
+    """What was read from the reply."""
 
     value: T
     attempts: int
@@ -46,171 +46,177 @@ class Answered(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Failed:
-    """No answer, and why; the last failure's words."""
+class Failure:
+    """No answer, and the reason."""
 
-    words: str
+    message: str
+    """That of the last attempt."""
     attempts: int
     denied: bool
-    """The server will not answer this; it was not asked again."""
+    """The server refused the request; it was not repeated."""
     status: int = 0
 
 
-class Caller:
-    """Asks the replicas of one model. Lives in one event loop."""
+class EndpointClient:
+    """Asks the replicas of one model. Belongs to one event loop."""
 
     def __init__(
         self,
         transport: Transport,
-        replicas: Replicas,
-        *,
-        retry: Retry,
-        patience: float,
-        budget: Budget,
+        pool: ReplicaPool,
+        watchdog: Watchdog,
+        options: EndpointOptions,
         spend: Spend,
-        first: int,
-        price: Price | None = None,
-        stream: bool = False,
     ) -> None:
-        """`patience` in seconds; `first`: so many refusals, and no answer, end the run. `stream`: replies
-        are streamed from the first attempt on."""
         self._transport = transport
-        self._replicas = replicas
-        self._retry = retry
-        self._patience = patience
-        self._budget = budget
+        self._pool = pool
+        self._watchdog = watchdog
+        self._options = options
         self._spend = spend
-        self._first = first
-        self._price = price
-        self._stream = stream
-        # A name for every request, so that a server's log tells attempts apart and none is mistaken.
+        # A name for every request, so that a server's log tells attempts apart.
         self._name = f"unswayed-{os.urandom(4).hex()}"
         self._questions = itertools.count()
-        self._refused: int | None = 0  # None once anything was answered
-        self._bell = asyncio.Event()
+        self._refusals: int | None = 0  # None once anything was answered
+        self._ended = asyncio.Event()
 
-    async def ask(
+    async def complete(
         self,
         body: bytes,
         read: Callable[[dict[str, Any]], T],
         *,
-        home: int = 0,
+        affinity: int = 0,
         paid: bool = False,
         probing: bool = False,
         stream: StreamForm = "none",
         attempts: int | None = None,
-    ) -> Answered[T] | Failed:
+    ) -> Success[T] | Failure:
         """Post `body` to the chat endpoint; `read` takes the reply, or raises `Malformed`.
 
-        `paid`: belongs to an answer that is paid for already, so no budget holds it up. `probing`: a
-        refusal is what is to be found out. `stream`: how its reply can be streamed. `attempts`: how many
-        at most, if fewer than the rule of retries has. Raises `BackendError` when the run is over.
+        `affinity`: see `ReplicaPool`. `paid`: belongs to an answer that is paid for already, so no budget
+        holds it up. `probing`: a refusal is a finding, not a failure. `stream`: how its reply can be
+        streamed. `attempts`: the limit, where it is below that of the retry rule. Raises `BackendError` when
+        the run is over.
         """
-        attempt, avoid = 0, None
-        most = self._retry.attempts if attempts is None else min(attempts, self._retry.attempts)
+        rule = self._options.retry
+        if attempts is not None:
+            rule = replace(rule, attempts=min(attempts, rule.attempts))
         name = f"{self._name}-{next(self._questions)}"
-        if self._stream:
-            body, stream = streamed(body, stream), "none"
-        while True:
-            replica = await self._replicas.take(home, avoid)
-            # From here to `give` in `_once` nothing is awaited, so no reservation can be lost.
-            if not paid and (spent := self._budget.reached(self._spend)):
-                self._replicas.give(replica, "unknown", 0.0)
-                self._bell.set()
+        made, status = 0, 0
+        avoid: Replica | None = None
+        if self._options.stream:
+            body, stream = with_streaming(body, stream), "none"
+
+        async def attempt() -> Success[T] | Failure:
+            nonlocal body, stream, avoid, made, status
+            replica = await self._pool.acquire(affinity, avoid)
+            # From here to `release` in `_exchange` nothing is awaited, so no reservation can be lost.
+            if not paid and (spent := self._options.budget.reached(self._spend)):
+                self._pool.release(replica, "unknown", 0.0)
+                self._ended.set()
                 raise BackendError(spent)
-            found = await self._once(replica, body, read, attempt, name)
-            if isinstance(found, Answered):
+            outcome = await self._exchange(replica, body, read, made, name)
+            if isinstance(outcome, Success):
+                self._watchdog.success()
                 if not probing:
-                    self._refused = None
-                return found
-            if found.kind == "unreachable":
-                patience = self._patience if self._replicas.heard is not None else _FIRST_WORD
-                if self._replicas.silence > min(patience, self._patience):
-                    self._over(f"{replica.url}: {found.words}; start the server, then run the same command")
-                avoid = replica
-                continue
-            attempt += 1
-            if found.kind == "denied":
+                    self._refusals = None
+                return outcome
+            status = outcome.status
+            if outcome.kind == "denied":
+                self._watchdog.success()
                 if not probing:
-                    self._deny(replica, found.words)
-                return Failed(found.words, attempt, True, found.status)
-            if attempt >= most:
-                if self._replicas.silence > self._patience:
-                    self._over(f"{replica.url}: {found.words}; see to the server, then run the same command")
-                return Failed(found.words, attempt, False, found.status)
-            if found.wait > self._patience:
-                self._over(
-                    f"{replica.url} asks to be left alone for {found.wait:,.0f} s ({found.words}); "
+                    self._count_refusal(replica, outcome.message)
+                return Failure(outcome.message, made + 1, True, status)
+            if reason := self._watchdog.failure(replica.url, outcome.message, heard=self._pool.heard):
+                remedy = "start" if outcome.kind == "unreachable" else "check"
+                self._end_run(f"{reason}; {remedy} the server, then run the same command")
+            avoid = replica
+            if outcome.kind == "unreachable":
+                raise AttemptFailed(outcome.message, counts=False)
+            made += 1
+            if outcome.wait > self._options.patience and made < rule.attempts:
+                self._end_run(
+                    f"{replica.url} asks for a pause of {outcome.wait:,.0f} s ({outcome.message}); "
                     "run the same command then"
                 )
-            avoid = replica
-            if found.kind == "slow" or found.status in _GATEWAY:
-                body, stream = streamed(body, stream), "none"
-            await sleep(max(found.wait, self._retry.wait(attempt)), self._bell)
+            if outcome.kind == "slow" or status in _GATEWAY_STATUSES:
+                body, stream = with_streaming(body, stream), "none"
+            raise AttemptFailed(outcome.message, pause=outcome.wait)
 
-    async def aside(
+        self._watchdog.begin()
+        try:
+            result, used = await call_with_retry(attempt, rule, lambda _: None, self._ended)
+        finally:
+            self._watchdog.end()
+        if isinstance(result, RetriesExhausted):
+            return Failure(result.message, used, False, status)
+        return result
+
+    async def fetch_json(
         self, url: str, path: str, body: dict[str, Any] | None, *, attempts: int | None = None
     ) -> dict[str, Any] | None:
-        """Something that costs nothing, of one server; None where it has no answer to that.
+        """What one server says at another address, free of charge; None where it has nothing there.
 
-        `path` is below the base URL, or below what stands before its ``/v1`` if it begins with a slash.
-        `attempts` as in `ask`.
+        `path` is below the base URL, or below what precedes its ``/v1`` if it begins with a slash.
+        `attempts` as in `complete`.
         """
-        most = self._retry.attempts if attempts is None else min(attempts, self._retry.attempts)
-        where = url.removesuffix("/v1") + path if path.startswith("/") else f"{url}/{path}"
-        for attempt in range(1, most + 1):
-            if body is None:
-                found = await self._transport.get(where)
-            else:
-                found = await self._transport.post(where, json.dumps(body).encode())
-            if not isinstance(found, Trouble):
-                return found
-            if found.kind == "denied" or attempt == most or found.wait > self._patience:
-                break
-            await sleep(max(found.wait, self._retry.wait(attempt)), self._bell)
-        return None
+        rule = self._options.retry
+        if attempts is not None:
+            rule = replace(rule, attempts=min(attempts, rule.attempts))
+        address = url.removesuffix("/v1") + path if path.startswith("/") else f"{url}/{path}"
+        data = None if body is None else json.dumps(body).encode()
 
-    async def _once(
-        self, replica: Replica, body: bytes, read: Callable[[dict[str, Any]], T], attempt: int, name: str
-    ) -> Answered[T] | Trouble:
+        async def attempt() -> dict[str, Any] | None:
+            request = self._transport.get(address) if data is None else self._transport.post(address, data)
+            reply = await request
+            if not isinstance(reply, TransportFailure):
+                return reply
+            if reply.kind == "denied" or reply.wait > self._options.patience:
+                return None
+            raise AttemptFailed(reply.message, pause=reply.wait)
+
+        result, _ = await call_with_retry(attempt, rule, lambda _: None, self._ended)
+        return None if isinstance(result, RetriesExhausted) else result
+
+    async def _exchange(
+        self, replica: Replica, body: bytes, read: Callable[[dict[str, Any]], T], made: int, name: str
+    ) -> Success[T] | TransportFailure:
+        """One attempt, after `made` others; returns the replica to the pool."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        outcome: Any = "unknown"
+        outcome: Outcome = "unknown"
         wait = 0.0
         try:
-            where = f"{replica.url}/chat/completions"
-            reply = await self._transport.post(where, body, f"{name}-{attempt + 1}")
-            if isinstance(reply, Trouble):
-                found: Answered[T] | Trouble = reply
+            reply = await self._transport.post(f"{replica.url}/chat/completions", body, f"{name}-{made + 1}")
+            if isinstance(reply, TransportFailure):
+                result: Success[T] | TransportFailure = reply
             else:
                 try:
-                    value = read(reply)
-                    found = Answered(value, attempt + 1, loop.time() - began)
-                    self._spend.add(*usage(reply), self._price)
+                    result = Success(read(reply), made + 1, loop.time() - began)
+                    self._spend.add(*usage(reply), self._options.price)
                 except Malformed as problem:
-                    found = Trouble("broken", str(problem), status=200)
-            if isinstance(found, Trouble):
-                outcome, wait = found.kind, found.wait
+                    result = TransportFailure("broken", str(problem), status=200)
+            if isinstance(result, TransportFailure):
+                outcome, wait = result.kind, result.wait
             else:
                 outcome = "good"
             if outcome != "unreachable":
                 self._spend.requests += 1
-                self._spend.repeated += attempt > 0
-            return found
+                self._spend.repeated += made > 0
+            return result
         finally:
-            self._replicas.give(replica, outcome, began, wait)
+            self._pool.release(replica, outcome, began, wait)
 
-    def _deny(self, replica: Replica, words: str) -> None:
-        if self._refused is None:
+    def _count_refusal(self, replica: Replica, message: str) -> None:
+        if self._refusals is None:
             return
-        self._refused += 1
-        if self._refused >= self._first:
-            self._over(
-                f"{replica.url} refuses every question, the first {self._refused} of them with: {words}"
+        self._refusals += 1
+        if self._refusals >= self._options.max_initial_refusals:
+            self._end_run(
+                f"{replica.url} refuses every question, the first {self._refusals} of them with: {message}"
             )
 
-    def _over(self, words: str) -> NoReturn:
+    def _end_run(self, reason: str) -> NoReturn:
         """End the run for all questions that are open."""
-        self._replicas.end(words)
-        self._bell.set()
-        raise BackendError(words)
+        self._pool.close(reason)
+        self._ended.set()
+        raise BackendError(reason)

@@ -1,7 +1,7 @@
-"""What tokens cost: prices that the user gives, for no endpoint tells them.
+"""What tokens cost: prices given by the user, since no endpoint states them.
 
-Written ``in=0.15,out=0.6`` (a million tokens each, ``currency=EUR`` if not USD), or as a TOML file with a
-table a model::
+Written ``in=0.15,out=0.6`` (per million tokens, ``currency=EUR`` if not USD), or as a TOML file with one
+table per model::
 
     currency = "USD"
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from unswayed.errors import BadInput
 
-_FORM = "give e.g. in=0.15,out=0.6 (a million tokens each)"
+_FORM = "give e.g. in=0.15,out=0.6 (per million tokens)"
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Price:
     """What a million tokens cost."""
 
     prompt: float
-    made: float
-    """Of generated tokens, those of a thought included."""
+    generated: float
+    """Of generated tokens, those of the thought included."""
     currency: str = "USD"
 
-    def of(self, prompt: int, made: int) -> float:
-        """What so many tokens cost, in `currency`."""
-        return (prompt * self.prompt + made * self.made) / 1e6
+    def of(self, prompt_tokens: int, tokens: int) -> float:
+        """Cost of these tokens, in `currency`."""
+        return (prompt_tokens * self.prompt + tokens * self.generated) / 1e6
 
 
 def parse(text: str) -> Price:
@@ -44,41 +44,41 @@ def parse(text: str) -> Price:
     >>> parse("in=0.5,out=2").of(1_000_000, 500_000)
     1.5
     """
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for part in text.split(","):
         name, _, value = (word.strip() for word in part.partition("="))
-        if name in given or name not in ("in", "out", "currency"):
+        if name in values or name not in ("in", "out", "currency"):
             raise BadInput(f"--price is {text!r}; {_FORM}")
-        given[name] = value if name == "currency" else _number(value)
-    return _price(given, f"--price is {text!r}")
+        values[name] = value if name == "currency" else _number(value)
+    return _price(values, f"--price is {text!r}")
 
 
 def read(path: Path, model: str) -> Price:
     """The price of `model` in a TOML file. Raises `BadInput` where the file has none."""
     try:
-        found = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise BadInput(f"--prices {path}: {error.strerror or error}; give a file that can be read") from error
     except ValueError as error:
         raise BadInput(f"--prices {path}: not TOML ({error})") from error
-    table = found.get(model)
+    table = document.get(model)
     if not isinstance(table, dict):
         raise BadInput(f'--prices {path} has no table ["{model}"]; add one with in = … and out = …')
-    where = f'--prices {path}, ["{model}"]'
-    return _price({**table, "currency": found.get("currency", "USD")}, where)
+    place = f'--prices {path}, ["{model}"]'
+    return _price({**table, "currency": document.get("currency", "USD")}, place)
 
 
-def _price(given: Mapping[str, Any], where: str) -> Price:
-    unknown = set(given) - {"in", "out", "currency"}
-    if unknown or not {"in", "out"} <= set(given):
-        raise BadInput(f"{where}; {_FORM}")
-    prompt, made, currency = given["in"], given["out"], given.get("currency", "USD")
-    for value in (prompt, made):
+def _price(values: Mapping[str, Any], place: str) -> Price:
+    unknown = set(values) - {"in", "out", "currency"}
+    if unknown or not {"in", "out"} <= set(values):
+        raise BadInput(f"{place}; {_FORM}")
+    prompt, generated, currency = values["in"], values["out"], values.get("currency", "USD")
+    for value in (prompt, generated):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-            raise BadInput(f"{where}: a price is a number, 0 or more; {_FORM}")
+            raise BadInput(f"{place}: a price is a number, 0 or more; {_FORM}")
     if not isinstance(currency, str) or not (currency.isascii() and currency.isalpha() and len(currency) < 9):
-        raise BadInput(f"{where}: the currency is a short word such as USD")
-    return Price(float(prompt), float(made), currency)
+        raise BadInput(f"{place}: the currency is a short word such as USD")
+    return Price(float(prompt), float(generated), currency)
 
 
 def _number(text: str) -> float | None:

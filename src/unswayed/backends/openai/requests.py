@@ -1,35 +1,40 @@
-"""How one endpoint is spoken to: which fields it takes, and the bodies made of them.
+"""Request bodies for one endpoint: which fields it takes (`Dialect`), and the JSON made of them.
 
-A picture goes out as the original file's bytes in a data URL; it is encoded once for all conditions
-and samples of its question. Bodies are put together from bytes, so that a picture of a megabyte is
-copied and never escaped.
+A picture goes out as the original file's bytes in a data URL under its own media type; it is encoded once for
+all conditions and samples of its question. Bodies are assembled from bytes, so that a picture of a megabyte
+is copied and never escaped.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from PIL import Image as PILImage
+
 from unswayed.conditions import Prompt
+from unswayed.errors import BadImage
+from unswayed.images import FORMATS
 from unswayed.model_io import Sampling
 
 PrefillForm = Literal["flags", "message", "none"]
 SchemaForm = Literal["response_format", "structured_outputs", "guided_json", "none"]
 StreamForm = Literal["counted", "plain", "none"]
-PictureForm = Literal["object", "string", "none"]
+ImageForm = Literal["object", "string", "none"]
 
-FLAGS: Mapping[str, Any] = {"add_generation_prompt": False, "continue_final_message": True}
-"""How vLLM and SGLang are told to go on with the assistant's last message."""
+CONTINUE_FLAGS: Mapping[str, Any] = {"add_generation_prompt": False, "continue_final_message": True}
+"""Fields by which vLLM and SGLang continue the assistant's last message."""
 PLAIN_SAMPLING: Mapping[str, Any] = {
     # A server may take defaults for these from the model's own generation settings; an audit must not.
     "top_k": -1,
     "min_p": 0.0,
     "repetition_penalty": 1.0,
-    # Tags such as <think> are special tokens of some models; they are what is read.
+    # Tags such as <think> are special tokens of some models, and the parser needs them.
     "skip_special_tokens": False,
 }
 _MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"BM": "bmp"}
@@ -37,78 +42,78 @@ _MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"BM": "bm
 
 @dataclass(frozen=True)
 class Dialect:
-    """What this endpoint takes, as seen by the probe."""
+    """Which fields and forms this endpoint takes, as found by the probe."""
 
     plain_sampling: bool = True
     """Takes the fields of `PLAIN_SAMPLING`."""
-    limit: str = "max_tokens"
-    """Name of the field for the most tokens; newer OpenAI models want `max_completion_tokens`."""
+    max_tokens_field: str = "max_tokens"
+    """Newer OpenAI models want `max_completion_tokens`."""
     system: bool = True
-    """Has a system role; otherwise system text stands in front of the user's."""
-    heat: bool = True
+    """Has a system role; otherwise the system text precedes the user's text."""
+    temperature: bool = True
     """Takes a temperature."""
     prefill: PrefillForm = "flags"
-    """How an assistant's turn is begun: with `FLAGS`, as a last message without them, not at all."""
-    picture: PictureForm = "object"
+    """How the assistant's turn is prefilled: with `CONTINUE_FLAGS`, as a last message without them, not at
+    all."""
+    picture: ImageForm = "object"
     """`image_url` as an object with a `url`, or as the URL itself."""
     stop: bool = False
-    """Ends at a stop string and keeps it, or says which one it was. Otherwise it is not told any."""
+    """Ends at a stop string and keeps or names it. Otherwise none is sent."""
     seed: bool = False
     """Takes a seed."""
-    top: int = 0
-    """Alternatives that it tells for a token."""
-    ids: bool = False
-    """Tells the probabilities of tokens asked for by their ids."""
+    top_logprobs: int = 0
+    """Number of alternatives that it returns for a token."""
+    token_ids: bool = False
+    """Returns the log-probabilities of tokens requested by id."""
     schema: SchemaForm = "none"
     """How a text is held to a JSON schema: OpenAI's field, vLLM's present one, its older one, not at all."""
     stream: StreamForm = "none"
     """Replies can be streamed: with token counts at the end, or without."""
 
     def __str__(self) -> str:
-        """What of it decides answers; part of the trials' keys.
+        """The part that decides answers; belongs to the trials' keys.
 
-        Stop strings do not: where none are sent, the text is cut at the same place here.
+        Stop strings do not: the text ends at the same place, whether they are sent or not.
         """
-        fields = [f"prefill={self.prefill}", f"picture={self.picture}", self.limit]
+        fields = [f"prefill={self.prefill}", f"picture={self.picture}", self.max_tokens_field]
         more = {"plain-sampling": self.plain_sampling, "folded-system": not self.system}
         return " ".join([*fields, *(name for name, on in more.items() if on)])
 
 
-class Pictures:
-    """Pictures as JSON fragments; the last ones are kept, for the questions that are open."""
+class ImageUrlCache:
+    """Data URLs of pictures as JSON fragments; keeps the most recent ones, for the open questions."""
 
-    def __init__(self, most: int = 64 << 20, count: int = 256) -> None:
-        """`most`: bytes kept; `count`: pictures kept."""
-        self._most, self._count = most, count
+    def __init__(self, max_bytes: int = 64 << 20, max_count: int = 256) -> None:
+        self._max_bytes, self._max_count = max_bytes, max_count
         self._size = 0
-        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._urls: OrderedDict[bytes, bytes] = OrderedDict()
         self.encoded = 0
-        """How many were encoded so far."""
+        """Number of pictures encoded so far."""
 
     def url(self, data: bytes) -> bytes:
-        """The data URL of a picture, in quotation marks."""
-        # A picture's bytes are one object for all conditions of a question, and remember their hash.
-        found = self._kept.get(data)
-        if found is None:
+        """The data URL of a picture, in quotation marks. Raises `BadImage` for an unknown format."""
+        # A picture's bytes are one object for all conditions of a question, which caches its hash.
+        url = self._urls.get(data)
+        if url is None:
             self.encoded += 1
-            found = b'"data:image/%s;base64,%s"' % (_kind(data).encode(), base64.b64encode(data))
-            self._kept[data] = found
-            self._size += len(data) + len(found)
-            while (self._size > self._most and len(self._kept) > 1) or len(self._kept) > self._count:
-                old, url = self._kept.popitem(last=False)
-                self._size -= len(old) + len(url)
+            url = b'"data:%s;base64,%s"' % (media_type(data).encode(), base64.b64encode(data))
+            self._urls[data] = url
+            self._size += len(data) + len(url)
+            while (self._size > self._max_bytes and len(self._urls) > 1) or len(self._urls) > self._max_count:
+                old, old_url = self._urls.popitem(last=False)
+                self._size -= len(old) + len(old_url)
         else:
-            self._kept.move_to_end(data)
-        return found
+            self._urls.move_to_end(data)
+        return url
 
 
-class Bodies:
-    """Makes requests for one model."""
+class RequestBuilder:
+    """Makes request bodies for one model."""
 
-    def __init__(self, model: str, pictures: int = 256) -> None:
-        """`pictures`: how many are kept encoded."""
+    def __init__(self, model: str, max_images: int = 256) -> None:
+        """`max_images`: how many pictures are kept encoded."""
         self._model = json.dumps(model).encode()
-        self.pictures = Pictures(count=pictures)
+        self.images = ImageUrlCache(max_count=max_images)
 
     def generation(
         self,
@@ -117,42 +122,48 @@ class Bodies:
         sampling: Sampling,
         seed: int,
         schema: Mapping[str, Any] | None = None,
+        *,
+        send_stop: bool = True,
     ) -> bytes:
-        """The request for one generation, held to `schema` where the endpoint can."""
-        fields: dict[str, Any] = {dialect.limit: sampling.max_tokens}
-        if dialect.heat:
+        """The request for one generation, held to `schema` where the endpoint can.
+
+        `send_stop`: with the stop strings, where the endpoint takes them. Raises `BadImage`.
+        """
+        fields: dict[str, Any] = {dialect.max_tokens_field: sampling.max_tokens}
+        if dialect.temperature:
             fields |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if dialect.seed:
             fields["seed"] = seed
-        if dialect.stop and sampling.stop:
+        if dialect.stop and send_stop and sampling.stop:
             fields["stop"] = list(sampling.stop)
         if schema is not None:
-            fields |= held_to(schema, dialect.schema)
+            fields |= schema_fields(schema, dialect.schema)
         return self.body(dialect, prompt, fields)
 
     def first_token(
-        self, dialect: Dialect, prompt: Prompt, ids: Sequence[int] = (), top: int | None = None
+        self, dialect: Dialect, prompt: Prompt, ids: Sequence[int] = (), top_logprobs: int | None = None
     ) -> bytes:
         """The request for the probabilities of one token.
 
         At temperature 1, where probabilities before and after the temperature are the same.
         """
-        fields: dict[str, Any] = {dialect.limit: 1, "logprobs": True}
-        if dialect.heat:
+        fields: dict[str, Any] = {dialect.max_tokens_field: 1, "logprobs": True}
+        if dialect.temperature:
             fields["temperature"] = 1.0
         if ids:
             fields |= {"logprob_token_ids": list(ids), "return_tokens_as_token_ids": True, "top_logprobs": 1}
         else:
-            fields["top_logprobs"] = dialect.top if top is None else top
+            fields["top_logprobs"] = dialect.top_logprobs if top_logprobs is None else top_logprobs
         return self.body(dialect, prompt, fields)
 
     def body(self, dialect: Dialect, prompt: Prompt, fields: Mapping[str, Any]) -> bytes:
-        """`prompt` as messages, `fields` beside them. An empty prefill begins nothing."""
+        """`prompt` as messages, with `fields` beside them. Without a prefill there is no assistant
+        message."""
         more = dict(fields)
         if dialect.plain_sampling:
             more |= PLAIN_SAMPLING
         if prompt.prefill and dialect.prefill == "flags":
-            more |= FLAGS
+            more |= CONTINUE_FLAGS
         parts = [b'{"model":', self._model, b',"messages":[']
         text = prompt.text
         if prompt.system and dialect.system:
@@ -163,7 +174,7 @@ class Bodies:
         if prompt.images:
             parts.append(b"[")
             for data in prompt.images:
-                url = self.pictures.url(data)
+                url = self.images.url(data)
                 form = b'{"url":%s}' if dialect.picture == "object" else b"%s"
                 parts += [b'{"type":"image_url","image_url":', form % url, b"},"]
             parts += [b'{"type":"text","text":', _json(text), b"}]"]
@@ -176,7 +187,7 @@ class Bodies:
         return b"".join(parts)
 
 
-def held_to(schema: Mapping[str, Any], form: SchemaForm) -> dict[str, Any]:
+def schema_fields(schema: Mapping[str, Any], form: SchemaForm) -> dict[str, Any]:
     """The fields that hold a reply to a JSON schema."""
     if form == "response_format":
         named = {"name": "reply", "schema": schema, "strict": True}
@@ -186,8 +197,8 @@ def held_to(schema: Mapping[str, Any], form: SchemaForm) -> dict[str, Any]:
     return {"guided_json": schema} if form == "guided_json" else {}
 
 
-def streamed(body: bytes, form: StreamForm) -> bytes:
-    """The same request, its reply to be streamed where that can be."""
+def with_streaming(body: bytes, form: StreamForm) -> bytes:
+    """The same request for a streamed reply, where the endpoint can stream."""
     if form == "none":
         return body
     fields: dict[str, Any] = {"stream": True}
@@ -196,12 +207,23 @@ def streamed(body: bytes, form: StreamForm) -> bytes:
     return b"%s, %s" % (body[:-1], _json(fields)[1:])
 
 
+def media_type(data: bytes) -> str:
+    """The media type of an encoded picture, by its content. Raises `BadImage` where none is known."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    for magic, kind in _MAGIC.items():
+        if data.startswith(magic):
+            return f"image/{kind}"
+    PILImage.init()
+    try:
+        with PILImage.open(io.BytesIO(data), formats=[f for f in FORMATS if f in PILImage.OPEN]) as picture:
+            kind = picture.get_format_mimetype() or ""
+    except Exception:  # Pillow raises anything for a damaged file
+        kind = ""
+    if not kind.startswith("image/"):
+        raise BadImage("the picture's format has no media type; convert it to PNG or JPEG")
+    return kind
+
+
 def _json(value: object) -> bytes:
     return json.dumps(value).encode("ascii")
-
-
-def _kind(data: bytes) -> str:
-    """The media type's second half, by the file's first bytes."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), "png")

@@ -1,9 +1,10 @@
-"""What a chat endpoint's reply says. Raises `Malformed` for anything that is no reply of that form.
+"""What a chat endpoint's reply contains. Raises `Malformed` for anything that is no reply of that form.
 
 The text is what the server gave, byte for byte. Two things are put back that some servers take out, and
 only where the reply itself says so: the stop string that ended the text (vLLM's `stop_reason`, SGLang's
 `matched_stop`), and a thought that a reasoning parser moved out of the text (`reasoning_content`,
-`reasoning`), which goes back between its tags.
+`reasoning`, or parts of type ``thinking``), which goes back between its tags. A thought that a stop string or
+the token limit ended is left open, for the server never saw it closed.
 """
 
 from __future__ import annotations
@@ -13,83 +14,111 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from unswayed.model_io import Finish, Generation, first_stop
+from unswayed.answers.stopping import first_stop
+from unswayed.model_io import Finish, Generation
 
 _FINISH: dict[object, Finish] = {"length": "length", "max_tokens": "length", "content_filter": "refused"}
-_THINK, _END = "<think>", "</think>"
+_OPEN, _CLOSE = "<think>", "</think>"
+_THINKING_PARTS = frozenset({"thinking", "reasoning", "reasoning_content"})
 
 
 class Malformed(Exception):
     """No reply of a chat endpoint; the text says what is wrong with it."""
 
 
-def choice(reply: Mapping[str, Any]) -> dict[str, Any]:
+def error_in(reply: Mapping[str, Any]) -> Any:
+    """The error object that a reply of status 200 carries, at its top, in its choice or message; None
+    without.
+
+    Gateways report a failure of the server behind them in this way, beside an empty or partial choice.
+    """
+    choices = reply.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    for holder in (reply, choice, message):
+        if isinstance(holder, dict) and holder.get("error"):
+            return holder["error"]
+    return None
+
+
+def first_choice(reply: Mapping[str, Any]) -> dict[str, Any]:
     """The first choice, which has a message."""
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise Malformed("the reply has no choices")
-    found: dict[str, Any] = choices[0]
-    if not isinstance(found.get("message"), dict):
+    choice: dict[str, Any] = choices[0]
+    if not isinstance(choice.get("message"), dict):
         raise Malformed("the reply's choice has no message")
-    if found.get("finish_reason") in ("error", "abort"):
-        raise Malformed(f"the server broke off ({found['finish_reason']})")
-    return found
+    if choice.get("finish_reason") in ("error", "abort"):
+        raise Malformed(f"the server broke off ({choice['finish_reason']})")
+    return choice
 
 
-def generation(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) -> Generation:
-    """What was generated behind `prefill`, ending in the first of `stop`."""
-    found = restored(reply, stop, prefill)
-    cut = first_stop(found.text, stop)
-    return found if cut in (None, len(found.text)) else replace(found, text=found.text[:cut], finish="stop")
+def read_generation(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) -> Generation:
+    """What was generated after `prefill`, up to the first of `stop` that counts (`answers.stopping`)."""
+    generation = read_uncut(reply, stop, prefill)
+    cut = first_stop(generation.text, stop, prefill=prefill)
+    if cut in (None, len(generation.text)):
+        return generation
+    return replace(generation, text=generation.text[:cut], finish="stop")
 
 
-def restored(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) -> Generation:
-    """The text as the server gave it, with what it says it took out; it may go on behind a stop string."""
-    found = choice(reply)
-    message = found["message"]
+def read_uncut(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) -> Generation:
+    """The text as the server gave it, with what it says it took out; it may continue after a stop string."""
+    choice = first_choice(reply)
+    message = choice["message"]
     refusal = message.get("refusal")
-    prompt, made = usage(reply)
-    text = words(message.get("content"))
-    if not text and isinstance(refusal, str) and refusal:
-        return Generation(refusal, "refused", prompt, made)
-    thought = message.get("reasoning_content") or message.get("reasoning")
-    if isinstance(thought, str) and thought and _END not in text:
+    prompt_tokens, tokens = usage(reply)
+    thought, text = content_parts(message.get("content"))
+    if not text and not thought and isinstance(refusal, str) and refusal:
+        return Generation(refusal, "refused", prompt_tokens, tokens)
+    for name in ("reasoning_content", "reasoning"):
+        if not thought and isinstance(message.get(name), str):
+            thought = message[name]
+    finish = _FINISH.get(choice.get("finish_reason"), "stop")
+    stopped_at = choice.get("stop_reason") or choice.get("matched_stop")
+    if finish != "stop" or not isinstance(stopped_at, str) or stopped_at not in stop:
+        stopped_at = ""
+    if thought and _CLOSE not in text:
         # With a thought begun in the prefill, its opening tag stands there.
-        text = ("" if _THINK in prefill else _THINK) + thought + _END + text
-    finish = _FINISH.get(found.get("finish_reason"), "stop")
-    ended = found.get("stop_reason") or found.get("matched_stop")
-    if finish == "stop" and isinstance(ended, str) and ended in stop and not text.endswith(ended):
-        text += ended
-    return Generation(text, finish, prompt, made)
+        opening = "" if _OPEN in prefill else _OPEN
+        unfinished = not text and (stopped_at or finish == "length")
+        text = opening + thought + ("" if unfinished else _CLOSE) + text
+    if stopped_at and not text.endswith(stopped_at):
+        text += stopped_at
+    return Generation(text, finish, prompt_tokens, tokens)
 
 
 def usage(reply: Mapping[str, Any]) -> tuple[int | None, int | None]:
     """Tokens of the prompt and of the generation, as counted by the server; None where it does not."""
-    found = reply.get("usage")
-    if not isinstance(found, dict):
+    counts = reply.get("usage")
+    if not isinstance(counts, dict):
         return None, None
-    counts = [found.get(name) for name in ("prompt_tokens", "completion_tokens")]
-    prompt, made = (n if type(n) is int and 0 <= n < 2**31 else None for n in counts)
-    return prompt, made
+    values = [counts.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    prompt_tokens, tokens = (n if type(n) is int and 0 <= n < 2**31 else None for n in values)
+    return prompt_tokens, tokens
 
 
-def first_token(reply: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """(token's text, probability) of every alternative told for the first token; each one once.
+def first_token_probs(reply: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """(token text, probability) of every alternative returned for the first token.
 
-    Tokens that are parts of characters come with replacement characters. Empty where the server
-    gave no log-probabilities.
+    Different tokens may have the same text; tokens that are parts of characters come with replacement
+    characters. Empty where the server gave no alternatives: the sampled token alone tells nothing of the
+    others.
     """
-    logprobs = choice(reply).get("logprobs")
+    logprobs = first_choice(reply).get("logprobs")
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(content, list) or not content or not isinstance(content[0], dict):
         return []
     entries = content[0].get("top_logprobs") or []
     if not isinstance(entries, list):
         raise Malformed("the reply's top_logprobs is no list")
-    found = [_alternative(entry) for entry in entries]
-    # vLLM tells the drawn token apart from those asked for by their ids.
-    drawn = _alternative(content[0])
-    return found if drawn[0] in {text for text, _ in found} else [*found, drawn]
+    if not entries:
+        return []
+    alternatives = [_alternative(entry) for entry in entries]
+    # vLLM lists the sampled token apart from those requested by id.
+    sampled = _alternative(content[0])
+    return alternatives if sampled[0] in {text for text, _ in alternatives} else [*alternatives, sampled]
 
 
 def _alternative(entry: Any) -> tuple[str, float]:
@@ -101,14 +130,42 @@ def _alternative(entry: Any) -> tuple[str, float]:
     return entry["token"], min(1.0, math.exp(value))
 
 
-def words(content: Any) -> str:
-    """A message's content: a string, none, or a list of parts. Raises `Malformed` for anything else."""
+def content_parts(content: Any) -> tuple[str, str]:
+    """(thought, text) of a message's content: a string, none, or a list of parts.
+
+    Parts are strings, objects with a `text` (a string, or an object with a `value`), or thoughts: objects of
+    type ``thinking`` or ``reasoning`` whose content is a string or such a list again. Raises `Malformed` for
+    anything else.
+    """
     if content is None:
-        return ""
+        return "", ""
     if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
-        if len(parts) == len(content) and all(isinstance(part, str) for part in parts):
-            return "".join(str(part) for part in parts)
-    raise Malformed("the reply's content is no text")
+        return "", content
+    if not isinstance(content, list):
+        raise Malformed("the reply's content is no text")
+    thoughts, texts = [], []
+    for part in content:
+        if isinstance(part, dict) and part.get("type") in _THINKING_PARTS:
+            thoughts.append(_thinking(part))
+        else:
+            texts.append(_part_text(part))
+    return "".join(thoughts), "".join(texts)
+
+
+def _thinking(part: Mapping[str, Any]) -> str:
+    for name in (part["type"], "thinking", "reasoning", "text", "content"):
+        value = part.get(name)
+        if isinstance(value, list):
+            return "".join(map(_part_text, value))
+        if isinstance(value, str):
+            return value
+    raise Malformed("a thought of the reply has no text")
+
+
+def _part_text(part: Any) -> str:
+    value = part.get("text") if isinstance(part, dict) else part
+    if isinstance(value, dict):
+        value = value.get("value")
+    if not isinstance(value, str):
+        raise Malformed("a part of the reply's content is no text")
+    return value

@@ -1,8 +1,8 @@
-"""A streamed reply, put together: server-sent events in, the reply that would have come whole out.
+"""A streamed reply, assembled: server-sent events in, the reply that would have come whole out.
 
-So whoever reads replies need not know how they came. Of the event-stream format (WHATWG HTML, 9.2) what
-chat servers use is read: ``data:`` lines, joined up to an empty line; comments and other fields are passed
-over. Every event holds a chunk of the first choice, an error, or ``[DONE]``.
+Code that reads replies need not know how they came. Of the event-stream format (WHATWG HTML, 9.2), what chat
+servers use is read: ``data:`` lines, joined up to an empty line; comments and other fields are ignored.
+Every event holds a chunk of the first choice, an error, or ``[DONE]``.
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from unswayed.backends.openai.responses import Malformed, words
+from unswayed.backends.openai.responses import Malformed, content_parts
 
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
-_LAST = ("finish_reason", "stop_reason", "matched_stop")
+_FINAL = ("finish_reason", "stop_reason", "matched_stop")
 
 
-class Broke(Exception):
-    """The server told of an error in the middle; `status` is its code, 0 where it gives none."""
+class StreamError(Exception):
+    """The server sent an error object as an event."""
 
-    def __init__(self, told: Any) -> None:
-        super().__init__(json.dumps({"error": told}))
-        code = told.get("code") if isinstance(told, dict) else None
-        self.status = code if type(code) is int and 400 <= code < 600 else 0
+    def __init__(self, error: Any) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
-class Assembly:
+class StreamAssembler:
     """Takes the bytes of one reply as they come."""
 
     def __init__(self) -> None:
@@ -38,13 +37,13 @@ class Assembly:
         self._logprobs: list[Any] = []
         self._usage: Any = None
 
-    def feed(self, part: bytes) -> bool:
-        """Whether `part` ended an event that is a part of the reply: comments are no progress.
+    def feed(self, data: bytes) -> bool:
+        """Whether `data` completed an event that is a part of the reply: comments are no progress.
 
-        Raises `Malformed` for what is no chunk, and `Broke` for an error that the server tells of.
+        Raises `Malformed` for what is no chunk, and `StreamError` for an error sent by the server.
         """
-        *lines, self._rest = (self._rest + part).split(b"\n")
-        moved = False
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        progress = False
         for line in lines:
             line = line.removesuffix(b"\r")
             if line.startswith(b"data:"):
@@ -52,20 +51,21 @@ class Assembly:
             elif not line and self._data:
                 event, self._data = b"\n".join(self._data), []
                 self._event(event)
-                moved = True
-        return moved
+                progress = True
+        return progress
 
     def reply(self) -> dict[str, Any]:
-        """The whole reply. Raises `Malformed` where it never came to its end."""
+        """The whole reply. Raises `Malformed` where the stream ended before it."""
         if self._choice.get("finish_reason") is None:
             raise Malformed("the stream ended before the reply did")
         message = {name: "".join(parts) for name, parts in self._texts.items()}
-        found: dict[str, Any] = {"choices": [{**self._choice, "message": message}], "streamed": True}
+        choice: dict[str, Any] = {**self._choice, "message": message}
         if self._logprobs:
-            found["choices"][0]["logprobs"] = {"content": self._logprobs}
+            choice["logprobs"] = {"content": self._logprobs}
+        reply: dict[str, Any] = {"choices": [choice], "streamed": True}
         if self._usage is not None:
-            found["usage"] = self._usage
-        return found
+            reply["usage"] = self._usage
+        return reply
 
     def _event(self, event: bytes) -> None:
         if event.strip() == b"[DONE]":
@@ -78,7 +78,7 @@ class Assembly:
         if not isinstance(chunk, dict):
             raise Malformed("an event of the stream is no JSON object")
         if chunk.get("error"):
-            raise Broke(chunk["error"])
+            raise StreamError(chunk["error"])
         # With running counts every chunk has them, and the last ones hold.
         self._usage = chunk.get("usage") or self._usage
         choices = chunk.get("choices") or []
@@ -91,14 +91,19 @@ class Assembly:
                 self._add(choice)
 
     def _add(self, choice: dict[str, Any]) -> None:
+        if choice.get("error"):
+            raise StreamError(choice["error"])
         delta = choice.get("delta")
         if delta is not None and not isinstance(delta, dict):
             raise Malformed("a delta of the stream is no JSON object")
         for name in _TEXTS:
-            if text := words((delta or {}).get(name)):
-                self._texts.setdefault(name, []).append(text)
-        self._choice |= {name: choice[name] for name in _LAST if choice.get(name) is not None}
-        told = choice.get("logprobs")
-        content = told.get("content") if isinstance(told, dict) else None
+            thought, text = content_parts((delta or {}).get(name))
+            for field, value in (("reasoning_content", thought), (name, text)):
+                if value:
+                    self._texts.setdefault(field, []).append(value)
+        # Some servers send an empty finish reason with every chunk.
+        self._choice |= {name: choice[name] for name in _FINAL if choice.get(name) not in (None, "")}
+        logprobs = choice.get("logprobs")
+        content = logprobs.get("content") if isinstance(logprobs, dict) else None
         if isinstance(content, list):
             self._logprobs += content

@@ -1,7 +1,7 @@
-"""From prompts to tensors, and which prompts go through the model together.
+"""From prompts to tensors, and which prompts share a batch.
 
-Prompts of like length share a batch, padded on the left. A batch that is too large for the memory
-is halved; one that the processor refuses is halved until the prompt at fault stands alone, so that
+Prompts of similar length share a batch, padded on the left. A batch that is too large for the memory
+is halved; one that the processor refuses is halved until the faulty prompt is alone, so that
 it fails alone.
 """
 
@@ -20,19 +20,19 @@ from unswayed.conditions import Prompt
 from unswayed.errors import BadImage, UnswayedError
 from unswayed.images import open_rgb
 
-MOST_ROWS = 128
-"""Rows of a batch whose size is left to this module."""
-MOST_PIXELS = 300_000_000
+MAX_ROWS = 128
+"""Rows of a batch whose size is chosen automatically."""
+MAX_PIXELS = 300_000_000
 """Decoded pixels kept at once, three bytes each."""
 _UNKNOWN_BUDGET = 65_536
 
 
 @dataclass(eq=False)
-class Item:
-    """One prompt on its way through the model."""
+class BatchItem:
+    """One prompt to be computed."""
 
-    place: int
-    """Where it stands in the call."""
+    index: int
+    """Its position in the call."""
     rendered: Rendered
     images: tuple[bytes, ...]
     """Encoded, all of them known to be readable."""
@@ -42,15 +42,15 @@ class Item:
     """Its share of the time of the batches it was in."""
     error: str | None = None
     tokens: list[int] = field(default_factory=list)
-    """Tokens that stand behind the prompt already."""
+    """Tokens that follow the prompt already."""
     state: Any = None
-    """What the caller keeps beside it."""
+    """The caller's own state."""
 
 
-class Album:
+class ImageCache:
     """Decoded pictures, so that each is decoded once for all conditions that show it.
 
-    Beyond `MOST_PIXELS` it starts afresh: many large pictures cost time rather than memory.
+    Emptied beyond `MAX_PIXELS`: many large pictures cost time rather than memory.
     """
 
     def __init__(self) -> None:
@@ -62,40 +62,42 @@ class Album:
         if data not in self._opened:
             try:
                 picture = open_rgb(data, name)
-                found: PILImage.Image | BadImage = picture
                 self._pixels += picture.width * picture.height
+                result: PILImage.Image | BadImage = picture
             except BadImage as problem:
-                found = problem
-            if self._pixels > MOST_PIXELS:
+                result = problem
+            if self._pixels > MAX_PIXELS:
                 self._opened.clear()
                 self._pixels = 0
-            self._opened[data] = found
-        known = self._opened[data]
-        if isinstance(known, BadImage):
-            raise known
-        return known
+            self._opened[data] = result
+        opened = self._opened[data]
+        if isinstance(opened, BadImage):
+            raise opened
+        return opened
 
 
 Inputs = dict[str, torch.Tensor]
-I = TypeVar("I", bound=Item)  # noqa: E741
+I = TypeVar("I", bound=BatchItem)  # noqa: E741
 
 
-def items(prompts: Sequence[Prompt], album: Album, renderer: Renderer, tokenizer: Any) -> list[Item]:
-    """Render prompts and try their pictures. What fails has `Item.error`."""
-    found = []
-    for place, prompt in enumerate(prompts):
+def prepare_items(
+    prompts: Sequence[Prompt], images: ImageCache, renderer: Renderer, tokenizer: Any
+) -> list[BatchItem]:
+    """Render prompts and decode their pictures. Those that fail have `BatchItem.error`."""
+    items = []
+    for index, prompt in enumerate(prompts):
         try:
             for i, data in enumerate(prompt.images):
-                album.open(data, f"{i + 1} of {len(prompt.images)}")
-            found.append(Item(place, renderer.render(prompt), prompt.images, 0))
+                images.open(data, f"{i + 1} of {len(prompt.images)}")
+            items.append(BatchItem(index, renderer.render(prompt), prompt.images, 0))
         except UnswayedError as problem:
-            found.append(Item(place, Rendered(""), (), 0, error=str(problem)))
-    good = [item for item in found if item.error is None]
+            items.append(BatchItem(index, Rendered(""), (), 0, error=str(problem)))
+    good = [item for item in items if item.error is None]
     if good:
         lengths = tokenizer([item.rendered.text for item in good], add_special_tokens=False)["input_ids"]
         for item, ids in zip(good, lengths, strict=True):
             item.length = len(ids)
-    return found
+    return items
 
 
 class Batcher:
@@ -106,18 +108,20 @@ class Batcher:
         self._processor = processor
         self._renderer = renderer
         self._model = model
-        self.rows = batch_size or MOST_ROWS
-        """Shrinks for good once a batch was too large."""
+        self.rows = batch_size or MAX_ROWS
+        """Reduced for good once a batch was too large."""
         self._auto = batch_size is None
         tokenizer = processor.tokenizer
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
         self.pad = int(tokenizer.pad_token_id)
 
-    def run(self, todo: Sequence[I], album: Album, new: int, work: Callable[[list[I], Inputs], None]) -> None:
-        """Call `work` with every item, a batch at a time. Items it cannot do get their `error`.
+    def run(
+        self, todo: Sequence[I], images: ImageCache, new: int, work: Callable[[list[I], Inputs], None]
+    ) -> None:
+        """Call `work` with every item, a batch at a time. Items that fail get their `error`.
 
-        `new`: most tokens that a row may get, for the memory. `work` may be called again for an item
+        `new`: tokens that a row may grow by, for the memory. `work` may be called again for an item
         whose batch failed. Raises what `work` raises, unless smaller batches may help.
         """
         queue = self._cut(todo)
@@ -128,8 +132,8 @@ class Batcher:
                 queue[:0] = self._cut(batch)
                 continue
             try:
-                inputs = self._inputs(batch, album)
-            except Exception as problem:  # what a processor raises for a strange picture, anything goes
+                inputs = self._inputs(batch, images)
+            except Exception as problem:  # a processor may raise anything for a strange picture
                 if len(batch) > 1:
                     queue[:0] = halves(batch)
                 else:
@@ -160,8 +164,8 @@ class Batcher:
                     queue[:0] = halves(batch)
 
     def _cut(self, todo: Sequence[I]) -> list[list[I]]:
-        """Like goes with like: as many pictures, about as many tokens. The longest first."""
-        order = sorted(todo, key=lambda i: (-len(i.images), -i.length - len(i.tokens), i.place))
+        """Batches of equally many pictures and similar length; the longest first."""
+        order = sorted(todo, key=lambda i: (-len(i.images), -i.length - len(i.tokens), i.index))
         batches: list[list[I]] = []
         for item in order:
             fits = batches and len(batches[-1]) < self.rows
@@ -171,20 +175,22 @@ class Batcher:
                 batches.append([item])
         return batches
 
-    def _inputs(self, batch: Sequence[Item], album: Album) -> Inputs:
+    def _inputs(self, batch: Sequence[BatchItem], images: ImageCache) -> Inputs:
         texts = [item.rendered.text for item in batch]
-        pictures = [[album.open(data) for data in item.images] for item in batch] if batch[0].images else None
+        pictures = (
+            [[images.open(data) for data in item.images] for item in batch] if batch[0].images else None
+        )
         features = self._processor(
             text=texts,
             images=pictures,
             padding=True,
             padding_side="left",
-            add_special_tokens=self._renderer.special(texts[0]),
+            add_special_tokens=self._renderer.adds_special_tokens(texts[0]),
             return_tensors="pt",
         )
         inputs = dict(features)
         if any(item.tokens for item in batch):
-            inputs = longer(inputs, [item.tokens for item in batch], self.pad)
+            inputs = extend_inputs(inputs, [item.tokens for item in batch], self.pad)
         device, dtype = self._model.device, self._model.dtype
         return {
             k: v.to(device, dtype) if v.is_floating_point() else v.to(device)
@@ -193,8 +199,8 @@ class Batcher:
         }
 
 
-def longer(inputs: Inputs, tokens: Sequence[list[int]], pad: int, *, left: bool = True) -> Inputs:
-    """`inputs` with `tokens` behind each row, padded anew on the left or right; they count as text."""
+def extend_inputs(inputs: Inputs, tokens: Sequence[list[int]], pad: int, *, left: bool = True) -> Inputs:
+    """`inputs` with `tokens` appended to each row, padded anew on the left or right; they count as text."""
     shape = inputs["input_ids"].shape
     mask = inputs["attention_mask"].bool()
     lengths = mask.sum(1).tolist()
@@ -222,7 +228,7 @@ def halves(batch: list[I]) -> list[list[I]]:
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
-    """Whether a device, or the machine, ran out of memory."""
+    """Whether a device or the machine ran out of memory."""
     if isinstance(problem, (torch.OutOfMemoryError, MemoryError)):
         return True
     text = str(problem).lower()
@@ -230,7 +236,7 @@ def is_out_of_memory(problem: BaseException) -> bool:
 
 
 def token_budget(model: Any) -> int:
-    """Tokens (prompt and new, over all rows) whose keys and values fit into what memory is free.
+    """Tokens (prompt and new, over all rows) whose keys and values fit into the free memory.
 
     Half of a GPU's free memory, or an eighth of the machine's, for keys and values; the rest is for
     activations, and for a copy while they grow.

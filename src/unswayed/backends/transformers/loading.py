@@ -1,26 +1,55 @@
-"""Loading a vision-language model and its processor, and saying plainly why one cannot be loaded.
+"""Loading a vision-language model and its processor, with a clear error where that fails.
 
 Also: on which device and in which precision.
 
 The plain `AutoProcessor` and `AutoModelForImageTextToText` are used. One exception: the processors
-of Qwen2-VL and Qwen2.5-VL ask for a video processor, hence for torchvision, though no video is ever
-shown here; without torchvision a processor that leaves video out takes their place.
+of Qwen2-VL and Qwen2.5-VL need a video processor, hence torchvision, though no video is ever
+shown here; without torchvision a processor without video takes their place.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from unswayed.backends.transformers.checksum import folder_revision
 from unswayed.errors import BadInput, MissingExtra
 
 _WITHOUT_VIDEO = {"qwen2_vl": "Qwen2VLProcessor", "qwen2_5_vl": "Qwen2_5_VLProcessor"}
 _VIDEO_TOKEN = "<|video_pad|>"
 
 
-def need_local() -> None:
+@dataclass(frozen=True)
+class Source:
+    """A model to be loaded: its place, its name and revision, and what is needed to render prompts for it."""
+
+    path: str
+    """A folder, or a Hub name."""
+    name: str
+    revision: str
+    """A hash over the folder's files, or the Hub's commit; empty if unknown."""
+    config: Any
+    processor: Any
+
+
+def load_source(
+    path: str, *, name: str = "", revision: str | None = None, trust_remote_code: bool = False
+) -> Source:
+    """Configuration and processor of the model in a folder or on the Hub. `name` replaces the last part of
+    `path`. Raises `BadInput` where one of them cannot be read."""
+    config = load_config(path, revision=revision, trust_remote_code=trust_remote_code)
+    processor = load_processor(path, revision=revision, trust_remote_code=trust_remote_code)
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return Source(str(folder), name or folder.resolve().name, folder_revision(folder), config, processor)
+    commit = getattr(config, "_commit_hash", None) or revision or ""
+    return Source(path, name or path.rsplit("/", 1)[-1], commit, config, processor)
+
+
+def require_transformers() -> None:
     """Raise `MissingExtra` unless torch and transformers can be imported."""
     missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
     if missing:
@@ -37,7 +66,7 @@ def pick_device(name: str) -> str:
     if name != "auto":
         try:
             torch.empty(1, device=name)
-        # Every build words in its own way that it has no such device.
+        # Every build raises another error for a device that it lacks.
         except (RuntimeError, AssertionError, NotImplementedError) as problem:
             remedy = "give auto, cpu, cuda, cuda:1 or mps"
             raise BadInput(f"device is {name!r}, which torch cannot use here; {remedy}") from problem
@@ -56,14 +85,14 @@ def pick_dtype(name: str, device: str) -> Any:
 
     if name == "auto":
         name = "bfloat16" if device.startswith(("cuda", "mps")) else "float32"
-    found = getattr(torch, name, None)
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise BadInput(f"dtype is {name!r}; give auto, float32, bfloat16 or float16")
-    return found
+    return dtype
 
 
 def load_config(path: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
-    """The configuration of a model that sees and writes. Raises `BadInput` for anything else."""
+    """The configuration of a vision-language model. Raises `BadInput` for anything else."""
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
@@ -74,10 +103,12 @@ def load_config(path: str, *, revision: str | None = None, trust_remote_code: bo
         raise BadInput(f"{path}: there is no such folder; give the folder of a saved model or a Hub name")
     try:
         config = AutoConfig.from_pretrained(
-            _place(path), revision=revision, trust_remote_code=trust_remote_code
+            _folder_or_name(path), revision=revision, trust_remote_code=trust_remote_code
         )
     except (OSError, ValueError, KeyError) as problem:
-        raise BadInput(f"{path}: the model's configuration cannot be read: {_line(problem)}") from problem
+        raise BadInput(
+            f"{path}: the model's configuration cannot be read: {_first_line(problem)}"
+        ) from problem
     custom = trust_remote_code and hasattr(config, "auto_map")
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and not custom:
         raise BadInput(
@@ -96,10 +127,14 @@ def load_model(path: str, config: Any, *, dtype: Any, revision: str | None, trus
 
     try:
         model = AutoModelForImageTextToText.from_pretrained(
-            _place(path), config=config, dtype=dtype, revision=revision, trust_remote_code=trust_remote_code
+            _folder_or_name(path),
+            config=config,
+            dtype=dtype,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
         )
     except (OSError, ValueError, KeyError, ImportError, UnpicklingError, SafetensorError) as problem:
-        raise BadInput(f"{path}: the model cannot be loaded: {_line(problem)}") from problem
+        raise BadInput(f"{path}: the model cannot be loaded: {_first_line(problem)}") from problem
     return model.eval()
 
 
@@ -114,15 +149,15 @@ def load_processor(path: str, *, revision: str | None = None, trust_remote_code:
     torchvision = find_spec("torchvision") is not None
     try:
         if config.model_type in _WITHOUT_VIDEO and not torchvision:
-            return _without_video(config.model_type).from_pretrained(_place(path), revision=revision)
+            return _without_video(config.model_type).from_pretrained(_folder_or_name(path), revision=revision)
         processor = AutoProcessor.from_pretrained(
-            _place(path), revision=revision, trust_remote_code=trust_remote_code
+            _folder_or_name(path), revision=revision, trust_remote_code=trust_remote_code
         )
     except (OSError, ValueError, KeyError, TypeError, ImportError, AttributeError) as problem:
-        remedy = "" if torchvision else "; if it wants torchvision, install the build that matches your torch"
-        raise BadInput(f"{path}: its processor cannot be loaded: {_line(problem)}{remedy}") from problem
-    # Without files for pictures, or a class it knows, AutoProcessor quietly gives a bare tokenizer.
-    if not is_whole(processor):
+        remedy = "" if torchvision else "; if it needs torchvision, install the build that matches your torch"
+        raise BadInput(f"{path}: its processor cannot be loaded: {_first_line(problem)}{remedy}") from problem
+    # Without image processor files, or a class it knows, AutoProcessor returns a bare tokenizer.
+    if not is_complete(processor):
         raise BadInput(
             f"{path}: what was loaded ({type(processor).__name__}) lacks image processor or tokenizer; put "
             "the model's processor_config.json (or preprocessor_config.json) and tokenizer into the folder"
@@ -130,8 +165,8 @@ def load_processor(path: str, *, revision: str | None = None, trust_remote_code:
     return processor
 
 
-def is_whole(processor: Any) -> bool:
-    """Whether it can do both: pictures and text."""
+def is_complete(processor: Any) -> bool:
+    """Whether it has both an image processor and a tokenizer."""
     return all(getattr(processor, part, None) is not None for part in ("image_processor", "tokenizer"))
 
 
@@ -158,7 +193,7 @@ def _without_video(model_type: str) -> Any:
     return type(name, (base,), {"__init__": __init__, "__module__": __name__})
 
 
-def _place(path: str) -> str:
+def _folder_or_name(path: str) -> str:
     folder = Path(path).expanduser()
     return str(folder) if folder.is_dir() else path
 
@@ -167,7 +202,7 @@ def _is_path(path: str) -> bool:
     return path.startswith((".", "~", os.sep)) or path.count("/") != 1
 
 
-def _line(problem: BaseException) -> str:
-    """The first line of an error's text: libraries explain at length."""
+def _first_line(problem: BaseException) -> str:
+    """The first line of an error's text: those of libraries are long."""
     text = str(problem).strip()
     return text.splitlines()[0][:300] if text else type(problem).__name__

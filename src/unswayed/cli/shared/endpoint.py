@@ -1,20 +1,21 @@
-"""Options of models behind an endpoint, for every command that asks one.
+"""Options of models behind an endpoint (``openai:MODEL``, ``inspect:PROVIDER/MODEL``), for every command
+that asks one.
 
-Such are ``openai:MODEL`` and ``inspect:PROVIDER/MODEL``. An option that no model of the command heeds is
-refused: a budget that is taken and not kept to costs money.
+An option that no model of the command heeds is refused: a budget that is accepted and ignored costs money.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from unswayed.backends.base import Backend
+from unswayed.backends.base import Backend, optional_parts
 from unswayed.cli.shared import output
 from unswayed.errors import BadInput
 
@@ -23,133 +24,125 @@ if TYPE_CHECKING:
 
 _PANEL = "Models behind an endpoint (openai:MODEL, inspect:PROVIDER/MODEL)"
 _REMOTE = ("openai:", "inspect:")
-KEY_ENV = "OPENAI_API_KEY"
+_KEY_ENV = "OPENAI_API_KEY"
+_PACE = {"concurrency", "timeout", "patience"}
+"""Options that do no harm where no model is remote; their defaults are not told from given values."""
 
-BaseUrl = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="address, ending in /v1; several: replicas of one model. Default: OPENAI_BASE_URL, or OpenAI's; "
-        "inspect: its provider's",
-        rich_help_panel=_PANEL,
-    ),
-]
-KeyEnv = Annotated[
-    str,
-    typer.Option(help="environment variable that holds the key of openai:MODEL", rich_help_panel=_PANEL),
-]
-Concurrency = Annotated[
-    int,
-    typer.Option(min=1, help="questions open at once; fewer where the server asks", rich_help_panel=_PANEL),
-]
-Timeout = Annotated[
-    float,
-    typer.Option(min=0.1, help="seconds for one reply; streamed: to its next event", rich_help_panel=_PANEL),
-]
-Stream = Annotated[
-    bool,
-    typer.Option("--stream", help="stream all replies, not only late ones", rich_help_panel=_PANEL),
-]
-MaxRequests = Annotated[
-    int | None,
-    typer.Option(min=1, help="stop, to be resumed, after so many requests", rich_help_panel=_PANEL),
-]
-TokenBudget = Annotated[
-    int | None,
-    typer.Option(min=1, help="stop, to be resumed, after so many tokens in and out", rich_help_panel=_PANEL),
-]
-PriceOf = Annotated[
-    str | None,
-    typer.Option("--price", help="of a million tokens: in=0.15,out=0.6", rich_help_panel=_PANEL),
-]
-Prices = Annotated[
-    Path | None,
-    typer.Option("--prices", help="a TOML file of such prices by model", rich_help_panel=_PANEL),
-]
-MaxCost = Annotated[
-    float | None,
-    typer.Option(help="stop, to be resumed, after so much money; needs a price", rich_help_panel=_PANEL),
-]
+
+def _option(help_text: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help_text, rich_help_panel=_PANEL, **more)
+
+
+@dataclass(frozen=True)
+class EndpointArguments:
+    """The options as the command line has them; an option group (`option_groups`)."""
+
+    base_url: Annotated[
+        list[str] | None,
+        _option(
+            "address, ending in /v1; several: replicas of one model (of several judges: one each, in order). "
+            "Default: OPENAI_BASE_URL, or OpenAI's; inspect: its provider's"
+        ),
+    ] = None
+    key_env: Annotated[str, _option("environment variable that holds the key of openai:MODEL")] = _KEY_ENV
+    concurrency: Annotated[
+        int, _option("questions open at once; fewer where the server is overloaded", min=1)
+    ] = 64
+    timeout: Annotated[float, _option("seconds for one reply; streamed: to its next event", min=0.1)] = 600.0
+    patience: Annotated[
+        float, _option("stop, to be resumed, after so many seconds of failures without an answer", min=0.1)
+    ] = 300.0
+    max_requests: Annotated[int | None, _option("stop, to be resumed, after so many requests", min=1)] = None
+    token_budget: Annotated[
+        int | None, _option("stop, to be resumed, after so many tokens in and out", min=1)
+    ] = None
+    price: Annotated[str | None, _option("per million tokens: in=0.15,out=0.6", "--price")] = None
+    prices: Annotated[Path | None, _option("a TOML file of such prices by model", "--prices")] = None
+    max_cost: Annotated[float | None, _option("stop, to be resumed, after so much money; needs a price")] = (
+        None
+    )
+    stream: Annotated[bool, _option("stream all replies, not only late ones", "--stream")] = False
+    assume: Annotated[
+        str | None,
+        _option("take for given, whatever the probe finds: pictures, prefill (commas between)", "--assume"),
+    ] = None
+
+    def check(self, models: Iterable[str]) -> None:
+        """Raise `BadInput` where an option is given that none of `models` heeds."""
+        models = list(models)
+        given = [f.name for f in fields(self) if f.name not in {*_PACE, "key_env"} and getattr(self, f.name)]
+        if given and not any(map(is_remote, models)):
+            hint = f"; did you mean openai:{models[0]}?" if models and ":" not in models[0] else ""
+            option = given[0].replace("_", "-")
+            raise BadInput(f"--{option} is for models behind an endpoint (openai:MODEL, inspect:…){hint}")
+        if self.key_env != _KEY_ENV and not any(model.startswith("openai:") for model in models):
+            raise BadInput(
+                "--key-env is for openai:MODEL; inspect_ai takes the key from its provider's variable"
+            )
+
+    def options(self, model: str, base_urls: list[str] | None = None, **more: Any) -> dict[str, Any]:
+        """What `open_backend` takes for MODEL: fields of `EndpointOptions`; none where it is not behind an
+        endpoint.
+
+        `base_urls` takes the place of `base_url`; `more` is added. Raises `BadInput` for values that cannot
+        be.
+        """
+        if not is_remote(model):
+            return {}
+        if model.startswith("inspect:"):
+            from unswayed.backends.inspect.package import import_inspect_ai
+
+            import_inspect_ai(f"{model} needs")  # before aiohttp, which comes with the same extra
+        from unswayed.backends.openai import Budget
+
+        urls = self.base_url if base_urls is None else base_urls
+        if not urls and model.startswith("openai:"):
+            urls = [os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"]
+        return {
+            "base_urls": urls or [],
+            "key_env": self.key_env,
+            "concurrency": self.concurrency,
+            "timeout": self.timeout,
+            "patience": self.patience,
+            "budget": Budget(self.max_requests, self.token_budget, self.max_cost),
+            "price": self.price_of(model.split(":", 1)[1]),
+            "stream": self.stream,
+            "assume": frozenset(filter(None, (self.assume or "").replace(" ", "").split(","))),
+            **more,
+        }
+
+    def price_of(self, model: str) -> Price | None:
+        """What MODEL's tokens cost, by one of the two options; None where neither is given."""
+        if self.price is None and self.prices is None:
+            return None
+        from unswayed.backends.openai import prices as price_files
+
+        if self.price is not None and self.prices is not None:
+            raise BadInput("--price and --prices state the same thing; give one of them")
+        if self.price is not None:
+            return price_files.parse(self.price)
+        return price_files.read(self.prices or Path(), model)
 
 
 def is_remote(model: str) -> bool:
-    """Whether MODEL is asked behind an endpoint."""
+    """Whether MODEL is behind an endpoint."""
     return model.startswith(_REMOTE)
 
 
-def check(models: Iterable[str], base_url: list[str] | None, key_env: str, **more: object) -> None:
-    """Raise `BadInput` where an option is given that none of `models` heeds; `more`: options by name."""
+def address_owners(models: Iterable[str]) -> list[str]:
+    """The models that ``--base-url`` belongs to: the ``openai:`` ones, or without any the ``inspect:``
+    ones."""
     models = list(models)
-    given = [name for name, value in {"base_url": base_url, **more}.items() if value]
-    if given and not any(map(is_remote, models)):
-        meant = f"; did you mean openai:{models[0]}?" if models and ":" not in models[0] else ""
-        option = given[0].replace("_", "-")
-        raise BadInput(f"--{option} is for models behind an endpoint (openai:MODEL, inspect:…){meant}")
-    if key_env != KEY_ENV and not any(model.startswith("openai:") for model in models):
-        raise BadInput("--key-env is for openai:MODEL; inspect_ai takes the key from its provider's variable")
+    by_kind = ([model for model in models if model.startswith(kind)] for kind in _REMOTE)
+    return next(filter(None, by_kind), [])
 
 
-def housed(models: Iterable[str]) -> list[str]:
-    """Those that addresses are of: the ``openai:`` ones, or where there are none the ``inspect:`` ones."""
-    models = list(models)
-    found = ([model for model in models if model.startswith(kind)] for kind in _REMOTE)
-    return next(filter(None, found), [])
-
-
-def options(
-    model: str,
-    base_url: list[str] | None,
-    key_env: str,
-    concurrency: int,
-    timeout: float,
-    max_requests: int | None,
-    token_budget: int | None,
-    max_cost: float | None = None,
-    price: Price | None = None,
-    stream: bool = False,
-) -> dict[str, Any]:
-    """What `open_backend` takes for MODEL, which is behind an endpoint.
-
-    Raises `BadInput` for replicas of a model that inspect_ai reaches. Of such a model the provider knows
-    key and address itself.
-    """
-    if model.startswith("inspect:"):
-        from unswayed.backends.inspect.package import load
-
-        load(f"{model} needs")  # before what it is built on, whose extra it brings
-        if base_url and len(base_url) > 1:
-            raise BadInput("inspect_ai takes one --base-url; for replicas use openai:MODEL")
-        where: dict[str, Any] = {"base_url": base_url[0] if base_url else None}
-    else:
-        urls = base_url or [os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"]
-        where = {"base_urls": urls, "key_env": key_env}
-    from unswayed.backends.openai import Budget
-
-    return {
-        **where,
-        "concurrency": concurrency,
-        "timeout": timeout,
-        "budget": Budget(max_requests, token_budget, max_cost),
-        "price": price,
-        "stream": stream,
-    }
-
-
-def price_of(model: str, price: str | None, prices: Path | None) -> Price | None:
-    """What MODEL's tokens cost, by one of the two options; None where neither is given."""
-    if price is None and prices is None:
-        return None
-    from unswayed.backends.openai import prices as written
-
-    if price is not None and prices is not None:
-        raise BadInput("--price and --prices say the same thing; give one of them")
-    return written.parse(price) if price is not None else written.read(prices or Path(), model)
-
-
-def tell(*backends: Backend) -> None:
-    """Print what endpoints were seen to do, and what was spent on them; nothing for other models."""
-    for backend in backends:
-        for note in getattr(backend, "facts", {}).get("seen", ()):
+def print_endpoint_notes(*backends: Backend) -> None:
+    """Print what the probe found, and what was spent; nothing for other models."""
+    parts = [optional_parts(backend) for backend in backends]
+    for part in parts:
+        for note in part.facts.get("seen", ()):
             output.err.print(f"[dim]endpoint[/] {escape(note)}", highlight=False)
-    spends = {id(spend): spend for b in backends if (spend := getattr(b, "spend", None)) is not None}
+    spends = {id(part.spend): part.spend for part in parts if part.spend is not None}
     for spend in spends.values():
         output.err.print(f"[dim]spent[/] {spend}", highlight=False)
