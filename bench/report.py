@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import unswayed
 from unswayed import report
 from unswayed.backends import open_backend
-from unswayed.cli.evaluate.report import write_text
+from unswayed.report.rendering import write_text
 from unswayed.metrics import summarise
 from unswayed.trial import SCHEMA
 

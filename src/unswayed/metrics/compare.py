@@ -156,12 +156,12 @@ def _measures(
     if decided.any() and any_conclusion(c, a) and any_conclusion(c, b):
         rng = rng_for(seed, "compare faithful", name)
         yield "faithful_accuracy", _of_shares(c, c.faithful, a[decided], b[decided], rng, resamples)
-    for measure, values in (("p_correct", c.p_correct), ("letter_entropy", c.entropy)):
+    for measure, values, largest in (("p_correct", c.p_correct, 1.0), ("letter_entropy", c.entropy, np.inf)):
         delta, cluster = paired_shift(c, values, a, b)
         if len(delta):
             known = ~np.isnan(values[a]) & ~np.isnan(values[b])
-            sides = [mean(values[side[known]], cluster, (0, np.inf)) for side in (a, b)]
-            difference_mean, p = mean(delta, cluster), mean_p_value(delta, cluster)
+            sides = [mean(values[side[known]], cluster, (0, largest)) for side in (a, b)]
+            difference_mean, p = mean(delta, cluster, (-largest, largest)), mean_p_value(delta, cluster)
             yield measure, MeasureComparison(sides[0], sides[1], difference_mean, p)
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from unswayed.formatting import format_p, measure_info
+from unswayed.formatting import format_number, format_p, measure_info
 from unswayed.metrics.compare import Comparison, ConditionComparison, MeasureComparison
 from unswayed.metrics.summary import Estimate
 from unswayed.report.tables import csv_text, estimate_words, exact, latex_table, markdown_table
@@ -19,8 +19,11 @@ from unswayed.report.tables import csv_text, estimate_words, exact, latex_table,
 _COUNTS = ("only_first", "only_second", "unscored", "other_cue", "other_wording")
 
 
-def compare_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Head and lines of the rounded table. A condition without pairs has one line without numbers."""
+def compare_rows(comparison: Comparison, intervals: bool = True) -> tuple[list[str], list[list[str]]]:
+    """Head and lines of the rounded table. A condition without pairs has one line without numbers.
+
+    Without `intervals` only the differences have one.
+    """
     head = [
         "condition",
         "measure",
@@ -39,7 +42,8 @@ def compare_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
             info = measure_info(name)
             form = "points" if info.format == "percent" else info.format
             unit = " (points)" if info.format == "points" else " (nats)" if info.unit == "nats" else ""
-            values = [estimate_words(e, info.format) for e in (m.first, m.second)]
+            words = estimate_words if intervals else _value
+            values = [words(e, info.format) for e in (m.first, m.second)]
             p_values = [format_p(m.p_value), format_p(m.p_holm)]
             difference = estimate_words(m.difference, form)
             lines.append(
@@ -80,6 +84,10 @@ def compare_csv(comparison: Comparison) -> str:
 def compare_json(comparison: Comparison) -> str:
     """The whole comparison as JSON: the fields of `metrics.Comparison`."""
     return json.dumps(asdict(comparison), indent=2, allow_nan=False) + "\n"
+
+
+def _value(e: Estimate, form: str) -> str:
+    return format_number(e.value, form)
 
 
 def _each(comparison: Comparison) -> Iterator[tuple[ConditionComparison, str, MeasureComparison | None]]:

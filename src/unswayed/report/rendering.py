@@ -12,12 +12,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from unswayed.formatting import visible
+from unswayed.store.atomic_files import os_errors_as_bad_input, write_atomic
 
 
 def render(template: str, *, scripts: Sequence[str], styles: Sequence[str], **values: Any) -> str:
@@ -44,6 +46,13 @@ def json_block(value: Any) -> Markup:
     block."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file atomically. Raises `BadInput` where it cannot be written."""
+    with os_errors_as_bad_input(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, text.encode())
 
 
 def _asset(name: str) -> str:

@@ -13,13 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from unswayed import report
-from unswayed.cli.evaluate.report import write_text
 from unswayed.cli.shared import output
 from unswayed.errors import BadInput
 from unswayed.formatting import visible
 from unswayed.metrics.compare import Comparison, compare
 from unswayed.pipeline.audit import Run
 from unswayed.report.compare_tables import compare_rows
+from unswayed.report.rendering import write_text
 
 
 class Format(StrEnum):
@@ -66,7 +66,7 @@ def command(
             raise BadInput("--out needs --format markdown, csv, latex or json")
         output.out.print(_terminal_table(comparison))
     elif out is None:
-        typer.echo(_TEXT[form](comparison), nl=False)
+        output.echo(_TEXT[form](comparison))
     else:
         write_text(out, _TEXT[form](comparison))
     for warning in comparison.warnings:
@@ -98,7 +98,7 @@ def _judges(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _terminal_table(comparison: Comparison) -> Table:
-    head, lines = compare_rows(comparison)
+    head, lines = compare_rows(comparison, intervals=False)
     view = Table(box=None, pad_edge=False, header_style="bold")
     for i, title in enumerate(head):
         view.add_column(escape(visible(title)), justify="left" if i < 2 else "right", no_wrap=i == 0)

@@ -41,8 +41,7 @@ MEASURES = {
 @option_groups
 def command(
     run: Annotated[Path, typer.Argument(help="a run folder, e.g. runs/first")],
-    local: LocalArguments,
-    remote: EndpointArguments,
+    *,
     only: Annotated[
         str,
         typer.Option(help="names with commas between; think-truncated: all its shares"),
@@ -56,6 +55,8 @@ def command(
         str | None, typer.Option("--benchmark", "-b", help="supplies pictures that the run did not keep")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="the benchmark's file, or the folder that holds it")] = None,
+    local: LocalArguments,
+    remote: EndpointArguments,
 ) -> None:
     """Change the thoughts that a model wrote under `base`, ask it again, and print what that changes.
 
@@ -92,7 +93,7 @@ def command(
     output.out.print(measure_table(use))
     for name, reason in not_asked(probed.trials).items():
         output.out.print(f"[yellow]not asked[/]  {name}: {escape(reason)}", highlight=False, soft_wrap=True)
-    if failed := output.failures(probed.trials):
+    if failed := output.failure_summary(probed.trials):
         output.out.print(f"[red]errors[/]  {escape(failed)}", highlight=False, soft_wrap=True)
     output.out.print(f"\ntrials: {probed.path}", highlight=False, soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""``unswayed report``: rebuild a run's page or tables from what is stored, without asking anybody."""
+"""``unswayed report``: build a run's page or tables again from its stored trials, without asking a model."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from unswayed import report
 from unswayed.cli.shared import output
 from unswayed.errors import BadInput
 from unswayed.judges.rules import RuleJudge
+from unswayed.metrics import summarise
+from unswayed.metrics.claims.audit_claims import SMALLEST_EFFECT
 from unswayed.metrics.summary import Summary
 from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
+from unswayed.report.rendering import write_text
 
 
 class Format(StrEnum):
@@ -27,25 +30,30 @@ class Format(StrEnum):
 
 
 def command(
-    run: Annotated[
-        Path, typer.Argument(help="a run folder, e.g. runs/first, or that of a study or training run")
-    ],
+    run: Annotated[Path, typer.Argument(help="folder of a run, a study or a training run, e.g. runs/first")],
     form: Annotated[
-        Format, typer.Option("--format", "-f", help="the page; the table by condition; svg: a study's figure")
+        Format,
+        typer.Option("--format", "-f", help="html: a page; svg: a study's figure; else: a table"),
     ] = Format.html,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="file to write; default: report.html, or stdout")
     ] = None,
     measure: Annotated[
         str | None,
-        typer.Option(help="svg: draw this over steps; default: accuracy against consistency"),
+        typer.Option(help="with svg: the measure to draw over steps; default: accuracy against consistency"),
+    ] = None,
+    smallest_effect: Annotated[
+        float | None,
+        typer.Option(help="points of accuracy below which the claims count an effect as none; default: 2"),
     ] = None,
 ) -> None:
-    """Build the report of RUN again, from what it stored alone.
+    """Build the report of RUN again from its stored trials.
 
     [bold]Examples[/]
 
       unswayed report runs/first
+
+      unswayed report runs/first --smallest-effect 1
 
       unswayed report runs/first --format latex > table.tex
 
@@ -54,52 +62,57 @@ def command(
       unswayed report studies/mini --format svg --measure robust_accuracy
     """
     if measure is not None and form is not Format.svg:
-        raise BadInput("--measure says what a figure shows; give --format svg too")
+        raise BadInput("--measure selects what a figure shows; give --format svg too")
     if is_study(run):
+        if smallest_effect is not None:
+            raise BadInput("--smallest-effect is for the claims of one run, not for those of a study")
         write_study(run, form, out, measure)
         return
     if form is Format.svg:
         raise BadInput(f"--format svg draws a study or training run, and {run} is neither")
-    opened = Run.load(run)
+    if smallest_effect is not None and not 0 < smallest_effect < 100:
+        raise BadInput(f"--smallest-effect is {smallest_effect:g}; give points above 0 and below 100")
+    loaded = Run.load(run)
+    effect = SMALLEST_EFFECT if smallest_effect is None else smallest_effect / 100
     with output.err.status("measuring"):
-        summary = opened.summary()
+        summary = summarise(loaded.trials, smallest_effect=effect)
     if form is Format.html:
-        output.out.print(f"report: {write_report(opened, summary, out)}", highlight=False, soft_wrap=True)
+        output.out.print(f"report: {write_report(loaded, summary, out)}", highlight=False, soft_wrap=True)
         return
     tables = {Format.csv: report.to_csv, Format.latex: report.to_latex, Format.markdown: report.to_markdown}
     text = tables[form](summary)
     if out is None:
-        typer.echo(text, nl=not text.endswith("\n"))
+        output.echo(text)
     else:
         write_text(out, text)
 
 
 def write_study(folder: Path, form: Format, out: Path | None, measure: str | None = None) -> None:
-    """The page of a study or training run, or its figure."""
+    """Write the page of a study or training run, or its figure."""
     from unswayed.report.study.page import write_study_report, write_training_figure
 
     if form not in (Format.html, Format.svg):
         raise BadInput(
-            f"--format {form.value} is the table of one audit; its numbers over steps are in "
+            f"--format {form.value} is the table of one audit; the measures of a study over steps are in "
             f"{folder / 'dynamics.parquet'}, and each audit of a training run is a folder under audits/"
         )
     with output.err.status("measuring"):
         if form is Format.html:
-            found = write_study_report(folder, out)
+            path = write_study_report(folder, out)
         else:
-            to = out or folder / f"{measure or 'trajectories'}.svg"
-            found = write_training_figure(folder, to, measure)
+            target = out or folder / f"{measure or 'trajectories'}.svg"
+            path = write_training_figure(folder, target, measure)
     name = "report" if form is Format.html else "figure"
-    output.out.print(f"{name}: {found}", highlight=False, markup=False, soft_wrap=True)
+    output.out.print(f"{name}: {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def is_study(folder: Path) -> bool:
-    """Whether the folder is a study's or a training run's, and not an audit's."""
+    """Whether the folder is that of a study or training run, not of an audit."""
     return any((folder / name).is_file() for name in ("study.json", "dynamics.jsonl"))
 
 
 def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
-    """Write the page of a stored run, by default into its folder; returns where."""
+    """Write the page of a stored run, by default into its folder; returns its path."""
     assert run.path is not None
     folder = run.path
     page = report.build(
@@ -109,7 +122,7 @@ def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
     write_text(target, page)
     if old := panel_columns.outdated_rules(run.manifest):
         output.err.print(
-            f"its thoughts were read by {old}, and this version has {RuleJudge.name}: "
+            f"the thoughts were judged by {old}; this version has {RuleJudge.name}: "
             f"unswayed judge {folder} --judge rules",
             markup=False,
         )
@@ -117,18 +130,10 @@ def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
 
 
 def stored_image(folder: Path, sha256: str) -> bytes | None:
-    """A picture that the run kept; None where it was over the budget."""
+    """An image that the run stored; None where it exceeded the run's size budget."""
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         return None
     try:
         return (folder / "images" / sha256).read_bytes()
     except OSError:
         return None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -12,12 +12,11 @@ from unswayed.metrics.training.alarms import find_alarms
 from unswayed.metrics.training.claims import training_claims
 from unswayed.report.html_tables import table, text_cell
 from unswayed.report.manifest import manifest_sections
-from unswayed.report.rendering import json_block, render
+from unswayed.report.rendering import json_block, render, write_text
 from unswayed.report.study import charts, sections, tables
 from unswayed.report.study.records import StudyRecords, load
 from unswayed.report.study.rollouts import collect_rollouts
 from unswayed.report.study.standalone import standalone
-from unswayed.store.atomic_files import write_atomic
 from unswayed.store.study_records import RunState
 
 PAGE = "report.html"
@@ -26,7 +25,7 @@ PAGE = "report.html"
 def write_study_report(folder: Path, out: Path | None = None) -> Path:
     """Write the page of a study or training run, by default into its folder; returns its path."""
     target = out or Path(folder) / PAGE
-    _write(target, build(load(Path(folder))))
+    write_text(target, build(load(Path(folder))))
     return target
 
 
@@ -41,7 +40,7 @@ def write_training_figure(folder: Path, out: Path, measure: str | None = None) -
         raise BadInput(
             f"{folder}: no arm has two audits with accuracy and consistency, so nothing can be drawn"
         )
-    _write(out, standalone(figure["svg"], series.arms))
+    write_text(out, standalone(figure["svg"], series.arms))
     return out
 
 
@@ -95,8 +94,3 @@ def _run_table(runs: Sequence[RunState]) -> dict[str, Any] | None:
         for run in runs
     ]
     return table("Runs", heads, lines) if lines else None
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text.encode())
