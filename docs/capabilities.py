@@ -1,12 +1,13 @@
-"""What every backend was seen to do: probes it, keeps the records, and writes the table made of them.
+"""Capabilities of every backend: probes them, stores the records, and writes the table made of them.
 
-    python docs/capabilities.py write                 the table into capabilities.md, and where the README has
-                                                      a place for it (the same two comments), there, too
-    python docs/capabilities.py probe                 everything that needs no other machine, anew
-    python docs/capabilities.py endpoint URL MODEL NAME     a server, under the name it gets in the table
-    python docs/capabilities.py vllm MODEL NAME       a model in vLLM in this process
+    python docs/capabilities.py write                 the table into capabilities.md, and into the README if
+    it
+                                                      has the same two comments
+    python docs/capabilities.py probe                 probes everything that needs no other machine
+    python docs/capabilities.py endpoint URL MODEL NAME     probes a server; NAME: its name in the table
+    python docs/capabilities.py vllm MODEL NAME       probes a model in vLLM in this process
 
-Only what was probed is in `capabilities.json`; a stand-in for a server says that it is one.
+Only probed records are in `capabilities.json`; a stand-in for a server is named as one.
 """
 
 from __future__ import annotations
@@ -30,48 +31,48 @@ sys.path.insert(0, str(HERE.parent / "tests" / "support"))
 
 
 def read() -> list[dict[str, Any]]:
-    """The records: `backend`, `of`, and what was seen of `FIELDS`."""
-    found: list[dict[str, Any]] = json.loads(RECORDS.read_text())
-    return found
+    """The records: `backend`, `of` (what was probed), and the values of `FIELDS`."""
+    records: list[dict[str, Any]] = json.loads(RECORDS.read_text())
+    return records
 
 
 def table(records: list[dict[str, Any]]) -> str:
     """The matrix in Markdown."""
     rows = [HEADS, ("---",) * len(HEADS)]
-    for one in records:
-        seen = (
-            _PREFILL[one["prefill"]],
-            one["letters"],
-            "yes" if one["images"] else "no",
-            "yes" if one["seeded"] else "no",
+    for record in records:
+        values = (
+            _PREFILL[record["prefill"]],
+            record["letters"],
+            "yes" if record["images"] else "no",
+            "yes" if record["seeded"] else "no",
         )
-        rows.append((f"`{one['backend']}`", one["of"], *seen))
+        rows.append((f"`{record['backend']}`", record["of"], *values))
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
 def within(page: str) -> str:
-    """The table that stands in a page. Raises `ValueError` where the page has none."""
+    """The table in a page. Raises `ValueError` where the page has none."""
     return page[page.index(BEGIN) + len(BEGIN) : page.index(END)].strip() + "\n"
 
 
 def filled(page: str, matrix: str) -> str:
-    """The page with `matrix` in the place of its table. Raises `ValueError` where it has no place for one."""
+    """The page with `matrix` in place of its table. Raises `ValueError` where it has none."""
     begin, end = page.index(BEGIN) + len(BEGIN), page.index(END)
     return f"{page[:begin]}\n{matrix}{page[end:]}"
 
 
-def seen_of(backend: Any) -> dict[str, Any]:
-    """`FIELDS` as the backend's own probe finds them."""
+def probed_fields(backend: Any) -> dict[str, Any]:
+    """`FIELDS` as found by the backend's own probe."""
 
-    async def look() -> dict[str, Any]:
+    async def run() -> dict[str, Any]:
         try:
-            found: dict[str, Any] = (await backend.capabilities()).as_dict()
-            return found
+            capabilities: dict[str, Any] = (await backend.capabilities()).as_dict()
+            return capabilities
         finally:
             await backend.close()
 
-    found = asyncio.run(look())
-    return {name: found[name] for name in FIELDS}
+    capabilities = asyncio.run(run())
+    return {name: capabilities[name] for name in FIELDS}
 
 
 def inside() -> Iterator[dict[str, Any]]:
@@ -85,13 +86,13 @@ def inside() -> Iterator[dict[str, Any]]:
     yield {
         "backend": "pebble",
         "of": f"the bundled model, transformers {version}",
-        **seen_of(open_backend("pebble", device="cpu")),
+        **probed_fields(open_backend("pebble", device="cpu")),
     }
     with TemporaryDirectory() as root:
         for kind, make in tiny_asks.KINDS.items():
             backend = open_backend(str(make(Path(root) / kind)), device="cpu")
             of = f"a tiny random {kind} model, transformers {version}"
-            yield {"backend": "PATH or ORG/NAME", "of": of, **seen_of(backend)}
+            yield {"backend": "PATH or ORG/NAME", "of": of, **probed_fields(backend)}
 
 
 def planted() -> Iterator[dict[str, Any]]:
@@ -101,17 +102,17 @@ def planted() -> Iterator[dict[str, Any]]:
     yield {
         "backend": "scripted:NAME",
         "of": "a planted respondent",
-        **seen_of(open_backend("scripted:oracle")),
+        **probed_fields(open_backend("scripted:oracle")),
     }
 
 
 def stand_ins() -> Iterator[dict[str, Any]]:
-    """The tests' own chat server, with the habits of others."""
-    from chat_minds import HashMind
+    """The tests' own chat server, with the behaviour of others."""
+    from chat_minds import HashModel
     from chat_server import ChatServer, ServerBehaviour
 
     plain = {"own": False, "flags": "refuse", "stop": "lost", "letters": "top"}
-    for of, habits in {
+    for of, behaviour in {
         "vLLM's documented forms": ServerBehaviour(),
         "the same without token ids": ServerBehaviour(letters="top"),
         "OpenAI's forms": ServerBehaviour(**plain),
@@ -119,9 +120,9 @@ def stand_ins() -> Iterator[dict[str, Any]]:
             **{**plain, "last": "refuse", "letters": "refuse"}
         ),
     }.items():
-        with ChatServer(HashMind(), habits) as server:
-            found = seen_of(_behind(server.url, ChatServer.MODEL))
-        yield {"backend": "openai:MODEL", "of": f"stand-in of the tests: {of}", **found}
+        with ChatServer(HashModel(), behaviour) as server:
+            values = probed_fields(_endpoint(server.url, ChatServer.MODEL))
+        yield {"backend": "openai:MODEL", "of": f"stand-in of the tests: {of}", **values}
 
 
 def served() -> Iterator[dict[str, Any]]:
@@ -139,41 +140,41 @@ def served() -> Iterator[dict[str, Any]]:
             "a tiny model whose template closes it": tiny,
         }.items():
             name = f"`transformers serve` {transformers.__version__}, {of}"
-            yield {"backend": "openai:MODEL", "of": name, **seen_of(_behind(url, folder))}
+            yield {"backend": "openai:MODEL", "of": name, **probed_fields(_endpoint(url, folder))}
 
 
-def _behind(url: str, model: object) -> Any:
+def _endpoint(url: str, model: object) -> Any:
     from unswayed.backends.openai import EndpointOptions, OpenAIBackend
     from unswayed.retry import Retry
 
     return OpenAIBackend(str(model), EndpointOptions([url], concurrency=2, retry=Retry(2, 0.01, 0.01)))
 
 
-def _keep(new: list[dict[str, Any]]) -> None:
-    """`new` records in the place of those of the same name, or behind the last of their backend."""
+def _store(new: list[dict[str, Any]]) -> None:
+    """Replace records of the same name by `new` ones, or insert them after the last of their backend."""
     records = read() if RECORDS.exists() else []
-    for one in new:
-        name = (one["backend"], one["of"])
+    for record in new:
+        name = (record["backend"], record["of"])
         at = [i for i, old in enumerate(records) if (old["backend"], old["of"]) == name]
         if at:
-            records[at[0]] = one
+            records[at[0]] = record
         else:
-            same = [i for i, old in enumerate(records) if old["backend"] == one["backend"]]
-            records.insert(same[-1] + 1 if same else len(records), one)
+            same = [i for i, old in enumerate(records) if old["backend"] == record["backend"]]
+            records.insert(same[-1] + 1 if same else len(records), record)
     RECORDS.write_text(json.dumps(records, indent=1) + "\n")
 
 
-def main(command: str = "", *given: str) -> None:
-    if command == "probe" and not given:
-        _keep([*inside(), *served(), *stand_ins(), *planted()])
-    elif command == "endpoint" and len(given) == 3:
-        url, model, name = given
-        _keep([{"backend": "openai:MODEL", "of": name, **seen_of(_behind(url, model))}])
-    elif command == "vllm" and len(given) == 2:
+def main(command: str = "", *arguments: str) -> None:
+    if command == "probe" and not arguments:
+        _store([*inside(), *served(), *stand_ins(), *planted()])
+    elif command == "endpoint" and len(arguments) == 3:
+        url, model, name = arguments
+        _store([{"backend": "openai:MODEL", "of": name, **probed_fields(_endpoint(url, model))}])
+    elif command == "vllm" and len(arguments) == 2:
         from unswayed.backends import open_backend
 
-        backend = open_backend(f"vllm:{given[0]}")
-        _keep([{"backend": "vllm:MODEL", "of": given[1], **seen_of(backend)}])
+        backend = open_backend(f"vllm:{arguments[0]}")
+        _store([{"backend": "vllm:MODEL", "of": arguments[1], **probed_fields(backend)}])
     elif command != "write":
         sys.exit(__doc__)
     for place in (PAGE, README):

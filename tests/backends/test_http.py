@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from chat_minds import HashMind
+from chat_minds import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from synthetic import cues, questions
 from unswayed.backends.openai import Budget, EndpointOptions, OpenAIBackend
@@ -57,7 +57,7 @@ def with_backend(made: OpenAIBackend, work: Any) -> Any:
 
 
 def probed(habits: ServerBehaviour) -> tuple[Capabilities, OpenAIBackend]:
-    with ChatServer(HashMind(), habits) as server:
+    with ChatServer(HashModel(), habits) as server:
         made = backend(server)
         return with_backend(made, lambda b: b.capabilities()), made
 
@@ -109,7 +109,7 @@ def test_the_probe_finds_what_a_server_does(habits: ServerBehaviour, expected: C
 @pytest.mark.parametrize("stop", ["told", "kept", "lost", "ignored"])
 @pytest.mark.parametrize("prefill", ["", "<think>It is", STOP_THINK])
 def test_the_text_is_that_of_the_model_up_to_its_stop_string(stop: str, prefill: str) -> None:
-    mind = HashMind()
+    mind = HashModel()
     with ChatServer(mind, ServerBehaviour(stop=stop)) as server:
         (found,) = generate(backend(server), Request(prompt(prefill), Sampling()))
         sent = [
@@ -137,24 +137,24 @@ def test_a_server_that_fails_at_stop_strings_is_soon_left_in_peace() -> None:
 
         _version = _models
 
-    with NoLists(HashMind(), fault=fail) as server:
+    with NoLists(HashModel(), fault=fail) as server:
         made = backend(server, retry=Retry(attempts=8, initial_pause=0.002, max_pause=0.01))
         (found,) = generate(made, Request(prompt(), Sampling()))
         asked = [server.asked[name] for name, body in server.bodies.items() if "stop" in body]
     assert asked == [3]
     assert sorted(lists) == ["/v1/models", "/version"]
     assert "stop strings: refused (500: no); texts are cut here" in made.facts["seen"]
-    assert found.text == HashMind().behind(prompt())
+    assert found.text == HashModel().behind(prompt())
 
 
 def test_a_text_that_is_cut_short_says_so() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         (found,) = generate(backend(server), Request(prompt(), Sampling(max_tokens=3)))
-    assert (found.finish, found.text) == ("length", HashMind().behind(prompt())[:12])
+    assert (found.finish, found.text) == ("length", HashModel().behind(prompt())[:12])
 
 
 def test_a_thought_that_a_reasoning_parser_took_out_is_put_back() -> None:
-    mind = HashMind()
+    mind = HashModel()
     with ChatServer(mind, ServerBehaviour(parser=True)) as server:
         made = backend(server)
         found = generate(made, Request(prompt(), Sampling()), Request(prompt("<think>It is"), Sampling()))
@@ -163,7 +163,7 @@ def test_a_thought_that_a_reasoning_parser_took_out_is_put_back() -> None:
 
 def test_a_prefill_reaches_the_wire_byte_for_byte_with_the_flags() -> None:
     odd = "<think>  “Wrong” \n thought\ttrailing  "
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         generate(backend(server), Request(prompt(odd), Sampling(), 77))
         (body,) = [b for b in server.bodies.values() if b.get("seed") == 77]
     assert body["messages"][-1] == {"role": "assistant", "content": odd}
@@ -175,7 +175,7 @@ def test_a_prefill_reaches_the_wire_byte_for_byte_with_the_flags() -> None:
 
 def test_pictures_go_out_as_they_are_and_are_encoded_once() -> None:
     made = None
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         made = backend(server)
         found = run(made, 5, ["base", "wrong-caption", "wrong-think", "correct-think"], letters=False)
         asked = [b for b in server.bodies.values() if b.get("max_tokens") == 1024]
@@ -200,7 +200,7 @@ def test_the_last_pictures_are_kept_up_to_a_size() -> None:
 
 @pytest.mark.parametrize("letters", ["ids", "top"])
 def test_letters_are_summed_over_spellings_and_brackets(letters: str) -> None:
-    mind = HashMind()
+    mind = HashModel()
     asked = prompt("<think>So.</think><answer>")
     with ChatServer(mind, ServerBehaviour(letters=letters)) as server:
         (found,) = with_backend(backend(server), lambda b: b.score_letters([asked]))
@@ -210,7 +210,7 @@ def test_letters_are_summed_over_spellings_and_brackets(letters: str) -> None:
 
 
 def test_letters_beyond_the_likeliest_tokens_show_as_mass_outside() -> None:
-    mind = HashMind()
+    mind = HashModel()
     asked = prompt("<think>So.</think><answer>")
     with ChatServer(mind, ServerBehaviour(letters="top", most_top=5)) as server:
         made = backend(server)
@@ -222,7 +222,7 @@ def test_letters_beyond_the_likeliest_tokens_show_as_mass_outside() -> None:
 
 def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path: Path) -> None:
     hows = ["base", "wrong-think", "stop-think", "wrong-caption", "wrong-think-quoted"]
-    with ChatServer(HashMind(), ServerBehaviour(flags="ignore", root="weights-7")) as server:
+    with ChatServer(HashModel(), ServerBehaviour(flags="ignore", root="weights-7")) as server:
         found = run(backend(server), 4, hows, store=tmp_path / "run")
     states = dict(zip(found.trials["condition"].to_pylist(), found.trials["state"].to_pylist(), strict=False))
     assert states == {
@@ -239,7 +239,7 @@ def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path
 
 @pytest.mark.parametrize("closed", ["drop", "empty", "refuse"])
 def test_a_template_that_drops_closed_thoughts_is_not_asked_to_stop_thinking(closed: str) -> None:
-    with ChatServer(HashMind(), ServerBehaviour(closed=closed)) as server:
+    with ChatServer(HashModel(), ServerBehaviour(closed=closed)) as server:
         found = run(backend(server), 2, ["base", "stop-think", "wrong-think"]).trials
     assert found["state"].to_pylist() == ["ok", "not-asked", "ok"] * 2
     assert "drops a closed thought" in found["error"][1].as_py()
@@ -248,7 +248,7 @@ def test_a_template_that_drops_closed_thoughts_is_not_asked_to_stop_thinking(clo
 
 @pytest.mark.parametrize("thought", [STOP_THINK, STOP_THINK.removesuffix("</think>")])
 def test_a_tokenizer_with_few_tokens_for_the_closed_thought_is_asked_to_stop_thinking(thought: str) -> None:
-    class Terse(HashMind):
+    class Terse(HashModel):
         def count(self, prompt: Prompt) -> int:
             shorter = prompt.prefill.replace(thought, "ab").replace("<think>", "a").replace("</think>", "b")
             return super().count(replace(prompt, prefill=shorter))
@@ -270,7 +270,7 @@ def test_refusals_of_every_question_stop_the_run_with_the_servers_words(status: 
             return await answer()
         return web.json_response({"error": {"message": "Image has 3 channels too many"}}, status=status)
 
-    with ChatServer(HashMind(), fault=refuse) as server:
+    with ChatServer(HashModel(), fault=refuse) as server:
         with pytest.raises(BackendError, match=f"{status}: Image has 3 channels too many"):
             run(backend(server, concurrency=4), 200, [where], letters=False)
         asked = [server.asked[k] for k, b in server.bodies.items() if b.get("max_tokens") == 1024]
@@ -289,7 +289,7 @@ def test_one_refused_question_is_an_error_of_its_own() -> None:
     from unswayed.trial_keys import trial_seed
 
     bad = {trial_seed(0, q, "base", 0) for q in questions(30)[:9]}
-    with ChatServer(HashMind(), fault=refuse) as server:
+    with ChatServer(HashModel(), fault=refuse) as server:
         found = run(backend(server, concurrency=1), 30, ["wrong-caption", "base"], letters=False).trials
     rows = [row for row in found.to_pylist() if row["state"] == "error"]
     assert [row["uid"] for row in rows] == [f"u{i}" for i in range(9)]
@@ -298,7 +298,7 @@ def test_one_refused_question_is_an_error_of_its_own() -> None:
 
 
 def test_a_wrong_name_or_address_is_told_at_once_with_what_to_see_to() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         named = OpenAIBackend("other", EndpointOptions([server.url]))
         with pytest.raises(BackendError, match=r"404: The model `other` does not exist.*under this name"):
             with_backend(named, lambda b: b.capabilities())
@@ -312,7 +312,7 @@ def test_a_wrong_key_stops_at_once_and_is_shown_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNSWAYED_TEST_KEY", "sk-wrong-4711-abcdefgh")
-    with ChatServer(HashMind(), ServerBehaviour(key="sk-right")) as server:
+    with ChatServer(HashModel(), ServerBehaviour(key="sk-right")) as server:
         with pytest.raises(BackendError) as caught:
             run(backend(server), 3, ["base"], store=tmp_path / "run")
         assert sum(server.asked.values()) == 1
@@ -326,7 +326,7 @@ def test_the_key_is_sent_and_kept_out_of_everything(tmp_path: Path, monkeypatch:
     key = "abcdef-0123456789-secret"
     monkeypatch.setenv("UNSWAYED_TEST_KEY", key)
 
-    class Parrot(HashMind):
+    class Parrot(HashModel):
         def behind(self, prompt: Prompt, draw: str = "") -> str:
             return f"<think>The key is {key}.</think><answer>(A) red</answer>"
 
@@ -362,7 +362,7 @@ def test_addresses_that_are_none_or_carry_secrets_are_refused(url: str) -> None:
 
 
 def test_a_budget_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         whole = run(backend(server), 12, ["base", "wrong-caption"])
         probe = with_backend(made := backend(server), lambda b: b.capabilities()) and made.spend.requests
         before = sum(server.asked.values())
@@ -378,14 +378,14 @@ def test_a_budget_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None
     same = ["uid", "condition", "state", "text", "answer", "letters", "key"]
     assert found.trials.select(same).equals(whole.trials.select(same))
     assert second.spend.prompt_tokens > 0
-    with ChatServer(HashMind()) as server, pytest.raises(BackendError, match="budget of 500 tokens"):
+    with ChatServer(HashModel()) as server, pytest.raises(BackendError, match="budget of 500 tokens"):
         run(backend(server, budget=Budget(tokens=500)), 12, ["base"])
 
 
 def test_replicas_of_other_weights_are_refused() -> None:
     with (
-        ChatServer(HashMind(), ServerBehaviour(root="a")) as one,
-        ChatServer(HashMind(), ServerBehaviour(root="b")) as two,
+        ChatServer(HashModel(), ServerBehaviour(root="a")) as one,
+        ChatServer(HashModel(), ServerBehaviour(root="b")) as two,
         pytest.raises(BadInput, match="different weights"),
     ):
         with_backend(backend(one, two), lambda b: b.capabilities())
@@ -393,7 +393,7 @@ def test_replicas_of_other_weights_are_refused() -> None:
 
 def test_a_question_stays_on_one_replica_and_all_have_their_share() -> None:
     hows = ["base", "wrong-caption", "wrong-think", "correct-caption"]
-    with ChatServer(HashMind()) as one, ChatServer(HashMind()) as two, ChatServer(HashMind()) as three:
+    with ChatServer(HashModel()) as one, ChatServer(HashModel()) as two, ChatServer(HashModel()) as three:
         run(backend(one, two, three), 60, hows)
         seen: list[set[str]] = []
         for server in (one, two, three):
@@ -407,7 +407,7 @@ def test_a_question_stays_on_one_replica_and_all_have_their_share() -> None:
 
 
 def test_no_more_than_asked_for_are_open_at_once() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         run(backend(server, concurrency=3), 20, ["base", "wrong-think"])
         assert server.most_open <= 16  # the probe's tokenizations are not counted; its questions come singly
         assert server.most_open <= 3
@@ -421,9 +421,9 @@ def test_a_server_that_was_never_there_is_told_soon() -> None:
 
 def test_a_server_whose_seeds_waver_does_not_block_its_own_resume(tmp_path: Path) -> None:
     folder, hows = tmp_path / "run", ["base", "wrong-think"]
-    with ChatServer(HashMind(), ServerBehaviour(seeds=False)) as server:
+    with ChatServer(HashModel(), ServerBehaviour(seeds=False)) as server:
         run(backend(server), 3, hows, store=folder)
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         with pytest.warns(
             UserWarning, match="did not honour seeds when the run was begun, and honours them now"
         ):
@@ -432,10 +432,10 @@ def test_a_server_whose_seeds_waver_does_not_block_its_own_resume(tmp_path: Path
     assert found.trials["state"].to_pylist() == ["ok"] * 10
     assert len(asked) == 4, "what was stored is not asked again"
     # What decides a question still blocks; stop strings decide none, for the text is cut at one place.
-    with ChatServer(HashMind(), ServerBehaviour(stop="lost", seeds=False)) as server:
+    with ChatServer(HashModel(), ServerBehaviour(stop="lost", seeds=False)) as server:
         assert len(run(backend(server), 5, hows, store=folder).trials) == 10
     with (
-        ChatServer(HashMind(), ServerBehaviour(pictures="refuse")) as server,
+        ChatServer(HashModel(), ServerBehaviour(pictures="refuse")) as server,
         pytest.raises(RunChanged, match=r"capabilities.images: true then, false now"),
     ):
         run(backend(server), 5, hows, store=folder)
@@ -469,9 +469,9 @@ def test_no_session_is_left_open_however_a_command_ends(
 
         return work
 
-    with ChatServer(HashMind(), ServerBehaviour(key="sk-right")) as server:
+    with ChatServer(HashModel(), ServerBehaviour(key="sk-right")) as server:
         assert left_open(audits()) == [], "a wrong key"
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         assert left_open(audits("--max-requests", "25")) == [], "a budget that is spent"
         assert left_open(audits()) == [], "all went well"
         assert left_open(audits("--seed", "5")) == [], "another run stands in the folder"
@@ -496,14 +496,14 @@ def test_no_session_is_left_open_however_a_command_ends(
 
 
 def test_a_question_keeps_its_encoded_picture_for_its_letters() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         made = backend(server, concurrency=128)
         run(made, 300, ["base"])
     assert made._builder.images.encoded == 300 + 1, "three hundred questions and the probe's"
 
 
 def test_the_same_backend_serves_several_event_loops() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         made = backend(server)
         first = generate(made, Request(prompt(), Sampling()))
         second = generate(made, Request(prompt(), Sampling()))
@@ -516,7 +516,7 @@ def test_the_command_asks_an_endpoint_and_says_what_it_saw_and_spent(tmp_path: P
     from unswayed.cli import app
 
     out = tmp_path / "run"
-    with ChatServer(HashMind(), ServerBehaviour(flags="ignore")) as server:
+    with ChatServer(HashModel(), ServerBehaviour(flags="ignore")) as server:
         hows = "base,wrong-think,wrong-think-quoted"
         line = ["audit", f"openai:{ChatServer.MODEL}", "--base-url", server.url, "--limit", "6", "-c", hows]
         done = CliRunner().invoke(app, [*line, "--out", str(out)])

@@ -21,7 +21,7 @@ pytest.importorskip("aiohttp")
 from test_http import with_backend
 
 from chat_faults import HUGE, KINDS, Faults, strike
-from chat_minds import HashMind
+from chat_minds import HashModel
 from chat_server import ChatServer
 from places import SUPPORT
 from synthetic import cues, question, questions, stream
@@ -67,7 +67,7 @@ def seeds(numbers: Any, condition: str) -> set[int]:
 @pytest.fixture(scope="module")
 def undisturbed() -> Any:
     """Trials of `N` questions, asked of a server that never fails."""
-    with ChatServer(HashMind(bracket=0)) as server:
+    with ChatServer(HashModel(bracket=0)) as server:
         return run(backend(server), N).trials
 
 
@@ -91,7 +91,7 @@ def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(
 
     monkeypatch.setattr(Transport, "post", noted)
     faults = Faults(0.2, seed, always=always)
-    with ChatServer(HashMind(bracket=0), fault=faults) as server:
+    with ChatServer(HashModel(bracket=0), fault=faults) as server:
         made = backend(server)
         found = run(made, n).trials.to_pylist()
         asked, bodies, came = server.asked, server.bodies, server.came
@@ -152,7 +152,7 @@ def test_each_kind_of_fault_is_met_and_passes(kind: str) -> None:
             return await strike(kind, request, answer)
         return await answer()
 
-    with ChatServer(HashMind(), fault=first) as server:
+    with ChatServer(HashModel(), fault=first) as server:
         found = run(backend(server, timeout=0.2), 2, conditions=["base"], letters=False).trials
     assert found["state"].to_pylist() == ["ok", "ok"]
     assert found["attempts"].to_pylist() == [2, 2]
@@ -162,7 +162,7 @@ def test_the_probe_comes_through_faults_too() -> None:
     seed = 5
     print(f"seed {seed}")
     kinds = tuple(k for k in KINDS if k not in ("stall", "drip"))
-    with ChatServer(HashMind(), fault=Faults(0.3, seed, kinds=kinds, spare=False)) as server:
+    with ChatServer(HashModel(), fault=Faults(0.3, seed, kinds=kinds, spare=False)) as server:
         made = backend(server)
         found = with_backend(made, lambda b: b.capabilities())
     assert (found.prefill, found.letters, found.images, found.seeded) == ("continues", "exact", True, True)
@@ -178,7 +178,7 @@ def test_a_storm_of_429_is_waited_out_at_a_pace_that_suits() -> None:
         await asyncio.sleep(0.002)
         return await answer()
 
-    with ChatServer(HashMind(), fault=crowded) as server:
+    with ChatServer(HashModel(), fault=crowded) as server:
         made = backend(server, retry=Retry(attempts=12, initial_pause=0.01, max_pause=0.2))
         found = run(made, 60, conditions=["base", "wrong-think"], letters=False).trials
     assert set(found["state"].to_pylist()) == {"ok"}
@@ -198,7 +198,7 @@ def test_retry_after_is_honoured() -> None:
                 return web.Response(status=429, headers={"Retry-After": "0.3"}, text="slow down")
         return await answer()
 
-    with ChatServer(HashMind(), fault=later) as server:
+    with ChatServer(HashModel(), fault=later) as server:
         found = run(backend(server, concurrency=1), 1, conditions=["base"], letters=False).trials
     ((first, second),) = came.values()
     assert second - first >= 0.3
@@ -214,14 +214,14 @@ def test_a_pause_that_is_too_long_stops_the_run_resumably() -> None:
         return await answer()
 
     with (
-        ChatServer(HashMind(), fault=tomorrow) as server,
+        ChatServer(HashModel(), fault=tomorrow) as server,
         pytest.raises(BackendError, match=r"86,400 s.*quota"),
     ):
         run(backend(server), 20, conditions=["base"])
 
 
 def test_a_server_that_goes_away_for_a_while_costs_time_and_no_trial() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
 
         def note(done: int, total: int | None, words: str) -> None:
             if done >= 40 and not gone:
@@ -235,7 +235,7 @@ def test_a_server_that_goes_away_for_a_while_costs_time_and_no_trial() -> None:
         assert set(found["state"].to_pylist()) == {"ok"}
         assert len(found) == 320
         assert max(server.asked.values()) <= 2, "only what was open when it went was asked again"
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         made = backend(server, patience=0.3)
 
         def end(done: int, total: int | None, words: str) -> None:
@@ -248,7 +248,7 @@ def test_a_server_that_goes_away_for_a_while_costs_time_and_no_trial() -> None:
 
 @pytest.mark.slow
 def test_a_server_that_refuses_connections_for_ten_seconds_costs_no_trial() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
 
         def note(done: int, total: int | None, words: str) -> None:
             if done >= 40 and not gone:
@@ -264,7 +264,7 @@ def test_a_server_that_refuses_connections_for_ten_seconds_costs_no_trial() -> N
 
 
 def test_one_of_three_replicas_is_killed_and_comes_back() -> None:
-    with ChatServer(HashMind()) as one, ChatServer(HashMind()) as two, ChatServer(HashMind()) as three:
+    with ChatServer(HashModel()) as one, ChatServer(HashModel()) as two, ChatServer(HashModel()) as three:
         at_death: list[int] = []
         at_return: list[int] = []
 
@@ -309,7 +309,7 @@ def test_killed_in_the_middle_of_faults_it_goes_on_and_asks_nothing_twice(
     paths = [str(SUPPORT), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     folder = tmp_path / "run"
-    with ChatServer(HashMind(bracket=0), fault=Faults(0.2, seed)) as server:
+    with ChatServer(HashModel(bracket=0), fault=Faults(0.2, seed)) as server:
         by_uid = {q.uid: q for q in questions(n)}
 
         def stored() -> dict[int, int]:

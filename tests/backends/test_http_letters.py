@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("aiohttp")
 
-from chat_minds import TinyMind
+from chat_minds import TinyModel
 from chat_server import ChatServer, ServerBehaviour
 from tiny_asks import prompt
 from unswayed.answers.letter_probs import letter_prefill
@@ -27,7 +27,7 @@ PREFILLS = ("", "<think>the red circle", "<think>look</think>")
 
 @pytest.fixture(scope="module")
 def served(loaded: dict[str, TransformersBackend]) -> Iterator[dict[str, ChatServer]]:
-    mind = TinyMind(loaded["llava"])
+    mind = TinyModel(loaded["llava"])
     with ChatServer(mind) as exact, ChatServer(mind, ServerBehaviour(letters="top", most_top=20)) as top:
         yield {"ids": exact, "top": top}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_http import backend, run
 from typer.testing import CliRunner
 
-from chat_minds import HashMind
+from chat_minds import HashModel
 from chat_server import ChatServer
 from unswayed.backends.openai import (
     Budget,
@@ -93,7 +93,7 @@ def test_a_reply_without_a_count_counts_as_the_mean_of_the_others() -> None:
 
 def test_a_budget_of_money_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
     price = Price(2.0, 10.0)
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         whole = run(made := backend(server, price=price), 12, ["base"])
         cost = made.spend.cost
         assert cost == pytest.approx((2 * made.spend.prompt_tokens + 10 * made.spend.tokens) / 1e6)
@@ -116,7 +116,7 @@ def test_a_budget_of_money_that_is_none(cost: float) -> None:
 def test_the_command_shows_money_and_wants_a_price_for_a_budget_of_it(tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
     file.write_text(TABLE)
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         line = ["audit", f"openai:{ChatServer.MODEL}", "--base-url", server.url, "--limit", "6", "-c", "base"]
         line += ["--out", str(tmp_path / "run")]
         done = CliRunner().invoke(app, [*line, "--prices", str(file), "--max-cost", "5", "--stream"])

@@ -15,7 +15,7 @@ pytest.importorskip("aiohttp")
 from PIL import Image as PILImage
 from test_http import backend, generate, prompt, with_backend
 
-from chat_minds import HashMind
+from chat_minds import HashModel
 from chat_server import ChatServer
 from unswayed.answers.parser import read
 from unswayed.backends.openai.logprobs import letter_probs_by_text
@@ -68,7 +68,7 @@ def test_an_error_in_a_reply_of_status_200_is_the_trials_own(
 
         return web.json_response(body) if json.loads(raw).get("seed") == 900 else await answer()
 
-    with ChatServer(HashMind(), fault=fail) as server:
+    with ChatServer(HashModel(), fault=fail) as server:
         failed, good = generate(
             backend(server), Request(prompt(), Sampling(), 900), Request(prompt(), Sampling(), 901)
         )
@@ -86,9 +86,9 @@ def test_an_empty_error_field_is_no_error(empty: Any) -> None:
         body = json.loads((await answer()).body)
         return web.json_response({**body, "error": empty})
 
-    with ChatServer(HashMind(), fault=decorate) as server:
+    with ChatServer(HashModel(), fault=decorate) as server:
         (generation,) = generate(backend(server), Request(prompt(), Sampling()))
-    assert generation.text == HashMind().behind(prompt())
+    assert generation.text == HashModel().behind(prompt())
 
 
 THOUGHTS = [
@@ -180,7 +180,7 @@ def test_a_sampled_token_without_alternatives_gives_no_letters(top: Any) -> None
         body["choices"][0]["logprobs"]["content"][0]["top_logprobs"] = top
         return web.json_response(body)
 
-    with ChatServer(HashMind(), fault=without) as server:
+    with ChatServer(HashModel(), fault=without) as server:
         made = backend(server)
         assert with_backend(made, lambda b: b.capabilities()).letters == "none"
 
@@ -197,11 +197,11 @@ def test_tokens_of_one_text_add_up_also_where_they_are_followed() -> None:
 def test_brackets_of_two_token_ids_add_up() -> None:
     """Some vocabularies have one token for the bracket alone, and another one of the same text after a
     tag."""
-    model = HashMind()
+    model = HashModel()
     asked = prompt("<think>So.</think><answer>")
 
-    class TwoBrackets(HashMind):
-        VOCABULARY = (*HashMind.VOCABULARY, "(")
+    class TwoBrackets(HashModel):
+        VOCABULARY = (*HashModel.VOCABULARY, "(")
 
         def __init__(self) -> None:
             super().__init__()
@@ -247,7 +247,7 @@ def test_a_picture_of_unknown_type_is_refused_and_fails_alone() -> None:
     with pytest.raises(BadImage, match="PNG or JPEG"):
         media_type(strange)
     asked = [prompt(images=(strange,)), prompt(images=(encoded("PNG"),))]
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         made = backend(server)
 
         async def both(made: Any) -> Any:

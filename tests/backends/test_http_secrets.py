@@ -14,7 +14,7 @@ from aiohttp import web
 from test_http import backend, generate, prompt, with_backend
 from typer.testing import CliRunner
 
-from chat_minds import HashMind
+from chat_minds import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from unswayed.backends.openai.credentials import ApiKey
 from unswayed.cli import app
@@ -28,7 +28,7 @@ class Leaky(ChatServer):
     """Says the key wherever a server can say anything; refuses every third question with it."""
 
     def __init__(self, key: str, **behaviour: Any) -> None:
-        super().__init__(HashMind(), ServerBehaviour(key=key, **behaviour), fault=self.leak)
+        super().__init__(HashModel(), ServerBehaviour(key=key, **behaviour), fault=self.leak)
         self.secret = key
 
     async def _models(self, request: web.Request) -> web.Response:
@@ -89,7 +89,7 @@ def test_a_key_in_pieces_of_a_stream_and_over_thought_and_text_is_removed(
 ) -> None:
     monkeypatch.setenv("UNSWAYED_TEST_KEY", key)
 
-    class Parrot(HashMind):
+    class Parrot(HashModel):
         def whole(self, prompt: Any, draw: str = "") -> str:
             return f"<think>It is {key}.</think><answer>(A) {key}</answer>"
 
@@ -125,7 +125,7 @@ def test_assumptions_are_recorded_and_marked(tmp_path: Path) -> None:
 
     out = tmp_path / "run"
     behaviour = ServerBehaviour(pictures="drop", flags="ignore")
-    with ChatServer(HashMind(), behaviour) as server:
+    with ChatServer(HashModel(), behaviour) as server:
         line = [
             "audit",
             f"openai:{ChatServer.MODEL}",
@@ -155,7 +155,7 @@ def test_what_cannot_be_assumed_is_refused() -> None:
 
 
 def test_nothing_is_assumed_unasked() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         made = backend(server)
         capabilities = with_backend(made, lambda b: b.capabilities())
     assert "assumed" not in capabilities.as_dict()

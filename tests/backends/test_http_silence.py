@@ -16,7 +16,7 @@ pytest.importorskip("aiohttp")
 from aiohttp import web
 from test_http import backend, run
 
-from chat_minds import HashMind
+from chat_minds import HashModel
 from chat_server import ChatServer
 from synthetic import cues, questions
 from unswayed.backends.openai import watchdog
@@ -54,7 +54,7 @@ def test_a_run_that_gets_no_answer_ends_with_the_servers_message(
     kind: str, message: str, tmp_path: Path
 ) -> None:
     n = 40
-    with ChatServer(HashMind(), fault=always(kind, "texts")) as server:
+    with ChatServer(HashModel(), fault=always(kind, "texts")) as server:
         made = backend(server, retry=SLOW, timeout=0.1 if kind == "hang" else 5.0, patience=0.6)
         with pytest.raises(BackendError, match=f"no answer for .* s, .*{message}.*run the same command"):
             run(made, n, ["base"], letters=False, store=tmp_path / "run")
@@ -65,7 +65,7 @@ def test_a_run_that_gets_no_answer_ends_with_the_servers_message(
 
 def test_answers_are_stored_where_only_letters_fail(tmp_path: Path) -> None:
     n = 12
-    with ChatServer(HashMind(), fault=always("500", "letters")) as server:
+    with ChatServer(HashModel(), fault=always("500", "letters")) as server:
         made = backend(server, retry=SLOW, patience=0.5, concurrency=4)
         with pytest.raises(BackendError, match="CUDA error"):
             run(made, n, ["base"], store=tmp_path / "run")
@@ -86,7 +86,7 @@ def test_a_question_that_always_fails_ends_no_run_that_gets_answers() -> None:
         await asyncio.sleep(0.01)
         return await answer()
 
-    with ChatServer(HashMind(), fault=poison) as server:
+    with ChatServer(HashModel(), fault=poison) as server:
         made = backend(server, retry=Retry(4, 0.001, 0.002), patience=0.5, concurrency=2)
         trials = run(made, 30, ["base"], letters=False).trials
     assert set(trials["state"].to_pylist()) <= {"ok", "error"}
@@ -98,7 +98,7 @@ def test_a_line_says_what_is_waited_for(
 ) -> None:
     monkeypatch.setattr(watchdog, "_TICK", 0.02)
     monkeypatch.setattr(watchdog, "_FIRST_NOTICE", 0.1)
-    with ChatServer(HashMind(), fault=always(kind, "texts")) as server, caplog.at_level(logging.WARNING):
+    with ChatServer(HashModel(), fault=always(kind, "texts")) as server, caplog.at_level(logging.WARNING):
         made = backend(server, retry=SLOW, timeout=0.6, patience=1.5)
 
         async def go() -> None:
@@ -120,7 +120,7 @@ def test_a_line_says_what_is_waited_for(
 
 
 def test_a_run_that_is_answered_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         run(backend(server), 10, ["base"])
     assert caplog.records == []
 

@@ -16,7 +16,7 @@ from aiohttp import web
 from test_http import backend, generate, probed, prompt, run, with_backend
 
 from chat_faults import KINDS, strike
-from chat_minds import HashMind
+from chat_minds import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from unswayed.backends.openai import Budget, Price
 from unswayed.backends.openai.responses import Malformed
@@ -38,9 +38,9 @@ def streams(server: ChatServer) -> list[bool]:
 @pytest.mark.parametrize("form", ["counted", "plain", "ignore", "refuse"])
 def test_a_streamed_generation_is_the_whole_one(form: str, stop: str, parser: bool) -> None:
     habits = ServerBehaviour(stop=stop, parser=parser)
-    with ChatServer(HashMind(), habits) as server:
+    with ChatServer(HashModel(), habits) as server:
         whole = generate(backend(server), *ASKED)
-    with ChatServer(HashMind(), replace(habits, stream=form)) as server:
+    with ChatServer(HashModel(), replace(habits, stream=form)) as server:
         found = generate(backend(server, stream=True), *ASKED)
         assert streams(server) == [form in ("counted", "plain")] * 3
     counts = {"prompt_tokens": None, "tokens": None} if form == "plain" else {}
@@ -62,7 +62,7 @@ def test_the_probe_sees_how_replies_are_streamed(form: str, note: str) -> None:
 
 def test_whether_it_streams_is_no_part_of_a_trial() -> None:
     hows = ["base", "wrong-think"]
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         whole = run(backend(server), 5, hows).trials
         streamed = run(backend(server, stream=True), 5, hows).trials
     assert streamed.drop_columns(["seconds"]).equals(whole.drop_columns(["seconds"]))
@@ -77,10 +77,10 @@ def test_a_reply_that_takes_longer_than_the_timeout_comes_streamed() -> None:
             await asyncio.sleep(3600)
         return await answer()
 
-    with ChatServer(HashMind(), ServerBehaviour(pace=0.03), fault=late) as server:
+    with ChatServer(HashModel(), ServerBehaviour(pace=0.03), fault=late) as server:
         made = backend(server, timeout=0.4)
         found = generate(made, *ASKED[:1])
-    assert [(g.text, g.attempts) for g in found] == [(HashMind().behind(prompt()), 2)]
+    assert [(g.text, g.attempts) for g in found] == [(HashModel().behind(prompt()), 2)]
     assert found[0].seconds is not None
     assert found[0].seconds > 0.4
 
@@ -96,7 +96,7 @@ def test_what_a_gateway_gave_up_waiting_for_is_streamed_next(status: int) -> Non
         seen.append("stream" in body)
         return await answer() if "stream" in body else web.Response(status=status, text="gave up")
 
-    with ChatServer(HashMind(), fault=gateway) as server:
+    with ChatServer(HashModel(), fault=gateway) as server:
         found = generate(backend(server), *ASKED[:1])
     assert (seen, found[0].finish, found[0].attempts) == ([False, True], "stop", 2)
 
@@ -179,10 +179,10 @@ def test_a_stream_that_breaks_stalls_or_drips_is_asked_again(breaks: Any) -> Non
             return await breaks(request)
         return await answer()
 
-    with ChatServer(HashMind(), fault=first) as server:
+    with ChatServer(HashModel(), fault=first) as server:
         made = backend(server, stream=True, timeout=0.15, max_reply_bytes=100_000)
         found = generate(made, *ASKED)
-    assert [g.text for g in found] == [HashMind().behind(r.prompt) for r in ASKED]
+    assert [g.text for g in found] == [HashModel().behind(r.prompt) for r in ASKED]
     assert [g.attempts for g in found] == [2] * 3
 
 
@@ -193,7 +193,7 @@ def test_each_kind_of_fault_passes_in_a_stream_too(kind: str) -> None:
             return await strike(kind, request, answer)
         return await answer()
 
-    with ChatServer(HashMind(), fault=first) as server:
+    with ChatServer(HashModel(), fault=first) as server:
         made = backend(server, stream=True, timeout=0.15, max_reply_bytes=100_000)
         found = generate(made, *ASKED[:2])
     assert [(g.finish, g.attempts) for g in found] == [("stop", 2)] * 2
@@ -207,7 +207,7 @@ def test_an_error_in_a_stream_that_no_repeating_helps_is_not_repeated() -> None:
         await stream.write(b'data: {"error": {"message": "too long", "code": 400}}\n\n')
         return stream
 
-    with ChatServer(HashMind(), fault=refuse) as server:
+    with ChatServer(HashModel(), fault=refuse) as server:
         (found,) = generate(backend(server, stream=True), ASKED[0])
     assert (found.finish, found.attempts, found.error) == ("error", 1, "400: too long")
 
@@ -263,16 +263,16 @@ def test_an_event_that_is_no_chunk(event: bytes) -> None:
 
 def test_a_budget_of_tokens_is_kept_in_streams_and_where_none_are_counted_it_is_refused() -> None:
     for stream in (False, True):
-        with ChatServer(HashMind()) as server, pytest.raises(BackendError, match="budget of 9,000 tokens"):
+        with ChatServer(HashModel()) as server, pytest.raises(BackendError, match="budget of 9,000 tokens"):
             run(backend(server, stream=stream, budget=Budget(tokens=9000)), 40, ["base"])
-    with ChatServer(HashMind(), ServerBehaviour(stream="plain")) as server:
+    with ChatServer(HashModel(), ServerBehaviour(stream="plain")) as server:
         made = backend(server, stream=True, budget=Budget(tokens=10**9))
         found = generate(made, *ASKED)
         assert streams(server) == [False] * 3, "a stream without counts would escape the budget"
         assert all(g.tokens for g in found)
     for budget in (Budget(tokens=10**9), Budget(cost=1e9)):
         with (
-            ChatServer(HashMind(), ServerBehaviour(usage=False)) as server,
+            ChatServer(HashModel(), ServerBehaviour(usage=False)) as server,
             pytest.raises(BackendError, match=r"does not count tokens.*--max-requests"),
         ):
             with_backend(backend(server, budget=budget, price=Price(1, 1)), lambda b: b.capabilities())

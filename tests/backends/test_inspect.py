@@ -15,7 +15,7 @@ from inspect_ai.model import ModelAPI, ModelCall, ModelOutput, ModelUsage, model
 from test_cues_llm_http import WriterMind, sample
 from test_judge_http import JudgeMind
 
-from chat_minds import HashMind
+from chat_minds import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from cli_process import run
 from synthetic import cues, pixel, questions
@@ -200,13 +200,13 @@ def served(provider: str, server: ChatServer, **how: Any) -> Backend:
 def test_the_probe_sees_through_inspect_ai(
     provider: str, habits: ServerBehaviour, expected: Capabilities
 ) -> None:
-    with ChatServer(HashMind(), habits) as server:
+    with ChatServer(HashModel(), habits) as server:
         assert over(lambda b: b.capabilities(), served(provider, server)) == expected
 
 
 @pytest.mark.parametrize("prefill", ["", "<think>It is", STOP_THINK])
 def test_texts_and_letters_are_those_of_the_model(prefill: str) -> None:
-    mind = HashMind()
+    mind = HashModel()
     asked = prompt(prefill)
     letters = prompt(prefill + mind.behind(asked).split("(")[0])
 
@@ -224,7 +224,7 @@ def test_texts_and_letters_are_those_of_the_model(prefill: str) -> None:
 
 
 def test_a_picture_goes_out_byte_for_byte() -> None:
-    with ChatServer(HashMind()) as server, ChatServer(HashMind()) as other:
+    with ChatServer(HashModel()) as server, ChatServer(HashModel()) as other:
         one = generate(served("openai-api/bench", server), prompt("", (pixel(5),)))
         direct = open_backend(f"openai:{other.MODEL}", base_urls=[other.url], **QUICK)
         two = generate(direct, prompt("", (pixel(5),)))
@@ -233,7 +233,7 @@ def test_a_picture_goes_out_byte_for_byte() -> None:
 
 def test_a_wrong_key_is_told_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_API_KEY", "very-secret-key-12345")
-    with ChatServer(HashMind(), ServerBehaviour(key="other")) as server:
+    with ChatServer(HashModel(), ServerBehaviour(key="other")) as server:
         made = served("openai-api/bench", server, model_args={})
         with pytest.raises(BackendError, match="Incorrect API key") as told:
             over(lambda b: b.capabilities(), made)
@@ -241,7 +241,7 @@ def test_a_wrong_key_is_told_without_the_key(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_server_that_is_away_ends_the_run_soon() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
         made = served("openai-api/bench", server, patience=0.2)
     with pytest.raises(BackendError, match="run the same command"):
         over(lambda b: b.capabilities(), made)
@@ -252,7 +252,7 @@ def test_commands_pass_addresses_and_budgets_on(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("BENCH_API_KEY", "k" * 20)
     out, model = tmp_path / "run", f"inspect:openai-api/bench/{ChatServer.MODEL}"
 
-    def asks(mind: HashMind, *args: object, code: int = 0, says: str = "") -> int:
+    def asks(mind: HashModel, *args: object, code: int = 0, says: str = "") -> int:
         """How many requests a command sends to its address."""
         with ChatServer(mind) as server:
             done = run(*args, "--base-url", server.url)
@@ -260,7 +260,7 @@ def test_commands_pass_addresses_and_budgets_on(tmp_path: Path, monkeypatch: pyt
             return server.asked.total()
 
     limits = ("--limit", 4, "-c", "base", "--out", out)
-    assert asks(HashMind(), "audit", model, *limits) > 4
+    assert asks(HashModel(), "audit", model, *limits) > 4
     judge = ("judge", out, "--judge", f"llm:{model}")
     assert asks(JudgeMind(), *judge, "--max-requests", 5, code=2, says="budget of 5 requests") == 5
     assert asks(JudgeMind(), *judge) > 4

@@ -13,7 +13,7 @@ pytest.importorskip("aiohttp")
 
 from test_http import backend, generate, with_backend
 
-from chat_minds import Drawn, HashMind
+from chat_minds import ServedText, HashModel
 from chat_server import ChatServer, ServerBehaviour
 from unswayed.answers.parser import read
 from unswayed.backends.stop_strings import StopPolicy
@@ -38,19 +38,19 @@ TEXTS = [
 ]
 
 
-class Speaker(HashMind):
+class Speaker(HashModel):
     """Says one text to every question with these options, and goes on after its answer."""
 
     def __init__(self, text: str, more: str = " I hope that <answer>C</answer> is wrong.") -> None:
         super().__init__()
         self.text = text + more
 
-    async def generate(self, prompt: Prompt, sampling: Sampling, seed: int) -> Drawn:
+    async def generate(self, prompt: Prompt, sampling: Sampling, seed: int) -> ServedText:
         if BOATS[0] not in prompt.text:
             return await super().generate(prompt, sampling, seed)
         ends = [(self.text.find(s) + len(s), s) for s in sampling.stop if s in self.text]
         cut, stopped = min(ends, default=(len(self.text), None))
-        return Drawn(self.text[:cut], "stop", stopped, 100, cut)
+        return ServedText(self.text[:cut], "stop", stopped, 100, cut)
 
 
 def boats(prefill: str) -> Prompt:

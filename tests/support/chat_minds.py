@@ -19,7 +19,7 @@ OPTION = re.compile(r"^\(([A-Z])\) (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Drawn:
+class ServedText:
     """What a mind says."""
 
     text: str
@@ -31,7 +31,7 @@ class Drawn:
     tokens: int
 
 
-class HashMind:
+class HashModel:
     """Says what the hash of the question says. A token is a character, or a letter's spelling."""
 
     VOCABULARY = (*(chr(i) for i in range(128)), *(f"{b}{c}" for b in (" ", "(") for c in LETTERS), " (")
@@ -57,7 +57,7 @@ class HashMind:
             return end
         return f" So I say {word}.</think>{end}"
 
-    async def generate(self, prompt: Prompt, sampling: Sampling, seed: int) -> Drawn:
+    async def generate(self, prompt: Prompt, sampling: Sampling, seed: int) -> ServedText:
         text = self.behind(prompt, str(seed) if sampling.temperature > 0 else "")
         stopped = None
         ends = [(text.find(s) + len(s), s) for s in sampling.stop if s in text]
@@ -67,7 +67,7 @@ class HashMind:
         finish = "stop"
         if len(text) > 4 * sampling.max_tokens:
             text, finish, stopped = text[: 4 * sampling.max_tokens], "length", None
-        return Drawn(text, finish, stopped, self.count(prompt), len(text))
+        return ServedText(text, finish, stopped, self.count(prompt), len(text))
 
     def count(self, prompt: Prompt) -> int:
         return len(prompt.system) + len(prompt.text) + len(prompt.prefill) + 64 * len(prompt.images)
@@ -130,18 +130,18 @@ class HashMind:
         return seen.digest()[0]
 
 
-class TinyMind:
+class TinyModel:
     """A tiny transformers model, asked through its in-process backend; its full softmax is told."""
 
     def __init__(self, backend: Any) -> None:
         self.backend = backend
         self.words = backend._processor.tokenizer
 
-    async def generate(self, prompt: Prompt, sampling: Sampling, seed: int) -> Drawn:
+    async def generate(self, prompt: Prompt, sampling: Sampling, seed: int) -> ServedText:
         found: Generation = (await self.backend.generate([Request(prompt, sampling, seed)]))[0]
         assert found.error is None, found.error
         stopped = next((s for s in sampling.stop if found.text.endswith(s)), None)
-        return Drawn(found.text, found.finish, stopped, found.prompt_tokens or 0, found.tokens or 0)
+        return ServedText(found.text, found.finish, stopped, found.prompt_tokens or 0, found.tokens or 0)
 
     def count(self, prompt: Prompt) -> int:
         from tiny_asks import inputs_of
