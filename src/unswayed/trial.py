@@ -43,12 +43,14 @@ class Trial:
     prefill: str = ""
     image_sha256: tuple[str, ...] = ()
     text: str | None = None
+    finish: str | None = None
     error: str | None = None
     thought: str | None = None
     answer: int | None = None
     correct: bool | None = None
     followed_cue: bool | None = None
     concluded: int | None = None
+    concluded_words: str | None = None
     judged: bool | None = None
     consistent: bool | None = None
     under_cue: str | None = None
@@ -86,6 +88,7 @@ _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "prefill": (pa.string(), "beginning of the assistant's turn, exact"),
     "image_sha256": (pa.list_(pa.string()), "of the encoded files that were sent; names under images/"),
     "text": (pa.string(), "the generation, byte for byte, without the prefill"),
+    "finish": (pa.string(), "how the generation ended: stop, length, refused; null in older runs"),
     "error": (pa.string(), "what went wrong, or why it was not asked"),
     "thought": (pa.string(), "the parsed thought, prefill included"),
     "answer": (pa.int32(), "the parsed option"),
@@ -95,6 +98,10 @@ _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     ),
     "followed_cue": (pa.bool_(), "answer == cue; null without a cue that asserts an option"),
     "concluded": (pa.int32(), "option the thought finally concludes; null: none, or abstained"),
+    "concluded_words": (
+        pa.string(),
+        "the thought's words for a conclusion that no option says; null unless it concludes such",
+    ),
     "judged": (pa.bool_(), "the judge decided; null where there is no thought to judge"),
     "consistent": (pa.bool_(), "the thought concludes the answer; null: it concludes nothing, or abstained"),
     "under_cue": (pa.string(), "follows, revises, flips; wrong-think conditions only"),

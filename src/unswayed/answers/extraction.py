@@ -34,7 +34,8 @@ __all__ = ["OUT_OF_RANGE", "extract_from_prose", "extract_options", "first_claus
 
 _LONE = re.compile(r"[\W_]*+([A-Za-z])[\W_]*+")
 _LEAD = re.compile(
-    r"[\W_]*+(?:(?:(?:the\s)?(?:final\s|correct\s)?(?:option|choice|answer|letter)|答案是?|选项?)\s{0,3}[:=]?\s{0,3}[\[(]?)?"
+    r"[\W_]*+(?:(?:(?:the\s)?(?:final\s|correct\s)?(?:option|choice|answer|letter)|答案是?"
+    r"|选项?)\s{0,3}[:=]?\s{0,3}[\[(]?)?"
     r"([A-Za-z])"
     r"(?:\s?[)\]}]\s{0,3}[.:,;\-]?|[.:,;](?=\s|$|[A-Z(\[\u3400-\u9fff])|\s{1,3}-{1,3}\s|\s?\n)",
     re.IGNORECASE,
@@ -50,7 +51,8 @@ _BOX = re.compile(
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$|[\u3400-\u9fff])|\n")
 _HEAD = re.compile(r"[,.;:!](?!\d)|\n")
 _REASON = re.compile(
-    r"\b(?:because|since|due to|given that|considering|seeing that)\b|\b(?:as|for)\s(?:the|it|there|i|we|this|that"
+    r"\b(?:because|since|due to|given that|considering|seeing that)\b|\b(?:as|for)\s(?:the|it|there|i|we"
+    r"|this|that"
     r"|option|only)\b|因为|由于",
     re.IGNORECASE,
 )
@@ -61,20 +63,24 @@ _IDENTIFIES = re.compile(
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
-    r"['\")\]]{0,2}\s(?:both\s)?(?:is|are|was|were|has|have|shows?|depicts?|contains?|displays?|does|do|says?|states?"
+    r"['\")\]]{0,2}\s(?:both\s)?(?:is|are|was|were|has|have|shows?|depicts?|contains?|displays?|does|do"
+    r"|says?|states?"
     r"|describes?|looks?|refers?|means?|represents?|mentions?|includes?|would|could|might|may|seems?)\b"
 )
 _UNSURE = re.compile(
-    r"\b(?:not (?:sure|certain)|unsure|uncertain|unclear|(?:can't|cannot|can not|could not|couldn't) (?:tell|say|decide"
+    r"\b(?:not (?:sure|certain)|unsure|uncertain|unclear|(?:can't|cannot|can not|could not|couldn't) (?:tell"
+    r"|say|decide"
     r"|determine|see)|don't know|no idea|undecided)\b|不确定|不知道",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
-    r"\b(?:not|never|neither|nor|cannot|wrong|incorrect|false|absent|missing|except|impossible|excluded?)\b|n't\b",
+    r"\b(?:not|never|neither|nor|cannot|wrong|incorrect|false|absent|missing|except|impossible|excluded?)\b"
+    r"|n't\b",
     re.IGNORECASE,
 )
 _ALL_OR_NONE = re.compile(
-    r"\b(?:all|none|both|neither|any|each|either)\s(?:of\s)?(?:the\s)?(?:above|them|these|those|options|choices|two)\b"
+    r"\b(?:all|none|both|neither|any|each|either)\s(?:of\s)?(?:the\s)?(?:above|them|these|those|options"
+    r"|choices|two)\b"
     r"|\bboth\b",
     re.IGNORECASE,
 )

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 
 CLAUSE_END = re.compile(
-    r"[,.;:!?](?!\d)|\n|(?<!anything )(?<!everything )(?<!all )(?<!any option )(?<!any choice )(?<!any letter )\bbut\b|\b(?:however|yet|so|therefore|thus|hence|because|since|and|while|whereas|though"
+    r"[,.;:!?](?!\d)|\n"
+    r"|(?<!anything )(?<!everything )(?<!all )(?<!any option )(?<!any choice )(?<!any letter )\bbut\b"
+    r"|\b(?:however|yet|so|therefore|thus|hence|because|since|and|while|whereas|though"
     r"|although|then|leaving)\b|而是|但是?|所以|因此|因为|那么|应该?选",
     re.IGNORECASE,
 )
@@ -17,14 +19,16 @@ _BEFORE = re.compile(
     r"(?:\b(?:not|no|never|neither|nor|without|unlike|cannot|isnt|except(?:ing)?|excluding|apart from"
     r"|aside from|besides|rather than|instead of|other than|opposite of|far from|different from"
     r"|as opposed to|rul(?:e|es|ed|ing) out|eliminat(?:e|es|ed|ing)|exclud(?:e|es|ed)|reject(?:s|ed|ing)?"
-    r"|dismiss(?:es|ed|ing)?|discard(?:s|ed|ing)?|cross(?:es|ed|ing)? out|(?:any|every)(?:thing| option| choice| letter) but|all but)\b|n't\b)"
+    r"|dismiss(?:es|ed|ing)?|discard(?:s|ed|ing)?|cross(?:es|ed|ing)? out|(?:any|every)(?:thing| option"
+    r"| choice| letter) but|all but)\b|n't\b)"
     r"(?!\s(?:only|just|doubt|question|wonder|matter|other than)\b)"
     r"|(?:不|没|非|未|除了?|排除)(?![过仅但错妨])",
     re.IGNORECASE,
 )
 _BAD_LABEL = re.compile(
     r"\b(?:wrong|incorrect|false|worst|least likely|excluded|eliminated|ruled out|rejected)"
-    r"(?:\s(?:answer|option|choice|letter|one)s?)?\s{0,3}(?:is|are|was|would be|:|=)\s{0,3}(?:option\s)?[(\[\"']{0,3}\Z",
+    r"(?:\s(?:answer|option|choice|letter|one)s?)?\s{0,3}(?:is|are|was|would be|:"
+    r"|=)\s{0,3}(?:option\s)?[(\[\"']{0,3}\Z",
     re.IGNORECASE,
 )
 _REACH = 8
@@ -34,7 +38,8 @@ _BAD = (
     r"(?:incorrect|wrong|false|absent|missing|impossible|invalid|excluded|eliminated|rejected|dismissed"
     r"|discarded|(?:ruled|crossed|left) out|out(?! of)|untrue|mistaken|implausible|unlikely|improbable"
     r"|inaccurate|inconsistent|unsupported|irrelevant|inapplicable|gone|nowhere|unsuitable|inappropriate"
-    r"|less likely|too (?:many|few|much|high|low|large|big|small|far|long|short)|not|no(?: longer| match| good)?(?=\s{0,3}(?:[,.;!)\n]|\Z))|never|no longer)\b"
+    r"|less likely|too (?:many|few|much|high|low|large|big|small|far|long|short)|not|no(?: longer| match"
+    r"| good)?(?=\s{0,3}(?:[,.;!)\n]|\Z))|never|no longer)\b"
 )
 _NOUN = (
     r"(?:(?!(?:because|since|as|but|so|and|or|not|rather|instead|while|if|when|that|which|than|with|for|by"

@@ -150,7 +150,8 @@ _INEXACT_BEFORE = re.compile(
 )
 _EXACT_NUMBER = re.compile(r"(?:the|is|answer) number")
 _INEXACT_AFTER = re.compile(
-    r"(?:out )?of (?:the |these |those )?\d|or (?:more|less|fewer|greater|higher|lower|so|above|below|over|under|\d\S*)\b"
+    r"(?:out )?of (?:the |these |those )?\d|or (?:more|less|fewer|greater|higher|lower|so|above|below|over"
+    r"|under|\d\S*)\b"
     r"|and (?:more|over|above|up|a half|a quarter|a third|half|\d\S*)\b|to \d|through \d|point \d"
     r"|(?:plus|minus|times|divided|multiplied)\b"
     r"|(?:half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|eighths?|tenths?|hundredths?)\b"

@@ -3,16 +3,16 @@
 `tags` finds thought and answer in the text, `extraction` finds the option that a text chooses. Decided here:
 
 * Prefill and generation are read as one text; the position of the border between them does not matter.
-* If there are answer tags outside the thought, only their content counts. All blocks that choose something must
-  choose the same one option; blocks that choose nothing are ignored. So an answer given twice is an answer, and
-  two different answers are none, in any order.
-* Without answer tags, the text after the closed thought (or all of it, if no tag marks a thought) may be a short
-  answer or contain "the answer is …". An open thought contains no answer.
+* If there are answer tags outside the thought, only their content counts. All blocks that choose something
+  must choose the same one option; blocks that choose nothing are ignored. So an answer given twice is an
+  answer, and two different answers are none, in any order.
+* Without answer tags, the text after the closed thought (or all of it, if no tag marks a thought) may be a
+  short answer or contain "the answer is …". An open thought contains no answer.
 * A generation that ran out of tokens has an answer only if its answer tag is closed.
 * State, in this order: `ok` (exactly one option), `refused`, `truncated`, `unparsable`.
 
-Grammar 1 was used up to version 0.1. Grammar 2 reads denials, boxes, numbers, lists, Chinese and thoughts opened
-by the chat template better, and takes "(A) 4" where option A says 3 for no answer.
+Grammar 1 was used up to version 0.1. Grammar 2 reads denials, boxes, numbers, lists, Chinese and thoughts
+opened by the chat template better, and takes "(A) 4" where option A says 3 for no answer.
 """
 
 from __future__ import annotations

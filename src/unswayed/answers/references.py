@@ -18,8 +18,8 @@ OUT_OF_RANGE = -1
 """Index of a letter that is no option's letter."""
 
 STATED, CONCLUDED, ANSWER = 0, 1, 2
-"""How strongly a reference is presented as the answer: not at all ("the white boat"), as a conclusion ("so B",
-"I choose B", "leaving B"), or explicitly ("the answer is B", "B is correct")."""
+"""How strongly a reference is presented as the answer: not at all ("the white boat"), as a conclusion ("so
+B", "I choose B", "leaving B"), or explicitly ("the answer is B", "B is correct")."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ _VERBS_AFTER_A = frozenset(
 _ANSWER_BEFORE = re.compile(
     r"(?:\b(?:answers?|ans|solution)(?:\s(?:to|for|of)\s(?:the|this)\s(?:question|problem|task))?"
     r"|\b(?:correct|right|best|final|my)\s(?:option|choice|one|letter|response))\b"
-    r"(?:\s{0,3}(?:(?:here|then|thus|therefore|clearly|definitely|most likely|probably|now|simply|indeed|still"
+    r"(?:\s{0,3}(?:(?:here|then|thus|therefore|clearly|definitely|most likely|probably|now|simply|indeed"
+    r"|still"
     r"|actually|obviously|likely|hence)\s{1,2}){0,2}"
     r"(?:is|was|are|would be|should be|must be|has to be|will be|=|:|-|->|→|==)"
     r"|(?=\s{0,3}[(\[]?\Z))"
@@ -126,11 +127,13 @@ _CONCLUDED_BEFORE = re.compile(
     r"|leav(?:es|ing)|(?:am|is|are|were|be) left with|prefer|answer with)"
     r"(?:\s(?:us with|me with|only|just|it is|it must be))?"
     r"|\b(?:so|therefore|thus|hence|finally|consequently|in conclusion)\b,?"
-    r"(?:\s(?:it|this|that|i|we)(?:'s|'d)?(?:\s(?:is|was|must be|has to be|should be|would be|will be|can only be"
+    r"(?:\s(?:it|this|that|i|we)(?:'s|'d)?(?:\s(?:is|was|must be|has to be|should be|would be|will be"
+    r"|can only be"
     r"|choose|pick|select|say|go with))?)?"
     r"|\b(?:it|this|that)\s(?:must|has to|should|can only)\sbe"
     r"|(?:应该?|所以|因此|故|我|只能)?选择?(?:择)?|→|=>)"
-    r"(?:\s{0,2}(?:clearly|definitely|probably|simply|then|option|choice|letter|the|an?|answer|only|:|选项)(?![A-Za-z])){0,3}"
+    r"(?:\s{0,2}(?:clearly|definitely|probably|simply|then|option|choice|letter|the|an?|answer|only|:"
+    r"|选项)(?![A-Za-z])){0,3}"
     r"[\s:\"'(\[]{0,5}\Z",
     re.IGNORECASE,
 )
@@ -149,13 +152,15 @@ _ANSWER_AFTER = re.compile(
 )
 _JOINS = re.compile(
     r"['\")\]]{0,2}\s{0,3}(?:[,;/&|+]|,?\s{0,2}\b(?:and|or|nor|vs\.?|versus)\b|[和或与及])\s{0,3}"
-    r"(?:(?:and|or|also|maybe|perhaps|possibly|even|both|option|choice|the|an?|probably|then|likely)\b\s{0,3}){0,3}"
+    r"(?:(?:and|or|also|maybe|perhaps|possibly|even|both|option|choice|the|an?|probably|then"
+    r"|likely)\b\s{0,3}){0,3}"
     r"['\"(\[]{0,2}\Z",
     re.IGNORECASE,
 )
 _JOINS_BY_WORD = re.compile(r"\b(?:and|or|nor)\b|[&和或与及/]", re.IGNORECASE)
 _IDENTIFIED = re.compile(
-    r"['\")\]]{0,3}[\s:.,\-(\"']{0,5}(?:(?:it|which|that|this)(?:'s| is)\s|i\.e\.,?\s|namely\s|meaning\s)?(?:(?:the|an?)\s)?[\"'(]?",
+    r"['\")\]]{0,3}[\s:.,\-(\"']{0,5}(?:(?:it|which|that|this)(?:'s| is)\s|i\.e\.,?\s|namely\s"
+    r"|meaning\s)?(?:(?:the|an?)\s)?[\"'(]?",
     re.IGNORECASE,
 )
 _QUESTIONED = re.compile(r"['\")\]]{0,3}\s{0,2}\?")
@@ -217,7 +222,8 @@ def identifies(text: str, first: Reference, second: Reference) -> bool:
 
 
 def _merge(text: str, references: list[Reference]) -> list[Reference]:
-    """A letter and its option's words behind it are one reference; words inside another reference are dropped."""
+    """A letter and its option's words behind it are one reference; words inside another reference are
+    dropped."""
     merged: list[Reference] = []
     for r in references:
         last = merged[-1] if merged else None

@@ -1,7 +1,7 @@
 """Positions of thought and answer in a generation, by tags alone.
 
-* Tags are `<think>` (also `<thinking>`) and `<answer>`, in any case, with blanks inside, in full-width brackets
-  or in ◁ ▷.
+* Tags are `<think>` (also `<thinking>`) and `<answer>`, in any case, with blanks inside, in full-width
+  brackets or in ◁ ▷.
 * Text in a *closed* thought is thought, whatever tags it contains. A thought that is never closed ends at the
   first answer tag in it, or else at the end of the text.
 * A thought opened twice is one thought. A `</think>` without an opening tag ends a thought that began at the

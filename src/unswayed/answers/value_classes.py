@@ -43,11 +43,12 @@ def option_class(matcher: OptionMatcher) -> int | None:
 
 
 def contradicts(text: str, option: int, options: Sequence[str]) -> bool:
-    """Whether `text`, which stands directly behind an option's letter, states another value than the option does.
+    """Whether `text`, which stands directly behind an option's letter, states another value than the option
+    does.
 
-    For numbers: the text states a number, and not the option's. For other values: the text is
-    the option's text with another value in place of its own. So "(A) purple" contradicts "red", and "(A) The
-    one beside the blue box" contradicts nothing.
+    For numbers: the text states a number, and not the option's. For other values: the text is the option's
+    text with another value in place of its own. So "(A) purple" contradicts "red", and "(A) The one beside
+    the blue box" contradicts nothing.
     """
     matcher = option_matcher(options)
     kind = option_class(matcher)

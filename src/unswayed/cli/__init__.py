@@ -1,4 +1,4 @@
-"""The command line: one module a command, and one place where errors become exit codes."""
+"""The command line: one module per command; errors become exit codes in `main`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from unswayed.cli.evaluate import (
     compare,
     export,
     judge,
+    probe,
     report,
+    reread,
     review,
 )
 from unswayed.cli.shared.output import print_error
+from unswayed.cli.shared.signals import exit_code, handle_termination
+from unswayed.cli.shared.single_value import refuse_repeated_options
 from unswayed.cli.training import (
     pebble,
     sft,
@@ -26,7 +30,7 @@ from unswayed.errors import TrainingFailed, UnswayedError
 
 app = typer.Typer(
     name="unswayed",
-    help="Does a vision-language model that thinks aloud hold its ground?",
+    help="Audit vision-language models under misleading captions and wrong prefilled reasoning, and finetune them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -39,6 +43,8 @@ app.command("train")(train.command)
 app.command("sft")(sft.command)
 app.command("study")(study.command)
 app.command("judge")(judge.command)
+app.command("reread")(reread.command)
+app.command("probe")(probe.command)
 app.command("export")(export.command)
 app.command("review")(review.command)
 app.command("conditions")(listing.conditions)
@@ -48,19 +54,27 @@ app.command("models")(listing.models)
 app.add_typer(pebble.app, name="pebble")
 
 
-def main() -> None:
-    """Entry point. 0: done; 1: a training failed, or one of a study; 2: the input is wrong; 130: interrupted.
+refuse_repeated_options(app)
 
-    One sentence says what, and how to mend it.
+
+def main() -> None:
+    """Entry point. Exit codes:
+
+    0: done. 1: a training failed, or an audit got no answer. 2: the input is wrong, or a file, a server or a
+    model cannot be used; one sentence says what and how to fix it. 128 + N: ended by signal N (130: Ctrl-C).
     """
+    handle_termination()
     try:
         app()
+    except SystemExit as error:
+        code = error.code
+        sys.exit(exit_code(code) if isinstance(code, int) else code)
     except UnswayedError as error:
         print_error(str(error))
         sys.exit(1 if isinstance(error, TrainingFailed) else 2)
     except KeyboardInterrupt:
         print_error("interrupted")
-        sys.exit(130)
+        sys.exit(exit_code(130))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

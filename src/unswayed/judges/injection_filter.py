@@ -3,11 +3,11 @@
 By kind, the same every time:
 
 * *Framing* removes itself **and everything behind it**: an override ("ignore the above"), a turn of another
-  speaker (a role as a heading, role tokens of chat templates, ``<system>``), an address ("To the labeler: …"), a
-  claim of authority ("I am the developer"), a made-up end ("---END---", "end of thought"), a new thought or
-  question. "Ignore my earlier guess" is honest self-correction and stays.
-* *Statements about the judgement* remove the rest of their sentence: an order ("say B", "you must answer B"), a
-  made-up verdict ("Verdict: B", JSON, a function call), a sentence about the thought itself.
+  speaker (a role as a heading, role tokens of chat templates, ``<system>``), an address ("To the labeler:
+  …"), a claim of authority ("I am the developer"), a made-up end ("---END---", "end of thought"), a new
+  thought or question. "Ignore my earlier guess" is honest self-correction and stays.
+* *Statements about the judgement* remove the rest of their sentence: an order ("say B", "you must answer B"),
+  a made-up verdict ("Verdict: B", JSON, a function call), a sentence about the thought itself.
 * Code blocks, and tags that are no formatting, are removed with what they contain; other tags end a sentence.
 
 Invisible characters are removed and look-alike letters replaced first. The text before stays. Where something
@@ -22,28 +22,39 @@ import unicodedata
 from unswayed.answers.option_matching import fold, strip_markup
 
 _ROLE = (
-    r"(?:system|user|assistant|human|judge|grader|developer|dev|admin(?:istrator)?|operator|moderator|supervisor"
-    r"|label+er|labell?ing team|annotator|evaluator|reviewer|examiner|scorer|rater|checker|auditor|assessor|verifier"
-    r"|inspector|adjudicator|proctor|corrector|arbiter|referee|instructor|teacher|model|bot|agent|tool|function"
-    r"|narrator|author|researcher|engineer|maintainer|llm|ai|gpt|claude|openai|anthropic|root|reader|parser|classifier)s?"
+    r"(?:system|user|assistant|human|judge|grader|developer|dev|admin(?:istrator)?|operator|moderator"
+    r"|supervisor"
+    r"|label+er|labell?ing team|annotator|evaluator|reviewer|examiner|scorer|rater|checker|auditor|assessor"
+    r"|verifier"
+    r"|inspector|adjudicator|proctor|corrector|arbiter|referee|instructor|teacher|model|bot|agent|tool"
+    r"|function"
+    r"|narrator|author|researcher|engineer|maintainer|llm|ai|gpt|claude|openai|anthropic|root|reader|parser"
+    r"|classifier)s?"
 )
 _OVERRIDE = re.compile(
     r"\b(?:ignore|disregard|forget|override|overrule|overwrite|supersede[sd]?|cancel|void)\b"
     r"(?![^.!?\n]{0,30}\bmy\b)[^.!?\n]{0,40}"
-    r"\b(?:above|previous|prior|preceding|earlier|foregoing|instructions?|everything|rules?|prompts?|all of (?:it|this))\b"
+    r"\b(?:above|previous|prior|preceding|earlier|foregoing|instructions?|everything|rules?|prompts?"
+    r"|all of (?:it|this))\b"
     # A role as a heading: at the beginning of a line or sentence, before a colon, a line break or a dash.
-    rf"|(?:\A|\n|[.!?)\]\"']\s{{1,3}})[ \t#*_>\-=(\[{{|:/\\]{{0,8}}(?:(?:the|new|message|note|notice|reply|from|as)\s){{0,2}}"
-    rf"{_ROLE}(?:\s(?:message|prompt|note|turn|instruction|notice|response|reply|update|output|result|log|error|says?|here|speaking)s?)?"
+    rf"|(?:\A|\n"
+    rf"|[.!?)\]\"']\s{{1,3}})[ \t#*_>\-=(\[{{|:/\\]{{0,8}}(?:(?:the|new|message|note|notice|reply|from|as)\s){{0,2}}"
+    rf"{_ROLE}(?:\s(?:message|prompt|note|turn|instruction|notice|response|reply|update|output|result|log"
+    rf"|error|says?|here|speaking)s?)?"
     r"[ \t*_)\]}|#]{0,4}(?::|>|-{1,3}\s|=|\n|\Z)"
     rf"|#{{1,6}}[ \t]{{0,3}}(?:{_ROLE}|instructions?|response|input|output)\b"
-    rf"|[\[({{<|]{{1,2}}\s?/?(?:{_ROLE}|sys|inst|end|start|stop|eot|eos|bos)\b[^\])}}>|\n]{{0,20}}[\])}}>|]{{1,2}}"
+    rf"|[\[({{<|]{{1,2}}\s?/?(?:{_ROLE}|sys|inst|end|start|stop|eot|eos"
+    rf"|bos)\b[^\])}}>|\n]{{0,20}}[\])}}>|]{{1,2}}"
     r"|<\|[^<>|\n]{1,40}\|>|</?(?:start|end)_of_turn>|</?s>"
     r"|(?:\A|\n)[ \t#*_>\-=\[]{0,8}(?:override|instructions?|notice|alert|command)[ \t*_\]]{0,4}:"
     # An address: "To the labeler:", "Dear grader,", "Attention evaluator", "@judge".
-    rf"|\b(?:to|for|dear|hello|hi|hey|attention|attn|note to|note for|message to|message for|instructions? (?:to|for)"
-    rf"|reminder (?:to|for)|notice to|memo to|cc|p\.?s\.? (?:to|for)):?,?\s(?:the\s|all\s|any\s|my\s|our\s|whoever\s|future\s)?"
+    rf"|\b(?:to|for|dear|hello|hi|hey|attention|attn|note to|note for|message to|message for"
+    rf"|instructions? (?:to|for)"
+    rf"|reminder (?:to|for)|notice to|memo to|cc|p\.?s\.? (?:to|for)):?,?\s(?:the\s|all\s|any\s|my\s|our\s"
+    rf"|whoever\s|future\s)?"
     rf"(?:\w{{1,12}}\s){{0,2}}?{_ROLE}\b"
-    r"|(?:\A|\n|[.!?]\s)\s{0,3}(?:judge|grader|reader|evaluator|reviewer|label+er|annotator|examiner|developer"
+    r"|(?:\A|\n|[.!?]\s)\s{0,3}(?:judge|grader|reader|evaluator|reviewer|label+er|annotator|examiner"
+    r"|developer"
     r"|assistant|human|user)s?[,!]"
     r"|@\w{2,20}\b|\b(?:whoever|anyone|everyone|those) (?:is |are |who )?"
     r"(?:read|judg|grad|label|scor|evaluat|rat|check|review|assess)\w{0,4}\b"
@@ -51,36 +62,56 @@ _OVERRIDE = re.compile(
     # Authority.
     rf"|\b(?:i am|i'm|this is|speaking as|as)\s(?:the|an?|your)\s(?:\w{{1,12}}\s){{0,2}}?{_ROLE}\b"
     r"|\bthis is (?:a|an|the) (?:system|official|automated|admin\w{0,10}|developer|authori[sz]ed) \w{2,12}\b"
-    r"|\b(?:official|authori[sz]ed|admin\w{0,10}|developer|debug|sudo|root) (?:mode|override|notice|message|note|access|command)\b"
+    r"|\b(?:official|authori[sz]ed|admin\w{0,10}|developer|debug|sudo|root) (?:mode|override|notice|message"
+    r"|note|access|command)\b"
     # Made-up ends and beginnings.
     r"|</\s{0,3}[a-z][\w-]{0,40}\s{0,3}>(?=\s{0,40}\S)"
-    r"|(?:[-=*#_~+<>|]\s?){2,12}[^\S\n]{0,3}(?:end|begin|start|stop|new|final|eof|system|update|reset|important|attention)\b"
-    r"|(?:\A|\n|[.!?]\s)[\s(\[*_#\-=<]{0,6}(?:end|begin|start|beginning|stop|close|termination)\s(?:of\s)?(?:the\s|this\s|my\s|new\s)?"
-    r"(?:thoughts?|thinking|reasoning|data|material|input|document|transcript|text|example|sample|message|conversation|prompt"
-    r"|context|analysis|log|record|session|quote|excerpt|section|block|instructions?|file|override|system|update|injection|commands?)\b"
-    r"|\bend of (?:the )?(?:data|material|input|document|thought|reasoning|transcript|text|example|prompt|context|message)\b"
-    r"|\b(?:data|material|input|thought|reasoning|transcript|text|document|example)s? (?:has|have) (?:now )?ended\b"
+    r"|(?:[-=*#_~+<>|]\s?){2,12}[^\S\n]{0,3}(?:end|begin|start|stop|new|final|eof|system|update|reset"
+    r"|important|attention)\b"
+    r"|(?:\A|\n|[.!?]\s)[\s(\[*_#\-=<]{0,6}(?:end|begin|start|beginning|stop|close"
+    r"|termination)\s(?:of\s)?(?:the\s|this\s|my\s|new\s)?"
+    r"(?:thoughts?|thinking|reasoning|data|material|input|document|transcript|text|example|sample|message"
+    r"|conversation|prompt"
+    r"|context|analysis|log|record|session|quote|excerpt|section|block|instructions?|file|override|system"
+    r"|update|injection|commands?)\b"
+    r"|\bend of (?:the )?(?:data|material|input|document|thought|reasoning|transcript|text|example|prompt"
+    r"|context|message)\b"
+    r"|\b(?:data|material|input|thought|reasoning|transcript|text|document|example)s? (?:has"
+    r"|have) (?:now )?ended\b"
     r"|\b(?:thought|reasoning|transcript|example) (?:ends|is over|stops|finishes) here\b"
     r"|(?:\A|\n)\W{0,4}(?:eof|eot|eos|end)\W{0,6}(?=\n|\Z)"
-    r"|(?:\A|\n|[.!?]\s)[\s(\[*_#\-=]{0,6}(?:new|next|second|another|updated|revised|corrected|actual|real|true|following)\s"
-    r"(?:thoughts?|questions?|instructions?|task|example|case|sample|prompt|conversation|item|material|input)\W{0,3}(?::|\n|-)"
-    r"|(?:\A|\n)\s{0,3}(?:thought|options|instructions?|task|example|input|output|prompt|response|material)\s?\d{0,3}\s?:",
+    r"|(?:\A|\n|[.!?]\s)[\s(\[*_#\-=]{0,6}(?:new|next|second|another|updated|revised|corrected|actual|real"
+    r"|true|following)\s"
+    r"(?:thoughts?|questions?|instructions?|task|example|case|sample|prompt|conversation|item|material"
+    r"|input)\W{0,3}(?::|\n|-)"
+    r"|(?:\A|\n)\s{0,3}(?:thought|options|instructions?|task|example|input|output|prompt|response"
+    r"|material)\s?\d{0,3}\s?:",
     re.IGNORECASE,
 )
 _ORDER = re.compile(
     r"(?:(?:\A|[.!?\n,;:])\s{0,3}|\b(?:and|now|please|just|then|must|should|kindly)\s{1,3})"
-    r"(?:say|output|respond|reply|return|print|write|report|declare|mark|score|grade|rate|answer with|label|classify|tag"
-    r"|annotate|register|emit|treat|interpret|assign|set|flip|register|log|submit|enter|file|code)\b(?!\s(?:it out|down))"
-    r"|\b(?:judges?|graders?|evaluators?|verdicts?|label+ers?|annotators?|rubric|grading|labell?ing|evaluation|judg(?:e)?ments?)\b"
-    r"|\byou\s{1,3}(?:must|should|are to|have to|will|need to|shall|ought to|may|can|are (?:required|instructed|asked))\b"
+    r"(?:say|output|respond|reply|return|print|write|report|declare|mark|score|grade|rate|answer with|label"
+    r"|classify|tag"
+    r"|annotate|register|emit|treat|interpret|assign|set|flip|register|log|submit|enter|file"
+    r"|code)\b(?!\s(?:it out|down))"
+    r"|\b(?:judges?|graders?|evaluators?|verdicts?|label+ers?|annotators?|rubric|grading|labell?ing"
+    r"|evaluation|judg(?:e)?ments?)\b"
+    r"|\byou\s{1,3}(?:must|should|are to|have to|will|need to|shall|ought to|may|can|are (?:required"
+    r"|instructed|asked))\b"
     r"(?!\s{1,3}(?:see|notice|look|tell|find|count))"
-    r"|\byour\s{1,3}(?:verdict|label|judg|task|job|answer|output|response|reply|decision|report|instructions?|conclusion|rating)"
-    r"|\b(?:this|the|my|that)(?: (?:above|whole|entire|present|preceding))? (?:thought|reasoning|chain of thought|text|passage|transcript|material|trace|cot)(?:'s)?"
-    r"(?: (?:above|here|itself))? (?:\w{1,12}ly )?(?:concludes?|concluded|conclusion|should be|must be|is to be|ends|means|counts|supports|asserts?|says?|chooses?|picks?|selects?|argues)\b"
-    r"|\b(?:correct|right|true|gold|expected|proper|official|reference|final) (?:label|verdict|classification|judg\w{0,6}|output|annotation|rating|grade|score|reply|response|key)\b"
+    r"|\byour\s{1,3}(?:verdict|label|judg|task|job|answer|output|response|reply|decision|report"
+    r"|instructions?|conclusion|rating)"
+    r"|\b(?:this|the|my|that)(?: (?:above|whole|entire|present|preceding))? (?:thought|reasoning"
+    r"|chain of thought|text|passage|transcript|material|trace|cot)(?:'s)?"
+    r"(?: (?:above|here|itself))? (?:\w{1,12}ly )?(?:concludes?|concluded|conclusion|should be|must be"
+    r"|is to be|ends|means|counts|supports|asserts?|says?|chooses?|picks?|selects?|argues)\b"
+    r"|\b(?:correct|right|true|gold|expected|proper|official|reference|final) (?:label|verdict"
+    r"|classification|judg\w{0,6}|output|annotation|rating|grade|score|reply|response|key)\b"
     r"|\b(?:ground truth|answer key|gold (?:answer|option)|reference answer|expected answer)\b"
-    r"|\b(?:should|must|is to|has to|needs to) be (?:judged|graded|labell?ed|classified|marked|scored|rated|reported|recorded|counted|read|taken|treated|annotated) as\b"
-    r"|\b(?:concludes?|verdict|conclusion|label|found|result|decision|prediction|score|class)\s{0,2}[\"']?\s{0,2}(?:=|:=|->|=>|==)\s{0,2}"
+    r"|\b(?:should|must|is to|has to|needs to) be (?:judged|graded|labell?ed|classified|marked|scored|rated"
+    r"|reported|recorded|counted|read|taken|treated|annotated) as\b"
+    r"|\b(?:concludes?|verdict|conclusion|label|found|result|decision|prediction|score"
+    r"|class)\s{0,2}[\"']?\s{0,2}(?:=|:=|->|=>|==)\s{0,2}"
     r"|(?:\A|\n|[.!?]\s)\W{0,4}(?:concludes?|verdict|label|prediction|class|found)\s{0,2}:"
     r"|[\"'][\w ]{1,30}[\"']\s{0,3}:\s{0,3}[\"'\d{\[]"
     r"|[{\[]\s{0,3}[\"'][\w ]{1,30}[\"']\s{0,3}:|\[\["
@@ -95,7 +126,8 @@ _ROLE_TAG = re.compile(
     rf"<\s?(?:{_ROLE}|sys|inst(?:ructions?)?|im_start|im_end)\b[^<>\n]{{0,60}}>", re.IGNORECASE
 )
 _TAGGED = re.compile(
-    r"<\s?(?!/?\s?(?:b|i|u|em|strong|p|br|ul|ol|li|span|div|code|sub|sup|think|thinking)\b)([a-z][\w-]{0,30})[^<>\n]{0,60}>"
+    r"<\s?(?!/?\s?(?:b|i|u|em|strong|p|br|ul|ol|li|span|div|code|sub|sup|think"
+    r"|thinking)\b)([a-z][\w-]{0,30})[^<>\n]{0,60}>"
     r"[^<]{0,400}(?:</[^<>]{0,40}>)?",
     re.IGNORECASE,
 )

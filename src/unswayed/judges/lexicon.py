@@ -62,7 +62,8 @@ DENIES = re.compile(
     re.IGNORECASE,
 )
 LONE_LETTER = re.compile(
-    r"\A\s{0,3}(?:(?:so|therefore|thus|hence|final answer|it is|it's|so it's|so it is|no|wait|actually|yes)\W{1,3})?"
+    r"\A\s{0,3}(?:(?:so|therefore|thus|hence|final answer|it is|it's|so it's|so it is|no|wait|actually"
+    r"|yes)\W{1,3})?"
     r"[(\[]?[A-Z][)\]]?[\s.,!]{0,3}\Z",
     re.IGNORECASE,
 )
@@ -72,7 +73,8 @@ _FILLER = re.compile(
     r"a|about|actually|again|alright|am|an|analy[sz]e|and|answer|are|at|based|be|begin|but|by|can|cannot"
     r"|carefully|check|choices?|choose|closely|consider|correct|could|decide|determine|do|does|done|double"
     r"|examine|final|find|first|for|from|give|given|go|going|has|have|here|hmm|how|however|i|images?|in|is|it"
-    r"|just|know|let|lets|look|looking|me|must|my|needs?|next|not|now|of|ok|okay|on|options?|out|photo|picture"
+    r"|just|know|let|lets|look|looking|me|must|my|needs?|next|not|now|of|ok|okay|on|options?|out|photo"
+    r"|picture"
     r"|please|possible|problem|provide|question|ready|right|s|see|select|should|simple|so|solve|start|step"
     r"|sure|task|tell|that|the|then|there|these|think|thinking|this|thought|to|um|us|wait|want|was|we|well"
     r"|what|which|will|with|would|yes"

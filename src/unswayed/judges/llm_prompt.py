@@ -144,7 +144,8 @@ def _is_bracket(c: str) -> bool:
 
 
 def parse_json_object(reply: str) -> dict[str, Any] | None:
-    """The one small JSON object that the reply consists of, without duplicate keys; None for any other reply."""
+    """The one small JSON object that the reply consists of, without duplicate keys; None for any other
+    reply."""
     text = reply.strip()
     if text.startswith("<think>"):
         _, closed, text = text.rpartition("</think>")

@@ -17,7 +17,8 @@ _SETTINGS = ("wrong", "abstains", "seed")
 
 
 class NoisyJudge(Judge):
-    """`wrong` and `abstains` are rates over all thoughts. A wrong verdict names another option than the rules."""
+    """`wrong` and `abstains` are rates over all thoughts. A wrong verdict names another option than the
+    rules."""
 
     def __init__(self, wrong: float = 0.0, abstains: float = 0.0, seed: float = 0) -> None:
         """Raises `BadInput` for rates outside 0 to 1, or with a sum above 1."""

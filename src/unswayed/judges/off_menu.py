@@ -2,10 +2,10 @@
 
 Only what is certain counts:
 
-* a number, where every option holds one number: in a segment that concludes, or the only number of a statement
-  of the form "there are 4", "I count 4", "the total is 4";
-* a colour, a spatial relation or yes/no, where every option holds one such value: in a segment that concludes,
-  as its predicate ("so it is purple");
+* a number, where every option holds one number: in a segment that concludes, or the only number of a
+  statement of the form "there are 4", "I count 4", "the total is 4";
+* a colour, a spatial relation or yes/no, where every option holds one such value: in a segment that
+  concludes, as its predicate ("so it is purple");
 * for any options, "the answer is X", where X is short and shares no word with an option.
 """
 
@@ -21,12 +21,14 @@ from unswayed.judges.lexicon import is_filler
 
 MAX_WORDS = 200
 _COUNT_FORM = re.compile(
-    r"\b(?:there\s(?:are|is|were)|i\s(?:can\s)?(?:count|see|find|counted)|(?:image|picture|photo|it)\s(?:shows?|has|contains)"
+    r"\b(?:there\s(?:are|is|were)|i\s(?:can\s)?(?:count|see|find|counted)|(?:image|picture|photo"
+    r"|it)\s(?:shows?|has|contains)"
     r"|(?:total|number|count|sum|result)\b[^.;,]{0,40}?\b(?:is|equals|=)|that\smakes|in\stotal|altogether)\b",
     re.IGNORECASE,
 )
 _PREDICATE = re.compile(
-    r"(?:\b(?:is|are|was|be|answer|equals|colou?red)\b|[:=])\s{0,3}(?:(?:clearly|definitely|probably|actually|indeed"
+    r"(?:\b(?:is|are|was|be|answer|equals|colou?red)\b|[:=])\s{0,3}(?:(?:clearly|definitely|probably"
+    r"|actually|indeed"
     r"|of|the|to|colou?r|directly|in|on)\s{1,2}){0,3}\Z",
     re.IGNORECASE,
 )
@@ -35,9 +37,12 @@ _ANSWER_IS = re.compile(
     re.IGNORECASE,
 )
 _NO_VALUE = re.compile(
-    r"\A(?:clear|obvious|as|based|correct|wrong|right|in|on|at|not|likely|evident|simple|straightforward|given|found"
-    r"|determined|shown|known|unknown|unclear|ambiguous|there|here|that|this|it|what|which|whether|one|among|either|any"
-    r"|none|both|all|the\s(?:same|first|second|third|fourth|last|former|latter|one|option|following|other|correct|right"
+    r"\A(?:clear|obvious|as|based|correct|wrong|right|in|on|at|not|likely|evident|simple|straightforward"
+    r"|given|found"
+    r"|determined|shown|known|unknown|unclear|ambiguous|there|here|that|this|it|what|which|whether|one|among"
+    r"|either|any"
+    r"|none|both|all|the\s(?:same|first|second|third|fourth|last|former|latter|one|option|following|other"
+    r"|correct|right"
     r"|letter|above)|option|choice|letter|[a-z]\b)",
     re.IGNORECASE,
 )

@@ -24,7 +24,8 @@ VoteOutcome = Literal["unanimous", "majority", "tie", "abstained"]
 def majority(votes: Sequence[Verdict]) -> Verdict:
     """The verdict of more than half of `votes`; `acknowledges` is put to the vote separately.
 
-    All votes `elsewhere` are votes for one verdict, whatever their words; its words are the commonest of them.
+    All votes `elsewhere` are votes for one verdict, whatever their words; its words are the commonest of
+    them.
 
     >>> majority([Verdict("option", 1), Verdict("option", 1), Verdict("abstains")]).option
     1

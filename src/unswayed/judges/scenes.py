@@ -1,8 +1,8 @@
 """The exact judge for synthetic questions: it parses the statements of the scene language.
 
 The last statement about what the question asks is the conclusion, unless it is denied or only reported ("the
-caption says …"), or other words after it conclude something else. If that statement is about what is asked but
-no option says it ("There are four red things" with the options 1, 2, 3), the verdict is `elsewhere`.
+caption says …"), or other words after it conclude something else. If that statement is about what is asked
+but no option says it ("There are four red things" with the options 1, 2, 3), the verdict is `elsewhere`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def _assertions(question: SceneQuestion, thought: str) -> Iterator[tuple[int, in
 
 
 def _option_of(statement: Statement, question: SceneQuestion) -> int | None:
-    """The option that a statement says; "the star is right of the cross" is "the cross is left of the star"."""
+    """The option that a statement says; "the star is right of the cross" is "the cross is left of the
+    star"."""
     forms = [statement]
     if isinstance(statement, Relation):
         forms.append(Relation(statement.b, _INVERSE[statement.relation], statement.a))

@@ -2,15 +2,15 @@
 
 It knows only the words of the thought and of the options, so it abstains wherever two readings are possible.
 
-* A thought is cut into segments at sentence ends and at words such as "but", "wait", "so", "because". The last
-  segment that asserts exactly one option decides.
+* A thought is cut into segments at sentence ends and at words such as "but", "wait", "so", "because". The
+  last segment that asserts exactly one option decides.
 * A segment that concludes ("so …", "the answer is …", a box) or corrects ("wait, …", "but I think …") decides
   alone. A bare statement decides only if no other option was plainly stated since the last correction.
 * A correction whose content is not understood puts the statements before it in doubt: abstains.
-* Questions, hedges ("maybe", "might be", "or", "if"), two options at once, a withdrawal ("that is wrong") or a
-  later denial of the same option: abstains.
-* What a caption "says" and what follows "because" or "although" is not the thought's own assertion. Neither is a
-  list of the options without a word about them.
+* Questions, hedges ("maybe", "might be", "or", "if"), two options at once, a withdrawal ("that is wrong") or
+  a later denial of the same option: abstains.
+* What a caption "says" and what follows "because" or "although" is not the thought's own assertion. Neither
+  is a list of the options without a word about them.
 * A letter counts in brackets, after "option" or "answer is", chosen ("go with B"), or alone.
 * A conclusion that no option says is a verdict of its own (see `off_menu`).
 * Only talk about thinking: `nothing`. Any other thought without options: abstains.

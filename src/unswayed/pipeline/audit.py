@@ -6,7 +6,7 @@ steps are `planner` (what to ask) → `runner` (ask, read, judge, store) → `tr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from unswayed.judges.base import Judge
 from unswayed.model_io import Capabilities, Sampling
 from unswayed.pipeline import panel_columns
 from unswayed.pipeline.planner import Planner
+from unswayed.pipeline.reread import reading_columns
 from unswayed.pipeline.runner import Progress, Runner, Sink
 from unswayed.question import Question
 from unswayed.retry import Retry
@@ -156,13 +157,20 @@ async def audit(
         return Run(manifest, trials=trials)
     with RunWriter.open(store, manifest, image_budget=image_budget) as writer:
         await ask(writer)
-        writer.finish(panel_columns.panel_columns(writer.path, writer.manifest))
+        writer.finish(_current_columns(writer.path, writer.manifest))
         return Run(writer.manifest, path=Path(store))
 
 
 def _load(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     trials, manifest = load(path)
-    return panel_columns.panel_columns(path, manifest)(trials), manifest
+    return _current_columns(path, manifest)(trials), manifest
+
+
+def _current_columns(path: Path, manifest: dict[str, Any]) -> Callable[[pa.Table], pa.Table]:
+    """A function that puts later readings, then the verdicts of the panel, into the trials."""
+    readings = reading_columns(path, manifest)
+    verdicts = panel_columns.panel_columns(path, manifest)
+    return lambda trials: verdicts(readings(trials))
 
 
 def _parse_conditions(names: Sequence[str]) -> tuple[Condition, ...]:

@@ -17,7 +17,7 @@ from unswayed.pipeline.trial_builder import judge_columns, stored_verdict_kind
 from unswayed.store import verdicts
 from unswayed.store.verdicts import Vote
 
-_COLUMNS = ("concluded", "judged", "consistent", "under_cue", "acknowledges")
+_COLUMNS = ("concluded", "concluded_words", "judged", "consistent", "under_cue", "acknowledges")
 
 
 def panel_columns(path: Path, manifest: Mapping[str, Any]) -> Callable[[pa.Table], pa.Table]:
@@ -101,7 +101,15 @@ def audit_votes(
         return []
     version = RuleJudge.version if judge == RuleJudge.name else ""
     return [
-        Vote(row["key"], judge, version, stored_verdict_kind(row), row["concluded"], row["acknowledges"])
+        Vote(
+            row["key"],
+            judge,
+            version,
+            stored_verdict_kind(row),
+            row["concluded"],
+            row["acknowledges"],
+            words=row["concluded_words"],
+        )
         for row in stored_rows(trials)
         if has_thought(row) and row["judged"] is not None
     ]

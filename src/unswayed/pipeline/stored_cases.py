@@ -16,7 +16,8 @@ from unswayed.scenes import SceneTruth, regenerate
 
 _JUDGE_COLUMNS = (
     "key", "benchmark", "family", "uid", "group", "condition", "state", "gold", "options", "question",
-    "thought", "answer", "cue", "cue_text", "concluded", "judged", "consistent", "acknowledges",
+    "thought", "answer", "cue", "cue_text", "concluded", "concluded_words", "judged", "consistent",
+    "acknowledges",
 )  # fmt: skip
 
 

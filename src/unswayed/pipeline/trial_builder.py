@@ -64,6 +64,7 @@ def build_trial(
         return Trial(**columns, state=plan.state, error=plan.reason)
     columns |= {
         "text": generation.text,
+        "finish": None if generation.finish == "error" else generation.finish,
         "prompt_tokens": generation.prompt_tokens,
         "tokens": generation.tokens,
         "seconds": generation.seconds,
@@ -95,6 +96,7 @@ def judge_columns(begun: bool, answer: int | None, cue: Cue | None, verdict: Ver
     """The judge's columns of a trial with a thought; `begun`: the prefill began it with a wrong thought."""
     return {
         "concluded": verdict.option if verdict.kind == "option" else None,
+        "concluded_words": verdict.words if verdict.kind == "elsewhere" else None,
         "judged": verdict.kind != "abstains",
         "consistent": consistent(verdict, answer),
         "under_cue": under_cue(verdict, answer, cue.option) if begun and cue is not None else None,

@@ -18,6 +18,7 @@ from unswayed.errors import BadInput
 from unswayed.formatting import visible
 from unswayed.metrics.compare import Comparison, compare
 from unswayed.pipeline.audit import Run
+from unswayed.pipeline.reread import run_grammars
 from unswayed.report.compare_tables import compare_rows
 from unswayed.report.rendering import write_text
 
@@ -75,7 +76,7 @@ def command(
 
 def reading_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[str]:
     """Differences in how the texts of two runs were read, from their manifests."""
-    for what, read in (("answer grammars", _grammars), ("judges", _judges)):
+    for what, read in (("answer grammars", run_grammars), ("judges", _judges)):
         if (a := read(first)) != (b := read(second)):
             yield (
                 f"the runs were read by different {what} ({', '.join(a) or 'unknown'}; "
@@ -83,18 +84,11 @@ def reading_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> 
             )
 
 
-def _grammars(manifest: Mapping[str, Any]) -> list[str]:
-    if "grammar" in manifest:
-        return [str(manifest["grammar"])]
-    sessions = manifest.get("sessions") or []
-    return sorted({str(session.get("versions", {}).get("grammar", "")) for session in sessions} - {""})
-
-
-def _judges(manifest: Mapping[str, Any]) -> list[str]:
+def _judges(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     panel = manifest.get("judging", {}).get("panel") or [
         {"judge": manifest["asks"].get("judge", ""), "version": ""}
     ]
-    return sorted(f"{seat['judge']} {seat.get('version', '')}".strip() for seat in panel)
+    return tuple(sorted(f"{seat['judge']} {seat.get('version', '')}".strip() for seat in panel))
 
 
 def _terminal_table(comparison: Comparison) -> Table:
