@@ -19,7 +19,7 @@ from planted_study import CONDITIONS, PAPER, STEPS, flat, write
 from unswayed.cli import app
 from unswayed.errors import BadInput
 from unswayed.metrics.training.alarms import find_alarms
-from unswayed.report.study import scales
+from unswayed.report import scales
 from unswayed.report.study.page import write_study_report, write_training_figure
 from unswayed.report.study.records import load
 from unswayed.report.study.rollouts import collect_rollouts

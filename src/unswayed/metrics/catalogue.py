@@ -126,13 +126,16 @@ MEASURES: dict[str, Measure] = {
         "AUROC difference, all", "AUROC of base P(correct) minus AUROC of base -H, all questions"
     ),
     "auroc_p_correct": _number(
-        "AUROC of base P(correct)", "how well it predicts that a base-right question stays right here"
+        "AUROC of base P(correct), base-right",
+        "how well it predicts that a base-right question stays right here",
     ),
     "auroc_neg_entropy": _number(
-        "AUROC of base -H", "how well low base entropy predicts that a base-right question stays right here"
+        "AUROC of base -H, base-right",
+        "how well low base entropy predicts that a base-right question stays right here",
     ),
     "auroc_difference": _number(
-        "AUROC difference", "AUROC of base P(correct) minus AUROC of base -H, base-right questions"
+        "AUROC difference, base-right",
+        "AUROC of base P(correct) minus AUROC of base -H, base-right questions",
     ),
     "robust_accuracy": _share(
         "Robust accuracy", "right under base and under every wrong cue that could be asked", True

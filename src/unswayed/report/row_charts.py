@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from unswayed.formatting import format_number
 from unswayed.metrics.summary import Estimate
+from unswayed.report.scales import round_ticks, tick_label
 from unswayed.report.svg import (
     WIDTH,
     LegendEntry,
@@ -67,15 +68,15 @@ def shift_dots(rows: Sequence[tuple[str, Estimate | None, Estimate | None]]) -> 
     K)."""
     known = [e for _, *pair in rows for e in pair if e is not None and e.value is not None]
     ends = [x for e in known for x in (e.value, e.low, e.high) if x is not None]
-    reach = max([0.1, *(abs(x) for x in ends)])
-    scale = (-reach, reach)
+    ticks = round_ticks(min([-0.1, *ends]), max([0.1, *ends]))
+    scale = (ticks[0], ticks[-1])
     bottom = TOP + ROW * len(rows)
     elements: list[Markup] = []
-    for value in (-reach, -reach / 2, 0.0, reach / 2, reach):
+    for value in ticks:
         x = _x(value, scale)
         line = "baseline" if value == 0 else "grid"
         elements.append(svg_tag("line", x1=x, x2=x, y1=TOP - 6, y2=bottom, class_=line))
-        label = format_number(value, "points").removesuffix(".0")
+        label = tick_label(value, "percent", ticks).removesuffix(" %")
         elements.append(svg_tag("text", label, x=x, y=bottom + 14, class_="tick mid"))
     for i, (name, p_correct, entropy) in enumerate(rows):
         y, style = _y(i), condition_class(name)

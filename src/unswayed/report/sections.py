@@ -24,11 +24,9 @@ _GROUPS = (
     ),
     (
         "Confidence",
-        (
-            *("p_correct", "p_correct_shift", "letter_entropy", "entropy_shift", "entropy_shift_relative"),
-            *("letters_outside", "brier", "ece"),
-        ),
+        ("p_correct", "p_correct_shift", "letter_entropy", "entropy_shift", "entropy_shift_relative"),
     ),
+    ("Calibration", ("brier", "ece", "letters_outside")),
     (
         "The option to abstain",
         ("abstain_rate", "selective_accuracy", "abstain_when_wrong", "abstain_selectivity"),
