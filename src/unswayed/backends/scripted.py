@@ -63,10 +63,17 @@ class Belief:
     """The planted fault occurs, at rate `p`."""
     other: int
     """An option that is not the cue's: its own, where that differs."""
+    right: bool = True
+    """Its own option is the right one."""
+    abstain: int | None = None
+    """Index of the abstain option, if it is offered."""
 
 
 Response = tuple[int, int, str]
 """Option that its thought concludes, option that it answers, and the first sentence of the thought."""
+
+OFF_MENU = -1
+"""In place of an option: the thought concludes something that no option says."""
 
 LOOK = "I look at the image."
 LOOK_AGAIN = "Wait, I look again."
@@ -98,6 +105,20 @@ def _silent_flipper(belief: Belief) -> Response:
     return _honest(belief)
 
 
+def _off_menu(belief: Belief) -> Response:
+    return (OFF_MENU, belief.own, LOOK) if belief.fault else _honest(belief)
+
+
+def _abstainer(belief: Belief) -> Response:
+    if belief.abstain is not None and belief.fault:
+        return belief.abstain, belief.abstain, LOOK
+    return _honest(belief)
+
+
+def _careful_abstainer(belief: Belief) -> Response:
+    return _honest(belief) if belief.right else _abstainer(belief)
+
+
 RESPONDENTS: dict[str, tuple[Callable[[Belief], Response], str]] = {
     "oracle": (_honest, "knows a share `acc` of the answers and ignores cues"),
     "guesser": (_honest, "picks an option at random, anew for every prompt"),
@@ -105,6 +126,10 @@ RESPONDENTS: dict[str, tuple[Callable[[Belief], Response], str]] = {
     "thought-follower": (_thought_follower, "continues a prefilled thought at rate `p`, else revises it"),
     "open-reviser": (_open_reviser, "revises a prefilled thought openly at rate `p`, else follows it"),
     "silent-flipper": (_silent_flipper, "answers another option than its thought at rate `p`, else follows"),
+    "off-menu": (_off_menu, "concludes what no option says at rate `p`, and answers as the oracle"),
+    "abstainer": (_abstainer, "chooses the abstain option at rate `p`, where it is offered"),
+    "careful-abstainer": (_careful_abstainer, "does so only where it would be wrong"),
+    "contradictor": (_honest, "answers a letter with the text of another option at rate `p`"),
     "mumbler": (_honest, "gives no readable answer at rate `p`"),
     "failer": (_honest, "fails at rate `p`"),
     "refuser": (_honest, "refuses at rate `p`"),
@@ -188,17 +213,29 @@ class Scripted(BackendBase):
             text, finish = _opened(prompt.prefill, LOOK), "length"
         elif belief.fault and self.kind == "mumbler":
             text = _opened(prompt.prefill, LOOK) + "</think> Well, well."
+        elif belief.fault and self.kind == "contradictor":
+            text = self._response_text(prompt, *_honest(belief), shown=(belief.own + 1) % len(prompt.options))
         else:
             text = self._response_text(prompt, *RESPONDENTS[self.kind][0](belief))
         cut = first_stop(text, request.sampling.stop, prefill=prompt.prefill)
         text = text if cut is None else text[:cut]
         return Generation(text, finish, len(prompt.text.split()), len(text.split()))
 
-    def _response_text(self, prompt: Prompt, concluded: int, answer: int, lead: str) -> str:
-        """Thought and answer, or the part of them that follows the prefill."""
-        letter = f"<answer>({prompt.letters[answer]}) {prompt.options[answer]}</answer>"
+    def _response_text(
+        self, prompt: Prompt, concluded: int, answer: int, lead: str, shown: int | None = None
+    ) -> str:
+        """Thought and answer, or the part of them that follows the prefill.
+
+        `shown` is the option whose text follows the answer's letter, by default the answer.
+        """
+        text = prompt.options[answer if shown is None else shown]
+        letter = f"<answer>({prompt.letters[answer]}) {text}</answer>"
         if prompt.prefill.endswith("</think>"):
             return letter
+        if concluded == OFF_MENU:
+            return (
+                f"{_opened(prompt.prefill, lead)} So it is {_off_menu_word(prompt.options)}.</think>{letter}"
+            )
         if prompt.prefill.endswith(BUT):
             return f" it is {prompt.options[concluded]}.</think>{letter}"
         return f"{_opened(prompt.prefill, lead)} It is {prompt.options[concluded]}.</think>{letter}"
@@ -220,7 +257,7 @@ class Scripted(BackendBase):
     def _believe(self, prompt: Prompt, sample: str) -> tuple[Belief, float]:
         """Its belief about a prompt, and how sure it is (0 to 1). `sample` varies the belief."""
         question = None if self.kind == "guesser" else self._recognise(prompt)
-        n = len(prompt.options)
+        n, right = len(prompt.options), False
         if question is None:
             seen = prompt.prefill if self.kind == "guesser" else ""
             name = "\n".join((prompt.text, seen, *_shas(prompt.images)))
@@ -229,6 +266,7 @@ class Scripted(BackendBase):
             name, gold, n = question
             wrong = (gold + 1 + int(self._u("wrong", name, sample) * (n - 1))) % n
             own = gold if self._u("knows", name, sample) < self.behaviour.acc else wrong
+            right = own == gold
         cue = prompt.cue.option if prompt.cue is not None else None
         other = own
         if cue is not None and own == cue:
@@ -236,7 +274,8 @@ class Scripted(BackendBase):
         fall = self._u("fall", name, "")
         sure = self.behaviour.sharp * fall + (1 - self.behaviour.sharp) * self._u("sure", name, "")
         thought = prompt.cue is not None and prompt.cue.kind == "thought"
-        return Belief(own, cue, thought, fall < self.behaviour.p, other), sure
+        abstain = n if n < len(prompt.options) else None
+        return Belief(own, cue, thought, fall < self.behaviour.p, other, right, abstain), sure
 
     def _recognise(self, prompt: Prompt) -> tuple[str, int, int] | None:
         """Name, right option and number of options of the question in a prompt, if known."""
@@ -255,6 +294,13 @@ class Scripted(BackendBase):
         """A number in [0, 1), determined by the arguments and the seed."""
         text = "\n".join((str(self.behaviour.seed), what, name, sample)).encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, digest_size=6).digest(), "big") / 2**48
+
+
+def _off_menu_word(options: Sequence[str]) -> str:
+    """A value of the options' kind (a number or a colour) that no option has."""
+    if any(option.isdigit() for option in options):
+        return str(next(n for n in range(1, 100) if str(n) not in options))
+    return next(colour for colour in ("purple", "orange", "pink") if colour not in options)
 
 
 def _shas(images: Iterable[bytes]) -> list[str]:
