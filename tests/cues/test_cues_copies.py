@@ -95,7 +95,7 @@ def test_a_question_with_a_way_out_is_given_no_second_one(name: str) -> None:
     planner = Planner(
         hows, cues_of, Capabilities("continues", "exact"), TrialKeys(backend, sampling), sampling, 1, 0
     )
-    ((first, second),) = planner.plans([asked])
+    ((first, second),) = planner.plan([asked])
     assert (first.state, first.request) == ("not-asked", None)
-    assert "way out already (This image does not show it)" in (first.why or "")
+    assert "option 'This image does not show it' lets the model abstain already" in (first.reason or "")
     assert second.request is not None

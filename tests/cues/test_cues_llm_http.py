@@ -14,7 +14,7 @@ from cli_in_process import invoke as run
 from test_cues_llm import obedient
 
 from chat_faults import Faults
-from chat_minds import OPTION, HashMind
+from chat_minds import OPTION, HashModel
 from chat_server import ChatServer, ServerBehaviour
 from tsv_files import row, write
 from unswayed.answers.option_matching import NUMBER_WORDS
@@ -41,7 +41,7 @@ def sample(folder: Path) -> Path:
     return write(folder / "odd.tsv", rows)
 
 
-class WriterMind(HashMind):
+class WriterMind(HashModel):
     """Writes well, well when told what was wrong, or never, as the question says; thinks before it."""
 
     def whole(self, prompt: Prompt, draw: str = "") -> str:
@@ -54,7 +54,7 @@ class WriterMind(HashMind):
         return f"<think>Four lines, then.</think>{said}"
 
 
-class ReaderMind(HashMind):
+class ReaderMind(HashModel):
     """Reads the option whose words stand in the statement; of statements with `evil` in them, nothing."""
 
     def __init__(self, evil: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ from unswayed.cli.shared.option_groups import option_groups
 from unswayed.conditions import CONDITIONS, condition
 from unswayed.cues import cue_file
 from unswayed.errors import BadInput
-from unswayed.model_io import Sampling
+from unswayed.model_io import STOP, Sampling
 from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
 from unswayed.pipeline.audit import audit as run_audit
@@ -80,11 +81,24 @@ class SamplingArguments:
     temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy")] = 0.0
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0
     max_tokens: Annotated[int, typer.Option(min=1, help="of a generation")] = 1024
+    stop: Annotated[
+        bool,
+        typer.Option(
+            "--stop/--no-stop",
+            help="end a text behind the first </answer> after its thought, or where the model ends it "
+            "(up to --max-tokens)",
+        ),
+    ] = True
     letters: Annotated[bool, typer.Option(help="measure letter probabilities")] = True
 
     @property
     def sampling(self) -> Sampling:
-        return Sampling(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens)
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens,
+            stop=STOP if self.stop else (),
+        )
 
 
 @dataclass(frozen=True)
@@ -160,6 +174,8 @@ def command(
     output.out.print(output.condition_table(summary))
     if errors := output.failure_summary(run.trials):
         output.out.print(f"[red]errors[/]  {escape(errors)}", highlight=False, soft_wrap=True)
+    if not_asked := output.not_asked_summary(run.trials):
+        output.out.print(f"[yellow]not asked[/]  {escape(not_asked)}", highlight=False, soft_wrap=True)
     if note := registry.partial_warning(questions):
         output.out.print(f"[yellow]a part[/]  {note}", highlight=False, soft_wrap=True)
     page = write_report(run, summary)
@@ -169,6 +185,24 @@ def command(
             f"this run's panel has not read {unjudged:,} thoughts yet: unswayed judge {folder} …",
             markup=False,
         )
+    if without_answer := _no_answer(run):
+        output.print_error(without_answer)
+        raise typer.Exit(1)
+
+
+def _no_answer(run: Run) -> str:
+    """Why the audit measured nothing; empty where the model answered at least once, readably or not."""
+    states = Counter(run.trials["state"].to_pylist())
+    if set(states) - {"error", "not-asked"}:
+        return ""
+    if not states:
+        return "there is no question, so nothing was asked"
+    if not states["error"]:
+        return f"none of the {states['not-asked']:,} trials could be asked: {output.not_asked_summary(run.trials)}"
+    return (
+        f"every trial that was asked failed: {output.failure_summary(run.trials)}; to ask them again, run the "
+        "same command again"
+    )
 
 
 def _print_skipped(questions: registry.Questions) -> None:

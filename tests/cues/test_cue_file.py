@@ -122,10 +122,10 @@ def test_two_cues_for_one_slot_are_refused() -> None:
 
 
 def test_what_is_no_book_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="is not there"):
+    with pytest.raises(BadInput, match="does not exist"):
         cue_file.read(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("hello")
-    with pytest.raises(BadInput, match="no Parquet file of cues"):
+    with pytest.raises(BadInput, match="not a Parquet file of cues"):
         cue_file.read(tmp_path / "text.parquet")
     pq.write_table(pa.table({"uid": ["1"]}), tmp_path / "other.parquet")
     with pytest.raises(BadInput, match="lacks the column 'benchmark'"):
@@ -135,7 +135,7 @@ def test_what_is_no_book_is_told(tmp_path: Path) -> None:
 def test_a_book_to_train_with_is_not_audited_with(tmp_path: Path) -> None:
     question = questions()[0]
     cue_file.build([(question, write(question, 0, "train"))], seed=0, use="train").save(tmp_path / "t.parquet")
-    with pytest.raises(BadInput, match="phrasings to train with"):
+    with pytest.raises(BadInput, match="phrasings for training"):
         cue_file.read_for_audit(tmp_path / "t.parquet")
 
 
