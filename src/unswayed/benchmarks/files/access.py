@@ -61,14 +61,14 @@ def public_addresses(host: str, port: int) -> list[str]:
     Literal addresses in any notation (``127.1``, ``2130706433``) are resolved too, so the spelling does not
     matter.
     """
-    found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    for address in sorted(found):
+    addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    for address in sorted(addresses):
         if not is_public(address):
             raise PermissionError(
                 f"{host} is the private or local address {address}; allow such addresses with "
                 "--allow-private-urls"
             )
-    return sorted(found, key=lambda address: ":" in address)
+    return sorted(addresses, key=lambda address: ":" in address)
 
 
 def is_public(address: str) -> bool:

@@ -67,7 +67,8 @@ def _records(table: ParquetTable, request: ReadRequest, half: str) -> Iterator[R
         return str(row.get("idx", number))
 
     for record in make_records(table.rows, make, uid, str(table.path)):
-        if half == "?d" or isinstance(record, Skipped) or record.meta["type"] == half.upper():
+        kind = table.rows[record.line - 1 if isinstance(record, Skipped) else record.row or 0].get("type")
+        if half == "?d" or kind == half.upper():
             yield record
 
 
