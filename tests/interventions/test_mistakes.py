@@ -103,7 +103,10 @@ def test_a_mistake_names_its_sentence():
 def spoken(question):
     """The bundled model's thought about a scene, without an error."""
     truth = question.scene
-    pieces = [*describe_cells(truth.scene, truth.question), *conclusion(truth.scene, truth.question, question.gold)]
+    pieces = [
+        *describe_cells(truth.scene, truth.question),
+        *conclusion(truth.scene, truth.question, question.gold),
+    ]
     return "Look:" + "".join(words for words, _ in pieces)
 
 
@@ -157,7 +160,10 @@ def test_a_paraphrase_says_the_same_in_other_words(question):
         if isinstance(piece, CellReport) and piece.thing:
             assert f"{piece.thing.colour} {piece.thing.shape}" in told
         if isinstance(piece, Conclusion):
-            assert f"answer {'is therefore ' if 'therefore' in told else ''}{question.options[piece.option]}" in told
+            assert (
+                f"answer {'is therefore ' if 'therefore' in told else ''}{question.options[piece.option]}"
+                in told
+            )
     assert told.count("empty") + told.count("nothing") == sum(
         isinstance(piece, CellReport) and piece.thing is None for piece in pieces
     )

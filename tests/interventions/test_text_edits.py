@@ -79,7 +79,11 @@ def test_where_sentences_end(text, sentences):
 @pytest.mark.parametrize(
     ("prefill", "text", "turn"),
     [
-        ("", "<think> It is red. </think>\n<answer>(A)</answer>", ("<think>", " It is red. ", "</think>\n<answer>")),
+        (
+            "",
+            "<think> It is red. </think>\n<answer>(A)</answer>",
+            ("<think>", " It is red. ", "</think>\n<answer>"),
+        ),
         ("<think>So", " it is.</think><answer>A</answer>", ("<think>", "So it is.", "</think><answer>")),
         ("", "Well. <think>It is.</think> A", ("Well. <think>", "It is.", "</think><answer>")),
         ("", "<THINKING>It is.</THINKING><answer>A", ("<THINKING>", "It is.", "</THINKING><answer>")),

@@ -62,6 +62,7 @@ def needs_length(mind: Mind, thought: str) -> int:
 class ThoughtReader(BackendBase):
     """A backend that answers by `decide` at rate `p`, and ignores its thought otherwise."""
 
+    identity = "thought-reader"
     chunk = 16
     concurrency = 2
 
@@ -98,7 +99,9 @@ class ThoughtReader(BackendBase):
         belief = question.gold if _u("knows", question.uid) < 0.8 else (question.gold + 1) % n
         look = " ".join(["closely"] * (1 + int(3 * _u("words", question.uid))))
         thought = f"I look at {question.uid} {look}. The light is good. It is {question.options[belief]}."
-        return Mind(question.options, belief, (belief + 1 + int((n - 1) * _u("other", question.uid))) % n, thought)
+        return Mind(
+            question.options, belief, (belief + 1 + int((n - 1) * _u("other", question.uid))) % n, thought
+        )
 
     def _generate(self, prompt) -> Generation:
         question, mind = self._recognise(prompt)

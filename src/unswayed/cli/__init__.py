@@ -30,7 +30,8 @@ from unswayed.errors import TrainingFailed, UnswayedError
 
 app = typer.Typer(
     name="unswayed",
-    help="Audit vision-language models under misleading captions and wrong prefilled reasoning, and finetune them.",
+    help="Audit vision-language models under misleading captions and wrong prefilled reasoning; "
+    "finetune them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

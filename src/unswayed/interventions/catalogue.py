@@ -84,7 +84,9 @@ def select(text: str) -> list[str]:
         if name not in groups and name not in INTERVENTIONS:
             close = difflib.get_close_matches(name, [*groups, *INTERVENTIONS], n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise BadInput(f"no intervention {name!r}{hint}; there are: {', '.join([*groups, *INTERVENTIONS])}")
+            raise BadInput(
+                f"no intervention {name!r}{hint}; there are: {', '.join([*groups, *INTERVENTIONS])}"
+            )
         names.update(groups.get(name, [name]))
     if not names:
         raise BadInput("name at least one intervention, or 'all'")

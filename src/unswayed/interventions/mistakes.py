@@ -20,7 +20,8 @@ from unswayed.question import Question
 
 _FEWER_THAN = 20
 _NUMBER = re.compile(
-    rf"(?<![\w.,:/(-])(?:\d{{1,4}}(?!\w|%|[.,:/-]\d)|(?:{'|'.join(NUMBER_WORDS[2:])})(?![\w-]))", re.IGNORECASE
+    rf"(?<![\w.,:/(-])(?:\d{{1,4}}(?!\w|%|[.,:/-]\d)|(?:{'|'.join(NUMBER_WORDS[2:])})(?![\w-]))",
+    re.IGNORECASE,
 )
 _LIST_MARKER = re.compile(r"(?:^|\n)\s*\Z")
 _OPPOSITES = (
@@ -31,7 +32,9 @@ _OPPOSITES = (
 )  # fmt: skip
 _OTHER_WAY = dict(_OPPOSITES) | {second: first for first, second in _OPPOSITES}
 _DIRECTION = re.compile(rf"\b(?:{'|'.join(sorted(_OTHER_WAY, key=len, reverse=True))})\b", re.IGNORECASE)
-_RIGHT_OF_PLACE = re.compile(r"\b(?:the|far|to|on|upper|lower|top|bottom|facing|turn|turns|turning|its)[ -]\Z", re.I)
+_RIGHT_OF_PLACE = re.compile(
+    r"\b(?:the|far|to|on|upper|lower|top|bottom|facing|turn|turns|turning|its)[ -]\Z", re.I
+)
 _CORRECT = re.compile(r" (?:answer|option|choice|letter|one|now|away)\b", re.IGNORECASE)
 _COLOURS = (
     "red", "green", "blue", "yellow", "purple", "orange", "black", "white", "brown", "pink", "gray", "grey",
@@ -74,7 +77,12 @@ def rule_mistakes(thought: str, question: Question, answer: int, rng: random.Ran
     """
     taken: list[Mistake] = []
     spared = {question.gold, answer}
-    for found in (partial(_options, options=question.options, spared=spared), _numbers, _directions, _colours):
+    for found in (
+        partial(_options, options=question.options, spared=spared),
+        _numbers,
+        _directions,
+        _colours,
+    ):
         for mistake in found(thought, rng):
             if all(mistake.end <= other.start or other.end <= mistake.start for other in taken):
                 taken.append(mistake)
@@ -103,7 +111,11 @@ def _options(
 def _numbers(thought: str, rng: random.Random) -> Iterator[Mistake]:
     for hit in _NUMBER.finditer(thought):
         said = hit.group()
-        if said.isdigit() and _LIST_MARKER.search(thought[: hit.start()]) and thought[hit.end() :][:1] in ".)":
+        if (
+            said.isdigit()
+            and _LIST_MARKER.search(thought[: hit.start()])
+            and thought[hit.end() :][:1] in ".)"
+        ):
             continue
         n = int(said) if said.isdigit() else NUMBER_WORDS.index(said.lower())
         other = rng.choice([m for m in (n - 2, n - 1, n + 1, n + 2) if m >= 0])

@@ -36,7 +36,9 @@ def paraphrase(question: Question, thought: str, rng: random.Random) -> str | No
     """A thought about a synthetic scene in other words; `NotAsked` for other questions, and where the thought
     holds words that the templates do not cover, for they would be lost."""
     if not isinstance(question.scene, SceneTruth):
-        return NotAsked("templates paraphrase thoughts about synthetic scenes only, and no other writer was given")
+        return NotAsked(
+            "templates paraphrase thoughts about synthetic scenes only, and no other writer was given"
+        )
     pieces = read_pieces(thought, question.scene.question.options)
     rest = thought
     for piece in reversed(pieces):

@@ -44,7 +44,9 @@ class PeerIndex:
             if self._suits(own, candidate, other_answer):
                 best.append(candidate)
                 distance = gap
-        return rng.choice(sorted(best, key=lambda t: (t.question.benchmark, t.question.uid))) if best else None
+        return (
+            rng.choice(sorted(best, key=lambda t: (t.question.benchmark, t.question.uid))) if best else None
+        )
 
     @staticmethod
     def _suits(own: BaseThought, other: BaseThought, other_answer: bool) -> bool:

@@ -70,7 +70,9 @@ class ProbePlanner:
         position = (number, _ORDER[item.name], own.sample)
         edit = self._edit(own, item, index)
         if isinstance(edit, NotAsked) or isinstance(images, BadImage):
-            state, reason = ("not-asked", edit.reason) if isinstance(edit, NotAsked) else ("error", str(images))
+            state, reason = (
+                ("not-asked", edit.reason) if isinstance(edit, NotAsked) else ("error", str(images))
+            )
             key = self.keys.key(own.question, item.name, own.sample, None)
             return PlannedTrial(position, key, own.question, item.condition, None, (), state, reason)
         assert isinstance(own.turn, Turn)
@@ -127,7 +129,9 @@ def _mistake(own: BaseThought, thought: str, rng: random.Random) -> Edit | NotAs
     candidates = scene_mistakes(thought, scene, own.answer, rng) if isinstance(scene, SceneTruth) else []
     mistake = choose(candidates or rule_mistakes(thought, own.question, own.answer, rng), rng)
     if mistake is None:
-        return NotAsked("no rule finds an option, a number, a direction or a colour to falsify in the thought")
+        return NotAsked(
+            "no rule finds an option, a number, a direction or a colour to falsify in the thought"
+        )
     cue = Cue("thought", mistake.option, mistake.statement(thought), "mistake", mistake.rule)
     return Edit(mistake.apply(thought), cue)
 

@@ -83,9 +83,7 @@ def _others(piece: CellReport) -> Iterator[SceneObject]:
     yield from (replace(piece.thing, colour=colour) for colour in COLOURS if colour != piece.thing.colour)
 
 
-def _report(
-    thought: str, piece: CellReport, thing: SceneObject, truth: SceneTruth, described: Scene
-) -> str:
+def _report(thought: str, piece: CellReport, thing: SceneObject, truth: SceneTruth, described: Scene) -> str:
     """The false report, in the thought's own form: with the bundled model's marks where it writes them."""
     said = thought[piece.start : piece.end]
     if said == report_text(described, truth, piece.cell):
@@ -133,4 +131,3 @@ def _conclusion(piece: Conclusion, truth: SceneTruth, answer: int, rng: random.R
         return None
     option = rng.choice(others)
     return Mistake(piece.word_start, piece.word_end, options[option], "scene-conclusion", option)
-

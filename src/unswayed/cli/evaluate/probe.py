@@ -54,7 +54,9 @@ def command(
     benchmark: Annotated[
         str | None, typer.Option("--benchmark", "-b", help="supplies pictures that the run did not keep")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="the benchmark's file, or the folder that holds it")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="the benchmark's file, or the folder that holds it")
+    ] = None,
     local: LocalArguments,
     remote: EndpointArguments,
 ) -> None:
@@ -188,7 +190,8 @@ def _run(
         return asyncio.run(ask())
     except KeyboardInterrupt:
         output.err.print(
-            "\ninterrupted; the answers so far are kept. To resume, run the same command again.", highlight=False
+            "\ninterrupted; the answers so far are kept. To resume, run the same command again.",
+            highlight=False,
         )
         raise typer.Exit(130) from None
 
