@@ -58,9 +58,9 @@ def test_no_server_of_the_tests_passes_for_a_real_one(script: ModuleType) -> Non
 
 def test_probing_again_finds_what_is_recorded(script: ModuleType) -> None:
     known = {(one["backend"], one["of"].split(", transformers ")[0]): one for one in script.read()}
-    found = list(_fresh(script))
-    assert len(found) >= 8
-    for one in found:
+    result = list(_fresh(script))
+    assert len(result) >= 8
+    for one in result:
         name = (one["backend"], one["of"].split(", transformers ")[0])
         assert {field: known[name][field] for field in script.FIELDS} == {
             field: one[field] for field in script.FIELDS

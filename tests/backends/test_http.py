@@ -41,9 +41,9 @@ def prompt(prefill: str = "", text: str = CHOICES, images: tuple[bytes, ...] = (
     return Prompt("system", text, prefill, images, ("red", "green", "blue"))
 
 
-def backend(*servers: ChatServer, **how: Any) -> OpenAIBackend:
-    how = {"retry": QUICK, "patience": 5.0, "key_env": "UNSWAYED_TEST_KEY", "concurrency": 16, **how}
-    return OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url for server in servers], **how))
+def backend(*servers: ChatServer, **options: Any) -> OpenAIBackend:
+    options = {"retry": QUICK, "patience": 5.0, "key_env": "UNSWAYED_TEST_KEY", "concurrency": 16, **options}
+    return OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url for server in servers], **options))
 
 
 def with_backend(made: OpenAIBackend, work: Any) -> Any:
@@ -63,15 +63,15 @@ def probed(habits: ServerBehaviour) -> tuple[Capabilities, OpenAIBackend]:
 
 
 def generate(made: OpenAIBackend, *requests: Request) -> list[Generation]:
-    found = with_backend(made, lambda b: b.generate(requests))
-    assert isinstance(found, list)
-    return found
+    result = with_backend(made, lambda b: b.generate(requests))
+    assert isinstance(result, list)
+    return result
 
 
-def run(made: OpenAIBackend, n: int, conditions: list[str], **how: Any) -> Run:
-    found = with_backend(made, lambda b: audit(b, questions(n), conditions, cues=cues, **how))
-    assert isinstance(found, Run)
-    return found
+def run(made: OpenAIBackend, n: int, conditions: list[str], **options: Any) -> Run:
+    result = with_backend(made, lambda b: audit(b, questions(n), conditions, cues=cues, **options))
+    assert isinstance(result, Run)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def run(made: OpenAIBackend, n: int, conditions: list[str], **how: Any) -> Run:
     ],
 )
 def test_the_probe_finds_what_a_server_does(habits: ServerBehaviour, expected: Capabilities) -> None:
-    found, made = probed(habits)
-    assert found == expected
+    result, made = probed(habits)
+    assert result == expected
     assert {note.split(":")[0] for note in made.facts["seen"]} >= {"prefill", "letters", "pictures"}
 
 
@@ -111,13 +111,13 @@ def test_the_probe_finds_what_a_server_does(habits: ServerBehaviour, expected: C
 def test_the_text_is_that_of_the_model_up_to_its_stop_string(stop: str, prefill: str) -> None:
     mind = HashModel()
     with ChatServer(mind, ServerBehaviour(stop=stop)) as server:
-        (found,) = generate(backend(server), Request(prompt(prefill), Sampling()))
+        (result,) = generate(backend(server), Request(prompt(prefill), Sampling()))
         sent = [
             body for body in server.bodies.values() if body.get("seed") == 0 and body["max_tokens"] == 1024
         ]
-    assert found.text == mind.behind(prompt(prefill))
-    assert found.finish == "stop"
-    assert found.prompt_tokens == mind.count(prompt(prefill))
+    assert result.text == mind.behind(prompt(prefill))
+    assert result.finish == "stop"
+    assert result.prompt_tokens == mind.count(prompt(prefill))
     assert ("stop" in sent[0]) == (stop in ("told", "kept"))
 
 
@@ -139,26 +139,26 @@ def test_a_server_that_fails_at_stop_strings_is_soon_left_in_peace() -> None:
 
     with NoLists(HashModel(), fault=fail) as server:
         made = backend(server, retry=Retry(attempts=8, initial_pause=0.002, max_pause=0.01))
-        (found,) = generate(made, Request(prompt(), Sampling()))
+        (result,) = generate(made, Request(prompt(), Sampling()))
         asked = [server.asked[name] for name, body in server.bodies.items() if "stop" in body]
     assert asked == [3]
     assert sorted(lists) == ["/v1/models", "/version"]
     assert "stop strings: refused (500: no); texts are cut here" in made.facts["seen"]
-    assert found.text == HashModel().behind(prompt())
+    assert result.text == HashModel().behind(prompt())
 
 
 def test_a_text_that_is_cut_short_says_so() -> None:
     with ChatServer(HashModel()) as server:
-        (found,) = generate(backend(server), Request(prompt(), Sampling(max_tokens=3)))
-    assert (found.finish, found.text) == ("length", HashModel().behind(prompt())[:12])
+        (result,) = generate(backend(server), Request(prompt(), Sampling(max_tokens=3)))
+    assert (result.finish, result.text) == ("length", HashModel().behind(prompt())[:12])
 
 
 def test_a_thought_that_a_reasoning_parser_took_out_is_put_back() -> None:
     mind = HashModel()
     with ChatServer(mind, ServerBehaviour(parser=True)) as server:
         made = backend(server)
-        found = generate(made, Request(prompt(), Sampling()), Request(prompt("<think>It is"), Sampling()))
-    assert [g.text for g in found] == [mind.behind(prompt()), mind.behind(prompt("<think>It is"))]
+        result = generate(made, Request(prompt(), Sampling()), Request(prompt("<think>It is"), Sampling()))
+    assert [g.text for g in result] == [mind.behind(prompt()), mind.behind(prompt("<think>It is"))]
 
 
 def test_a_prefill_reaches_the_wire_byte_for_byte_with_the_flags() -> None:
@@ -177,9 +177,9 @@ def test_pictures_go_out_as_they_are_and_are_encoded_once() -> None:
     made = None
     with ChatServer(HashModel()) as server:
         made = backend(server)
-        found = run(made, 5, ["base", "wrong-caption", "wrong-think", "correct-think"], letters=False)
+        result = run(made, 5, ["base", "wrong-caption", "wrong-think", "correct-think"], letters=False)
         asked = [b for b in server.bodies.values() if b.get("max_tokens") == 1024]
-    shas = {sha for (sha,) in found.trials["image_sha256"].to_pylist()}
+    shas = {sha for (sha,) in result.trials["image_sha256"].to_pylist()}
     assert {part["image_url"] for b in asked for part in b["messages"][1]["content"][:-1]} == shas
     assert len(asked) == 20
     assert made._builder.images.encoded == 5 + 1, "five questions and the probe's"
@@ -203,10 +203,10 @@ def test_letters_are_summed_over_spellings_and_brackets(letters: str) -> None:
     mind = HashModel()
     asked = prompt("<think>So.</think><answer>")
     with ChatServer(mind, ServerBehaviour(letters=letters)) as server:
-        (found,) = with_backend(backend(server), lambda b: b.score_letters([asked]))
-    assert isinstance(found, LetterScores)
-    assert found.p == pytest.approx(mind.letters(asked), abs=2e-4)
-    assert found.outside == pytest.approx(1 - sum(mind.letters(asked)), abs=2e-4)
+        (result,) = with_backend(backend(server), lambda b: b.score_letters([asked]))
+    assert isinstance(result, LetterScores)
+    assert result.p == pytest.approx(mind.letters(asked), abs=2e-4)
+    assert result.outside == pytest.approx(1 - sum(mind.letters(asked)), abs=2e-4)
 
 
 def test_letters_beyond_the_likeliest_tokens_show_as_mass_outside() -> None:
@@ -214,25 +214,27 @@ def test_letters_beyond_the_likeliest_tokens_show_as_mass_outside() -> None:
     asked = prompt("<think>So.</think><answer>")
     with ChatServer(mind, ServerBehaviour(letters="top", most_top=5)) as server:
         made = backend(server)
-        (found,) = with_backend(made, lambda b: b.score_letters([asked]))
+        (result,) = with_backend(made, lambda b: b.score_letters([asked]))
     assert "letters: the 5 likeliest tokens" in made.facts["seen"]
-    assert found.outside > 1 - sum(mind.letters(asked)) + 1e-3
-    assert all(p <= q + 1e-9 for p, q in zip(found.p, mind.letters(asked), strict=True))
+    assert result.outside > 1 - sum(mind.letters(asked)) + 1e-3
+    assert all(p <= q + 1e-9 for p, q in zip(result.p, mind.letters(asked), strict=True))
 
 
 def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path: Path) -> None:
-    hows = ["base", "wrong-think", "stop-think", "wrong-caption", "wrong-think-quoted"]
+    names = ["base", "wrong-think", "stop-think", "wrong-caption", "wrong-think-quoted"]
     with ChatServer(HashModel(), ServerBehaviour(flags="ignore", root="weights-7")) as server:
-        found = run(backend(server), 4, hows, store=tmp_path / "run")
-    states = dict(zip(found.trials["condition"].to_pylist(), found.trials["state"].to_pylist(), strict=False))
+        result = run(backend(server), 4, names, store=tmp_path / "run")
+    states = dict(
+        zip(result.trials["condition"].to_pylist(), result.trials["state"].to_pylist(), strict=False)
+    )
     assert states == {
         "base": "ok", "wrong-think": "not-asked", "stop-think": "not-asked", "wrong-caption": "ok",
         "wrong-think-quoted": "ok",
     }  # fmt: skip
-    assert found.manifest["asks"]["capabilities"]["prefill"] == "restarts"
-    assert found.manifest["asks"]["revision"] == "weights-7"
-    assert found.manifest["sessions"][0]["endpoint"]["served"][0]["version"] == "0.0-test"
-    quoted = [row for row in found.trials.to_pylist() if row["condition"] == "wrong-think-quoted"]
+    assert result.manifest["asks"]["capabilities"]["prefill"] == "restarts"
+    assert result.manifest["asks"]["revision"] == "weights-7"
+    assert result.manifest["sessions"][0]["endpoint"]["served"][0]["version"] == "0.0-test"
+    quoted = [row for row in result.trials.to_pylist() if row["condition"] == "wrong-think-quoted"]
     assert all(row["cue_text"] in row["prompt"] and row["prefill"] == "" for row in quoted)
     assert all(row["under_cue"] is None and row["followed_cue"] is not None for row in quoted)
 
@@ -240,10 +242,10 @@ def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path
 @pytest.mark.parametrize("closed", ["drop", "empty", "refuse"])
 def test_a_template_that_drops_closed_thoughts_is_not_asked_to_stop_thinking(closed: str) -> None:
     with ChatServer(HashModel(), ServerBehaviour(closed=closed)) as server:
-        found = run(backend(server), 2, ["base", "stop-think", "wrong-think"]).trials
-    assert found["state"].to_pylist() == ["ok", "not-asked", "ok"] * 2
-    assert "drops a closed thought" in found["error"][1].as_py()
-    assert set(found["letters"].to_pylist()) == {None}, "they would be those of an answer without a thought"
+        result = run(backend(server), 2, ["base", "stop-think", "wrong-think"]).trials
+    assert result["state"].to_pylist() == ["ok", "not-asked", "ok"] * 2
+    assert "drops a closed thought" in result["error"][1].as_py()
+    assert set(result["letters"].to_pylist()) == {None}, "they would be those of an answer without a thought"
 
 
 @pytest.mark.parametrize("thought", [STOP_THINK, STOP_THINK.removesuffix("</think>")])
@@ -255,10 +257,10 @@ def test_a_tokenizer_with_few_tokens_for_the_closed_thought_is_asked_to_stop_thi
 
     with ChatServer(Terse()) as server:
         made = backend(server)
-        found = run(made, 2, ["stop-think"]).trials
+        result = run(made, 2, ["stop-think"]).trials
     assert not any("closed thoughts" in note for note in made.facts["seen"])
-    assert found["state"].to_pylist() == ["ok"] * 2
-    assert None not in found["letters"].to_pylist()
+    assert result["state"].to_pylist() == ["ok"] * 2
+    assert None not in result["letters"].to_pylist()
 
 
 @pytest.mark.parametrize(("status", "where"), [(400, "base"), (422, "base"), (404, "base")])
@@ -290,8 +292,8 @@ def test_one_refused_question_is_an_error_of_its_own() -> None:
 
     bad = {trial_seed(0, q, "base", 0) for q in questions(30)[:9]}
     with ChatServer(HashModel(), fault=refuse) as server:
-        found = run(backend(server, concurrency=1), 30, ["wrong-caption", "base"], letters=False).trials
-    rows = [row for row in found.to_pylist() if row["state"] == "error"]
+        result = run(backend(server, concurrency=1), 30, ["wrong-caption", "base"], letters=False).trials
+    rows = [row for row in result.to_pylist() if row["state"] == "error"]
     assert [row["uid"] for row in rows] == [f"u{i}" for i in range(9)]
     assert {row["error"] for row in rows} == {"413: Request Entity Too Large"}
     assert {row["attempts"] for row in rows} == {1}
@@ -342,10 +344,10 @@ def test_the_key_is_sent_and_kept_out_of_everything(tmp_path: Path, monkeypatch:
     bad = {trial_seed(0, q, "base", 0) for q in questions(2)[1:]}
     with ChatServer(Parrot(), ServerBehaviour(key=key), fault=leak) as server:
         made = backend(server)
-        found = run(made, 2, ["base"], store=tmp_path / "run")
+        result = run(made, 2, ["base"], store=tmp_path / "run")
         assert all(headers["Authorization"] == f"Bearer {key}" for headers in server.headers)
-    assert found.trials["state"].to_pylist() == ["ok", "error"]
-    assert "you sent [key]" in found.trials["error"][1].as_py()
+    assert result.trials["state"].to_pylist() == ["ok", "error"]
+    assert "you sent [key]" in result.trials["error"][1].as_py()
     for file in (tmp_path / "run").rglob("*"):
         assert file.is_dir() or key.encode() not in file.read_bytes(), file
     assert key not in repr(made.__dict__)
@@ -374,9 +376,9 @@ def test_a_budget_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None
         assert 5 <= len(kept) < 24
         assert set(kept["state"].to_pylist()) == {"ok"}
         second = backend(server, budget=Budget(tokens=1_000_000), concurrency=3)
-        found = run(second, 12, ["base", "wrong-caption"], store=tmp_path / "run")
+        result = run(second, 12, ["base", "wrong-caption"], store=tmp_path / "run")
     same = ["uid", "condition", "state", "text", "answer", "letters", "key"]
-    assert found.trials.select(same).equals(whole.trials.select(same))
+    assert result.trials.select(same).equals(whole.trials.select(same))
     assert second.spend.prompt_tokens > 0
     with ChatServer(HashModel()) as server, pytest.raises(BackendError, match="budget of 500 tokens"):
         run(backend(server, budget=Budget(tokens=500)), 12, ["base"])
@@ -392,18 +394,18 @@ def test_replicas_of_other_weights_are_refused() -> None:
 
 
 def test_a_question_stays_on_one_replica_and_all_have_their_share() -> None:
-    hows = ["base", "wrong-caption", "wrong-think", "correct-caption"]
+    names = ["base", "wrong-caption", "wrong-think", "correct-caption"]
     with ChatServer(HashModel()) as one, ChatServer(HashModel()) as two, ChatServer(HashModel()) as three:
-        run(backend(one, two, three), 60, hows)
-        seen: list[set[str]] = []
+        run(backend(one, two, three), 60, names)
+        observed: list[set[str]] = []
         for server in (one, two, three):
             bodies = [b for b in server.bodies.values() if b["seed" if "seed" in b else "model"] != 0]
             pictures = [b["messages"][1]["content"] for b in bodies if b["messages"][0]["role"] == "system"]
-            seen.append({c[0]["image_url"] for c in pictures if isinstance(c, list) and len(c) == 2})
-    shared = (seen[0] & seen[1]) | (seen[0] & seen[2]) | (seen[1] & seen[2])
+            observed.append({c[0]["image_url"] for c in pictures if isinstance(c, list) and len(c) == 2})
+    shared = (observed[0] & observed[1]) | (observed[0] & observed[2]) | (observed[1] & observed[2])
     assert len(shared) <= 1, "only the probe's picture may be on two"
-    assert sum(map(len, seen)) >= 60
-    assert min(map(len, seen)) >= 10
+    assert sum(map(len, observed)) >= 60
+    assert min(map(len, observed)) >= 10
 
 
 def test_no_more_than_asked_for_are_open_at_once() -> None:
@@ -420,25 +422,25 @@ def test_a_server_that_was_never_there_is_told_soon() -> None:
 
 
 def test_a_server_whose_seeds_waver_does_not_block_its_own_resume(tmp_path: Path) -> None:
-    folder, hows = tmp_path / "run", ["base", "wrong-think"]
+    folder, names = tmp_path / "run", ["base", "wrong-think"]
     with ChatServer(HashModel(), ServerBehaviour(seeds=False)) as server:
-        run(backend(server), 3, hows, store=folder)
+        run(backend(server), 3, names, store=folder)
     with ChatServer(HashModel()) as server:
         with pytest.warns(
             UserWarning, match="did not honour seeds when the run was begun, and honours them now"
         ):
-            found = run(backend(server), 5, hows, store=folder)
+            result = run(backend(server), 5, names, store=folder)
         asked = [b for b in server.bodies.values() if b.get("max_tokens") == 1024]
-    assert found.trials["state"].to_pylist() == ["ok"] * 10
+    assert result.trials["state"].to_pylist() == ["ok"] * 10
     assert len(asked) == 4, "what was stored is not asked again"
     # What decides a question still blocks; stop strings decide none, for the text is cut at one place.
     with ChatServer(HashModel(), ServerBehaviour(stop="lost", seeds=False)) as server:
-        assert len(run(backend(server), 5, hows, store=folder).trials) == 10
+        assert len(run(backend(server), 5, names, store=folder).trials) == 10
     with (
         ChatServer(HashModel(), ServerBehaviour(pictures="refuse")) as server,
         pytest.raises(RunChanged, match=r"capabilities.images: true then, false now"),
     ):
-        run(backend(server), 5, hows, store=folder)
+        run(backend(server), 5, names, store=folder)
 
 
 def left_open(work: Callable[[], Any]) -> list[str]:
@@ -517,17 +519,17 @@ def test_the_command_asks_an_endpoint_and_says_what_it_saw_and_spent(tmp_path: P
 
     out = tmp_path / "run"
     with ChatServer(HashModel(), ServerBehaviour(flags="ignore")) as server:
-        hows = "base,wrong-think,wrong-think-quoted"
-        line = ["audit", f"openai:{ChatServer.MODEL}", "--base-url", server.url, "--limit", "6", "-c", hows]
+        names = "base,wrong-think,wrong-think-quoted"
+        line = ["audit", f"openai:{ChatServer.MODEL}", "--base-url", server.url, "--limit", "6", "-c", names]
         done = CliRunner().invoke(app, [*line, "--out", str(out)])
         again = CliRunner().invoke(app, [*line, "--out", str(out), "--max-requests", "3"])
     assert done.exit_code == 0, done.output
     assert "prefill: no sign that it is continued" in done.output
     assert "requests (0 of them repeated)" in done.output
     assert "not asked" in done.output
-    found = Run.load(out)
-    assert found.manifest["asks"]["model"] == "model"
-    assert sorted(found.trials["state"].to_pylist()) == ["not-asked"] * 6 + ["ok"] * 12
+    result = Run.load(out)
+    assert result.manifest["asks"]["model"] == "model"
+    assert sorted(result.trials["state"].to_pylist()) == ["not-asked"] * 6 + ["ok"] * 12
     assert isinstance(again.exception, BackendError)
     assert "the budget of 3 requests is spent" in str(again.exception)
 

@@ -38,22 +38,22 @@ RETRY = Retry(attempts=8, initial_pause=0.004, max_pause=0.05)
 SAME = ["uid", "condition", "state", "text", "answer", "letters", "consistent", "key"]
 
 
-def backend(*servers: ChatServer, **how: Any) -> OpenAIBackend:
-    how = {
+def backend(*servers: ChatServer, **options: Any) -> OpenAIBackend:
+    options = {
         "retry": RETRY,
         "timeout": 0.3,
         "patience": 30.0,
         "concurrency": 64,
         "max_reply_bytes": HUGE // 2,
-        **how,
+        **options,
     }
-    return OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url for server in servers], **how))
+    return OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url for server in servers], **options))
 
 
-def run(made: OpenAIBackend, n: int, **how: Any) -> Run:
+def run(made: OpenAIBackend, n: int, **options: Any) -> Run:
     async def go() -> Run:
         try:
-            return await audit(made, stream(n), how.pop("conditions", CONDITIONS), cues=cues, **how)
+            return await audit(made, stream(n), options.pop("conditions", CONDITIONS), cues=cues, **options)
         finally:
             await made.close()
 
@@ -93,13 +93,13 @@ def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(
     faults = Faults(0.2, seed, always=always)
     with ChatServer(HashModel(bracket=0), fault=faults) as server:
         made = backend(server)
-        found = run(made, n).trials.to_pylist()
+        result = run(made, n).trials.to_pylist()
         asked, bodies, came = server.asked, server.bodies, server.came
     whole = undisturbed.to_pylist()
     assert set(faults.struck) >= set(KINDS), "every kind of fault was met"
-    assert len(found) == len(whole) == 4 * n
+    assert len(result) == len(whole) == 4 * n
     wrong = 0
-    for got, meant in zip(found, whole, strict=True):
+    for got, meant in zip(result, whole, strict=True):
         sent = trial_keys.trial_seed(0, question(int(got["uid"][1:])), got["condition"], 0)
         if sent in hopeless or sent in refused:
             wrong += 1
@@ -116,24 +116,24 @@ def test_a_fifth_of_all_replies_fail_and_every_trial_ends_in_its_right_state(
     assert wrong == len(hopeless) + len(refused)
     assert max(asked.values()) <= RETRY.attempts
     # Every request had a name of its own: which question, and which attempt. So the books must balance.
-    seen: dict[str, list[int]] = {}
+    observed: dict[str, list[int]] = {}
     by_seed: dict[int, str] = {}
     for sent_as, body in came:
         q, _, attempt = sent_as.rpartition("-")
-        seen.setdefault(q, []).append(int(attempt))
+        observed.setdefault(q, []).append(int(attempt))
         if bodies[body].get("max_tokens") == 1024:
             assert by_seed.setdefault(bodies[body]["seed"], q) == q, "one trial is one question"
-    assert all(len(set(numbers)) == len(numbers) for numbers in seen.values()), "no attempt is sent twice"
-    for r in found:
+    assert all(len(set(numbers)) == len(numbers) for numbers in observed.values()), "no attempt is sent twice"
+    for r in result:
         sent = trial_keys.trial_seed(0, question(int(r["uid"][1:])), r["condition"], 0)
-        assert max(seen[by_seed[sent]]) == r["attempts"], "the last attempt is the one that counts"
+        assert max(observed[by_seed[sent]]) == r["attempts"], "the last attempt is the one that counts"
     ended, denied = ({by_seed[sent] for sent in some} for some in (hopeless | refused, refused))
     # What was sent into a connection that just broke counts as an attempt, though the server never saw it.
-    attempts = sum(map(max, seen.values()))
+    attempts = sum(map(max, observed.values()))
     assert made.spend.requests == attempts
-    assert made.spend.repeated == attempts - len(seen)
+    assert made.spend.repeated == attempts - len(observed)
     # Only what failed was repeated: it met a fault, was never seen, or came too late, by our own clock.
-    for q, numbers in seen.items():
+    for q, numbers in observed.items():
         last = max(numbers)
         assert (f"{q}-{last}" in faults.named) == (q in ended), (
             "a fault is the end of what cannot be answered"
@@ -153,9 +153,9 @@ def test_each_kind_of_fault_is_met_and_passes(kind: str) -> None:
         return await answer()
 
     with ChatServer(HashModel(), fault=first) as server:
-        found = run(backend(server, timeout=0.2), 2, conditions=["base"], letters=False).trials
-    assert found["state"].to_pylist() == ["ok", "ok"]
-    assert found["attempts"].to_pylist() == [2, 2]
+        result = run(backend(server, timeout=0.2), 2, conditions=["base"], letters=False).trials
+    assert result["state"].to_pylist() == ["ok", "ok"]
+    assert result["attempts"].to_pylist() == [2, 2]
 
 
 def test_the_probe_comes_through_faults_too() -> None:
@@ -164,8 +164,13 @@ def test_the_probe_comes_through_faults_too() -> None:
     kinds = tuple(k for k in KINDS if k not in ("stall", "drip"))
     with ChatServer(HashModel(), fault=Faults(0.3, seed, kinds=kinds, spare=False)) as server:
         made = backend(server)
-        found = with_backend(made, lambda b: b.capabilities())
-    assert (found.prefill, found.letters, found.images, found.seeded) == ("continues", "exact", True, True)
+        result = with_backend(made, lambda b: b.capabilities())
+    assert (result.prefill, result.letters, result.images, result.seeded) == (
+        "continues",
+        "exact",
+        True,
+        True,
+    )
 
 
 def test_a_storm_of_429_is_waited_out_at_a_pace_that_suits() -> None:
@@ -180,8 +185,8 @@ def test_a_storm_of_429_is_waited_out_at_a_pace_that_suits() -> None:
 
     with ChatServer(HashModel(), fault=crowded) as server:
         made = backend(server, retry=Retry(attempts=12, initial_pause=0.01, max_pause=0.2))
-        found = run(made, 60, conditions=["base", "wrong-think"], letters=False).trials
-    assert set(found["state"].to_pylist()) == {"ok"}
+        result = run(made, 60, conditions=["base", "wrong-think"], letters=False).trials
+    assert set(result["state"].to_pylist()) == {"ok"}
     assert made.spend.repeated < made.spend.requests / 2
     assert made._pool.all[0].limit < 32
 
@@ -199,10 +204,10 @@ def test_retry_after_is_honoured() -> None:
         return await answer()
 
     with ChatServer(HashModel(), fault=later) as server:
-        found = run(backend(server, concurrency=1), 1, conditions=["base"], letters=False).trials
+        result = run(backend(server, concurrency=1), 1, conditions=["base"], letters=False).trials
     ((first, second),) = came.values()
     assert second - first >= 0.3
-    assert found["attempts"].to_pylist() == [2]
+    assert result["attempts"].to_pylist() == [2]
 
 
 def test_a_pause_that_is_too_long_stops_the_run_resumably() -> None:
@@ -230,10 +235,10 @@ def test_a_server_that_goes_away_for_a_while_costs_time_and_no_trial() -> None:
                 threading.Timer(0.6, server.start).start()
 
         gone: list[float] = []
-        found = run(backend(server), 80, progress=note, letters=False).trials
+        result = run(backend(server), 80, progress=note, letters=False).trials
         assert gone
-        assert set(found["state"].to_pylist()) == {"ok"}
-        assert len(found) == 320
+        assert set(result["state"].to_pylist()) == {"ok"}
+        assert len(result) == 320
         assert max(server.asked.values()) <= 2, "only what was open when it went was asked again"
     with ChatServer(HashModel()) as server:
         made = backend(server, patience=0.3)
@@ -257,9 +262,9 @@ def test_a_server_that_refuses_connections_for_ten_seconds_costs_no_trial() -> N
                 threading.Timer(10.0, server.start).start()
 
         gone: list[bool] = []
-        found = run(backend(server), 40, progress=note, letters=False).trials
+        result = run(backend(server), 40, progress=note, letters=False).trials
         assert gone
-        assert found["state"].to_pylist() == ["ok"] * 160
+        assert result["state"].to_pylist() == ["ok"] * 160
         assert max(server.asked.values()) <= 2
 
 
@@ -276,9 +281,9 @@ def test_one_of_three_replicas_is_killed_and_comes_back() -> None:
                 at_return.append(sum(two.asked.values()))
                 two.start()
 
-        found = run(backend(one, two, three), 300, progress=note, letters=False).trials
-        assert set(found["state"].to_pylist()) == {"ok"}
-        assert len(found) == 1200
+        result = run(backend(one, two, three), 300, progress=note, letters=False).trials
+        assert set(result["state"].to_pylist()) == {"ok"}
+        assert len(result) == 1200
         assert sum(two.asked.values()) > at_return[0] + 50, "it was taken back"
         together = one.asked + two.asked + three.asked
         assert max(together.values()) <= 3
@@ -321,11 +326,11 @@ def test_killed_in_the_middle_of_faults_it_goes_on_and_asks_nothing_twice(
             return {s: count for s, count in asked().items() if s in kept}
 
         def asked() -> Counter[int]:
-            found: Counter[int] = Counter()
+            result: Counter[int] = Counter()
             for name, body in list(server.bodies.items()):
                 if body.get("max_tokens") == 1024:
-                    found[body["seed"]] += server.asked[name]
-            return found
+                    result[body["seed"]] += server.asked[name]
+            return result
 
         what = [sys.executable, "-c", CHILD, server.url, str(folder), str(n), ",".join(CONDITIONS)]
         kept: dict[int, int] = {}
@@ -342,7 +347,7 @@ def test_killed_in_the_middle_of_faults_it_goes_on_and_asks_nothing_twice(
             assert all(now[s] == count for s, count in kept.items()), "a stored trial was asked again"
             kept = stored()
             assert 0 < len(kept) < 4 * n
-        found = run(backend(server), n, store=folder).trials
+        result = run(backend(server), n, store=folder).trials
         now = asked()
         assert all(now[s] == count for s, count in kept.items()), "a stored trial was asked again"
-    assert found.select(SAME).equals(undisturbed.slice(0, 4 * n).select(SAME))
+    assert result.select(SAME).equals(undisturbed.slice(0, 4 * n).select(SAME))

@@ -46,8 +46,8 @@ def behind(server: ChatServer, work: Any) -> Any:
 
 
 def test_the_probe_sees_that_a_tiny_model_continues(served: dict[str, ChatServer]) -> None:
-    found = behind(served["ids"], lambda b: b.capabilities())
-    assert (found.prefill, found.letters, found.images) == ("continues", "exact", True)
+    result = behind(served["ids"], lambda b: b.capabilities())
+    assert (result.prefill, result.letters, result.images) == ("continues", "exact", True)
 
 
 def test_greedy_texts_are_those_of_the_model_in_process(

@@ -102,9 +102,9 @@ def test_a_budget_of_money_stops_the_run_and_the_next_one_goes_on(tmp_path: Path
             run(first, 12, ["base"], store=tmp_path / "run")
         # What was open came to its end: two questions, and their letters.
         assert 0.8 * cost <= first.spend.cost < cost
-        found = run(backend(server), 12, ["base"], store=tmp_path / "run").trials
+        result = run(backend(server), 12, ["base"], store=tmp_path / "run").trials
     same = ["uid", "state", "text", "letters", "key"]
-    assert found.select(same).equals(whole.trials.select(same))
+    assert result.select(same).equals(whole.trials.select(same))
 
 
 @pytest.mark.parametrize("cost", [0, -1, math.inf, math.nan])

@@ -127,3 +127,23 @@ def test_a_run_that_is_answered_says_nothing(caplog: pytest.LogCaptureFixture) -
 
 def test_the_notices_come_within_half_a_minute() -> None:
     assert watchdog._FIRST_NOTICE + watchdog._TICK < 30
+
+
+def test_a_server_that_hangs_beside_the_chat_endpoint_stalls_no_probe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from unswayed.backends.openai import client
+
+    monkeypatch.setattr(client, "_SIDE_TIMEOUT", 0.05)
+
+    class Hanging(ChatServer):
+        async def _models(self, request: Any) -> Any:
+            await asyncio.sleep(3600)
+
+        _version = _tokenize = _models
+
+    with Hanging(HashModel()) as server:
+        made = backend(server, timeout=60.0)
+        trials = run(made, 3, ["base"]).trials
+    assert trials["state"].to_pylist() == ["ok"] * 3
+    assert "letters: the 20 likeliest tokens" in made.facts["seen"]

@@ -41,10 +41,10 @@ def test_a_streamed_generation_is_the_whole_one(form: str, stop: str, parser: bo
     with ChatServer(HashModel(), habits) as server:
         whole = generate(backend(server), *ASKED)
     with ChatServer(HashModel(), replace(habits, stream=form)) as server:
-        found = generate(backend(server, stream=True), *ASKED)
+        result = generate(backend(server, stream=True), *ASKED)
         assert streams(server) == [form in ("counted", "plain")] * 3
     counts = {"prompt_tokens": None, "tokens": None} if form == "plain" else {}
-    assert [replace(g, seconds=None) for g in found] == [replace(g, seconds=None, **counts) for g in whole]
+    assert [replace(g, seconds=None) for g in result] == [replace(g, seconds=None, **counts) for g in whole]
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,10 @@ def test_the_probe_sees_how_replies_are_streamed(form: str, note: str) -> None:
 
 
 def test_whether_it_streams_is_no_part_of_a_trial() -> None:
-    hows = ["base", "wrong-think"]
+    names = ["base", "wrong-think"]
     with ChatServer(HashModel()) as server:
-        whole = run(backend(server), 5, hows).trials
-        streamed = run(backend(server, stream=True), 5, hows).trials
+        whole = run(backend(server), 5, names).trials
+        streamed = run(backend(server, stream=True), 5, names).trials
     assert streamed.drop_columns(["seconds"]).equals(whole.drop_columns(["seconds"]))
 
 
@@ -79,26 +79,26 @@ def test_a_reply_that_takes_longer_than_the_timeout_comes_streamed() -> None:
 
     with ChatServer(HashModel(), ServerBehaviour(pace=0.03), fault=late) as server:
         made = backend(server, timeout=0.4)
-        found = generate(made, *ASKED[:1])
-    assert [(g.text, g.attempts) for g in found] == [(HashModel().behind(prompt()), 2)]
-    assert found[0].seconds is not None
-    assert found[0].seconds > 0.4
+        result = generate(made, *ASKED[:1])
+    assert [(g.text, g.attempts) for g in result] == [(HashModel().behind(prompt()), 2)]
+    assert result[0].seconds is not None
+    assert result[0].seconds > 0.4
 
 
 @pytest.mark.parametrize("status", [408, 504, 524])
 def test_what_a_gateway_gave_up_waiting_for_is_streamed_next(status: int) -> None:
-    seen: list[bool] = []
+    observed: list[bool] = []
 
     async def gateway(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
         body = json.loads(raw)
         if body.get("seed", 0) < 900:
             return await answer()
-        seen.append("stream" in body)
+        observed.append("stream" in body)
         return await answer() if "stream" in body else web.Response(status=status, text="gave up")
 
     with ChatServer(HashModel(), fault=gateway) as server:
-        found = generate(backend(server), *ASKED[:1])
-    assert (seen, found[0].finish, found[0].attempts) == ([False, True], "stop", 2)
+        result = generate(backend(server), *ASKED[:1])
+    assert (observed, result[0].finish, result[0].attempts) == ([False, True], "stop", 2)
 
 
 async def _begun(request: Any) -> web.StreamResponse:
@@ -181,9 +181,9 @@ def test_a_stream_that_breaks_stalls_or_drips_is_asked_again(breaks: Any) -> Non
 
     with ChatServer(HashModel(), fault=first) as server:
         made = backend(server, stream=True, timeout=0.15, max_reply_bytes=100_000)
-        found = generate(made, *ASKED)
-    assert [g.text for g in found] == [HashModel().behind(r.prompt) for r in ASKED]
-    assert [g.attempts for g in found] == [2] * 3
+        result = generate(made, *ASKED)
+    assert [g.text for g in result] == [HashModel().behind(r.prompt) for r in ASKED]
+    assert [g.attempts for g in result] == [2] * 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -195,8 +195,8 @@ def test_each_kind_of_fault_passes_in_a_stream_too(kind: str) -> None:
 
     with ChatServer(HashModel(), fault=first) as server:
         made = backend(server, stream=True, timeout=0.15, max_reply_bytes=100_000)
-        found = generate(made, *ASKED[:2])
-    assert [(g.finish, g.attempts) for g in found] == [("stop", 2)] * 2
+        result = generate(made, *ASKED[:2])
+    assert [(g.finish, g.attempts) for g in result] == [("stop", 2)] * 2
 
 
 def test_an_error_in_a_stream_that_no_repeating_helps_is_not_repeated() -> None:
@@ -208,8 +208,8 @@ def test_an_error_in_a_stream_that_no_repeating_helps_is_not_repeated() -> None:
         return stream
 
     with ChatServer(HashModel(), fault=refuse) as server:
-        (found,) = generate(backend(server, stream=True), ASKED[0])
-    assert (found.finish, found.attempts, found.error) == ("error", 1, "400: too long")
+        (result,) = generate(backend(server, stream=True), ASKED[0])
+    assert (result.finish, result.attempts, result.error) == ("error", 1, "400: too long")
 
 
 def test_bytes_may_be_cut_anywhere() -> None:
@@ -222,27 +222,27 @@ def test_bytes_may_be_cut_anywhere() -> None:
     raw += b'data: {"choices": [{"delta": {},\ndata: "finish_reason": "length", "stop_reason": "x"}]}\n\n'
     raw += b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}\n\ndata:[DONE]\n\n'
     for _ in range(50):
-        found, at = StreamAssembler(), 0
+        result, at = StreamAssembler(), 0
         while at < len(raw):
             size = draw.randrange(1, 40)
-            found.feed(raw[at : at + size])
+            result.feed(raw[at : at + size])
             at += size
-        assert found.done
-        (choice,) = found.reply()["choices"]
+        assert result.done
+        (choice,) = result.reply()["choices"]
         assert choice == {"finish_reason": "length", "stop_reason": "x", "message": {"content": said}}
-        assert found.reply()["usage"] == {"prompt_tokens": 3, "completion_tokens": 4}
+        assert result.reply()["usage"] == {"prompt_tokens": 3, "completion_tokens": 4}
 
 
 def test_log_probabilities_of_a_stream_are_joined_and_other_choices_left_out() -> None:
-    found = StreamAssembler()
+    result = StreamAssembler()
     for token in "AB":
         choice = {"index": 0, "delta": {"content": token}, "logprobs": {"content": [{"token": token}]}}
         other = {"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}
-        found.feed(f"data: {json.dumps({'choices': [choice, other]})}\n\n".encode())
+        result.feed(f"data: {json.dumps({'choices': [choice, other]})}\n\n".encode())
     with pytest.raises(Malformed, match="ended before"):
-        found.reply()
-    found.feed(_event({}, "stop"))
-    (choice,) = found.reply()["choices"]
+        result.reply()
+    result.feed(_event({}, "stop"))
+    (choice,) = result.reply()["choices"]
     assert (choice["message"], choice["logprobs"]) == (
         {"content": "AB"},
         {"content": [{"token": "A"}, {"token": "B"}]},
@@ -267,9 +267,9 @@ def test_a_budget_of_tokens_is_kept_in_streams_and_where_none_are_counted_it_is_
             run(backend(server, stream=stream, budget=Budget(tokens=9000)), 40, ["base"])
     with ChatServer(HashModel(), ServerBehaviour(stream="plain")) as server:
         made = backend(server, stream=True, budget=Budget(tokens=10**9))
-        found = generate(made, *ASKED)
+        result = generate(made, *ASKED)
         assert streams(server) == [False] * 3, "a stream without counts would escape the budget"
-        assert all(g.tokens for g in found)
+        assert all(g.tokens for g in result)
     for budget in (Budget(tokens=10**9), Budget(cost=1e9)):
         with (
             ChatServer(HashModel(), ServerBehaviour(usage=False)) as server,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,11 @@ import pytest
 pytest.importorskip("inspect_ai")
 
 from inspect_ai.model import ModelAPI, ModelCall, ModelOutput, ModelUsage, modelapi
-from test_cues_llm_http import WriterMind, sample
-from test_judge_http import JudgeMind
 
 from chat_minds import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from cli_process import run
+from judge_minds import JudgeMind
 from synthetic import cues, pixel, questions
 from unswayed.backends import open_backend
 from unswayed.backends.base import Backend
@@ -34,6 +34,9 @@ from unswayed.model_io import (
 from unswayed.pipeline.audit import audit
 from unswayed.retry import Retry
 
+sys.path.append(str(Path(__file__).parents[1] / "cues"))  # the planted writer of cues is in a test there
+from test_cues_llm_http import WriterMind, sample
+
 QUICK = {"retry": Retry(attempts=3, initial_pause=0.002, max_pause=0.01), "patience": 5.0, "concurrency": 8}
 CHOICES = "What?\nSelect from the following choices:\n(A) red\n(B) green\n(C) blue"
 Says = Callable[[list[Any], Any], ModelOutput]
@@ -44,9 +47,9 @@ def prompt(prefill: str = "", images: tuple[bytes, ...] = ()) -> Prompt:
 
 
 def output(content: Any, read: int = 50, stop: Any = "stop") -> ModelOutput:
-    found = ModelOutput.from_content("planted", content, stop)
-    found.usage = ModelUsage(input_tokens=read, output_tokens=9, total_tokens=read + 9)
-    return found
+    result = ModelOutput.from_content("planted", content, stop)
+    result.usage = ModelUsage(input_tokens=read, output_tokens=9, total_tokens=read + 9)
+    return result
 
 
 def planted(says: Says) -> Backend:
@@ -78,9 +81,9 @@ def over(work: Callable[[Backend], Any], made: Backend) -> Any:
 
 
 def generate(made: Backend, *prompts: Prompt) -> list[Generation]:
-    found = over(lambda b: b.generate([Request(p, Sampling(), 3) for p in prompts]), made)
-    assert isinstance(found, list)
-    return found
+    result = over(lambda b: b.generate([Request(p, Sampling(), 3) for p in prompts]), made)
+    assert isinstance(result, list)
+    return result
 
 
 def test_an_audit_of_planted_outputs() -> None:
@@ -89,9 +92,9 @@ def test_an_audit_of_planted_outputs() -> None:
     done = over(lambda b: audit(b, questions(6), names, cues=cues), made)
     assert set(done.trials["state"].to_pylist()) == {"ok"}
     assert set(done.trials["answer"].to_pylist()) == {0}
-    seen = done.manifest["sessions"][0]["endpoint"]
-    assert seen["inspect_ai"]
-    assert seen["served"] == [{"url": "inspect:mockllm/model"}]
+    observed = done.manifest["sessions"][0]["endpoint"]
+    assert observed["inspect_ai"]
+    assert observed["served"] == [{"url": "inspect:mockllm/model"}]
     assert done.manifest["asks"]["capabilities"]["prefill"] == "continues"
     assert done.manifest["asks"]["backend"].startswith("inspect mockllm ")
 
@@ -117,15 +120,15 @@ def test_a_thought_in_a_part_of_its_own_is_put_back() -> None:
     from inspect_ai.model import ContentReasoning, ContentText
 
     parts = [ContentReasoning(reasoning="It is red."), ContentText(text="<answer>(A)</answer>")]
-    (found,) = generate(planted(lambda m, c: output(parts)), prompt())
-    assert found.text == "<think>It is red.</think><answer>(A)</answer>"
-    assert (found.prompt_tokens, found.tokens) == (50, 9)
+    (result,) = generate(planted(lambda m, c: output(parts)), prompt())
+    assert result.text == "<think>It is red.</think><answer>(A)</answer>"
+    assert (result.prompt_tokens, result.tokens) == (50, 9)
 
 
 def test_a_model_that_starts_afresh_is_seen_to() -> None:
     made = planted(lambda m, c: output("<think>It is red, I am quite sure.</think><answer>(A)</answer>"))
-    found = over(lambda b: b.capabilities(), made)
-    assert (found.prefill, found.letters) == ("restarts", "none")
+    result = over(lambda b: b.capabilities(), made)
+    assert (result.prefill, result.letters) == ("restarts", "none")
 
 
 def test_a_provider_that_changes_a_begun_turn_is_found_out() -> None:
@@ -180,10 +183,12 @@ def test_a_model_that_cannot_be_opened_is_one_sentence(spec: str) -> None:
 # Its providers for chat endpoints, against a server that speaks as vLLM's documentation says.
 
 
-def served(provider: str, server: ChatServer, **how: Any) -> Backend:
+def served(provider: str, server: ChatServer, **options: Any) -> Backend:
     pytest.importorskip("openai")
     spec = f"inspect:{provider}/{server.MODEL}"
-    return open_backend(spec, base_urls=[server.url], **{**QUICK, "model_args": {"api_key": "k" * 20}, **how})
+    return open_backend(
+        spec, base_urls=[server.url], **{**QUICK, "model_args": {"api_key": "k" * 20}, **options}
+    )
 
 
 @pytest.mark.parametrize("provider", ["openai-api/bench", "vllm"])
@@ -211,15 +216,15 @@ def test_texts_and_letters_are_those_of_the_model(prefill: str) -> None:
     letters = prompt(prefill + mind.behind(asked).split("(")[0])
 
     async def work(b: Backend) -> Any:
-        (found,) = await b.generate([Request(asked, Sampling())])
-        return found, (await b.score_letters([letters]))[0]
+        (result,) = await b.generate([Request(asked, Sampling())])
+        return result, (await b.score_letters([letters]))[0]
 
     with ChatServer(mind) as server:
-        found, scores = over(work, served("openai-api/bench", server))
+        result, scores = over(work, served("openai-api/bench", server))
         direct = open_backend(f"openai:{server.MODEL}", base_urls=[server.url], **QUICK)
         wanted, exact = over(work, direct)
-    assert found.text == mind.behind(asked) == wanted.text
-    assert found.prompt_tokens == wanted.prompt_tokens
+    assert result.text == mind.behind(asked) == wanted.text
+    assert result.prompt_tokens == wanted.prompt_tokens
     assert scores.p == pytest.approx(exact.p, abs=1e-6)
 
 
@@ -235,9 +240,9 @@ def test_a_wrong_key_is_told_without_the_key(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("BENCH_API_KEY", "very-secret-key-12345")
     with ChatServer(HashModel(), ServerBehaviour(key="other")) as server:
         made = served("openai-api/bench", server, model_args={})
-        with pytest.raises(BackendError, match="Incorrect API key") as told:
+        with pytest.raises(BackendError, match="Incorrect API key") as reported:
             over(lambda b: b.capabilities(), made)
-    assert "very-secret" not in str(told.value)
+    assert "very-secret" not in str(reported.value)
 
 
 def test_a_server_that_is_away_ends_the_run_soon() -> None:

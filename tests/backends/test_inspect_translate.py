@@ -24,9 +24,9 @@ PROMPT = Prompt("system", "What?", "<think>  It\n is ", (PNG,), ("red", "green")
 
 def asked(prompt: Prompt = PROMPT, **dialect: Any) -> dict[str, Any]:
     body = RequestBuilder("m").generation(Dialect(seed=True, stop=True, **dialect), prompt, Sampling(), 7)
-    found = json.loads(body)
-    assert isinstance(found, dict)
-    return found
+    result = json.loads(body)
+    assert isinstance(result, dict)
+    return result
 
 
 def test_messages_keep_every_word_the_picture_and_the_begun_turn() -> None:
@@ -41,9 +41,9 @@ def test_messages_keep_every_word_the_picture_and_the_begun_turn() -> None:
 
 @pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
 def test_settings_are_those_that_inspect_ai_knows_and_the_rest_as_it_is(limit: str) -> None:
-    found = translate.settings(asked(max_tokens_field=limit))
-    more = found.pop("extra_body")
-    assert found == {
+    result = translate.settings(asked(max_tokens_field=limit))
+    more = result.pop("extra_body")
+    assert result == {
         "temperature": 0.0,
         "top_p": 1.0,
         "seed": 7,
@@ -60,8 +60,8 @@ def output(content: Any, stop: str = "stop", **more: Any) -> dict[str, Any]:
 
 
 def said(reply: dict[str, Any], prefill: str = "") -> tuple[str, str]:
-    found = read_generation(reply, ("</answer>",), prefill)
-    return found.text, found.finish
+    result = read_generation(reply, ("</answer>",), prefill)
+    return result.text, result.finish
 
 
 def test_a_thought_that_inspect_ai_took_out_is_put_back() -> None:
@@ -77,9 +77,9 @@ def test_the_providers_own_reply_is_taken_where_it_is_one() -> None:
         "choices": [{"message": {"content": "<think> Red.\n</think>\n(A)"}, "finish_reason": "length"}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 4},
     }
-    found = translate.reply(output("(A)"), raw)
-    assert said(found) == ("<think> Red.\n</think>\n(A)", "length")
-    assert usage(found) == (3, 4)
+    result = translate.reply(output("(A)"), raw)
+    assert said(result) == ("<think> Red.\n</think>\n(A)", "length")
+    assert usage(result) == (3, 4)
     for other in ({"content": "x"}, {"choices": []}, {"choices": [{"text": "x"}]}, None, "x"):
         assert said(translate.reply(output("(A)"), other))[0] == "(A)"
 
@@ -99,13 +99,13 @@ def test_why_it_ended(stop: str, finish: str) -> None:
 
 
 def test_tokens_read_from_a_cache_count_as_read() -> None:
-    told = {
+    reported = {
         "input_tokens": 5,
         "input_tokens_cache_read": 20,
         "input_tokens_cache_write": None,
         "output_tokens": 3,
     }
-    assert usage(translate.reply(output("x", usage=told))) == (25, 3)
+    assert usage(translate.reply(output("x", usage=reported))) == (25, 3)
     assert usage(translate.reply(output("x"))) == (None, None)
 
 
@@ -116,11 +116,11 @@ def test_log_probabilities_of_the_first_token_are_read() -> None:
         "bytes": None,
         "top_logprobs": [{"token": "A", "logprob": 0.0}, {"token": "B", "logprob": -30.0}],
     }
-    found = output("A")
-    found["choices"][0]["logprobs"] = {"content": [entry]}
-    told = dict(first_token_probs(translate.reply(found)))
-    assert told["A"] == 1.0
-    assert told["B"] < 1e-12
+    result = output("A")
+    result["choices"][0]["logprobs"] = {"content": [entry]}
+    reported = dict(first_token_probs(translate.reply(result)))
+    assert reported["A"] == 1.0
+    assert reported["B"] < 1e-12
 
 
 def test_a_changed_text_is_noticed_wherever_it_stands() -> None:

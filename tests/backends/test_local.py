@@ -81,10 +81,10 @@ class TestIndependence:
             return real(self, ids, scores)
 
         monkeypatch.setattr(TokenSampler, "logits", counted)
-        found = ask(llava, requests)
-        assert found[7].tokens is not None
-        assert found[7].tokens > 20
-        assert sum(sizes) < 20 * found[7].tokens / 2
+        result = ask(llava, requests)
+        assert result[7].tokens is not None
+        assert result[7].tokens > 20
+        assert sum(sizes) < 20 * result[7].tokens / 2
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_pictures_are_seen(self, loaded: dict[str, TransformersBackend], kind: str) -> None:
@@ -109,9 +109,9 @@ class TestExactness:
         end = backend._processor.tokenizer.eos_token_id
         if end in tokens:
             tokens = tokens[: tokens.index(end)]
-        (found,) = ask(backend, [Request(asked, Sampling(max_tokens=20, stop=()))])
-        assert found.text == backend._processor.tokenizer.decode(tokens)
-        assert found.prompt_tokens == inputs["input_ids"].shape[1]
+        (result,) = ask(backend, [Request(asked, Sampling(max_tokens=20, stop=()))])
+        assert result.text == backend._processor.tokenizer.decode(tokens)
+        assert result.prompt_tokens == inputs["input_ids"].shape[1]
 
     @pytest.mark.parametrize("bracket", [0.0, 0.7])
     @pytest.mark.parametrize("kind", KINDS)
@@ -123,8 +123,8 @@ class TestExactness:
         before = head.weight[token].detach().clone()
         with torch.no_grad():
             if bracket:  # the bracket of its own becomes as likely as that
-                found = backend._model(**inputs_of(backend, asked), output_hidden_states=True)
-                hidden, logits = found.hidden_states[-1][0, -1], found.logits[0, -1]
+                result = backend._model(**inputs_of(backend, asked), output_hidden_states=True)
+                hidden, logits = result.hidden_states[-1][0, -1], result.logits[0, -1]
                 rest = torch.cat([logits[:token], logits[token + 1 :]]).logsumexp(0)
                 wanted = rest + torch.tensor(bracket / (1 - bracket)).log()
                 head.weight[token] += (wanted - logits[token]) * hidden / hidden.dot(hidden)
@@ -139,12 +139,12 @@ class TestExactness:
 
     def test_spellings(self) -> None:
         tokenizer = tiny_models.tokenizer()
-        found = LetterTokens(tokenizer, len(tokenizer) + 3)
+        result = LetterTokens(tokenizer, len(tokenizer) + 3)
         ids = tokenizer.convert_tokens_to_ids
-        assert [int(found.direct[ids(t)]) for t in ("A", "B", "(A)", " (B)")] == [0, 1, 0, 1]
-        assert [int(found.behind[ids(t)]) for t in ("A", "(A)")] == [0, 27]
-        assert ids("(") in found.brackets.tolist()
-        assert int(found.direct[ids("a")]) == int(found.direct[-1]) == 27
+        assert [int(result.direct[ids(t)]) for t in ("A", "B", "(A)", " (B)")] == [0, 1, 0, 1]
+        assert [int(result.behind[ids(t)]) for t in ("A", "(A)")] == [0, 27]
+        assert ids("(") in result.brackets.tolist()
+        assert int(result.direct[ids("a")]) == int(result.direct[-1]) == 27
 
 
 def _letters_by_hand(backend: TransformersBackend, asked: Prompt) -> list[float]:
@@ -159,9 +159,9 @@ def _letters_by_hand(backend: TransformersBackend, asked: Prompt) -> list[float]
         grown["mm_token_type_ids"] = torch.nn.functional.pad(inputs["mm_token_type_ids"], (0, 1))
     second = torch.softmax(backend._model(**grown).logits[0, -1].double(), -1)
     whole = {"A": ["A", "(A)"], "B": ["B", " (B)"], "C": ["C"], "D": ["D"]}
-    found = []
+    result = []
     for letter, spellings in whole.items():
         p = sum(float(first[token_of(backend, spelling)]) for spelling in spellings)
         behind = float(first[bracket] * second[token_of(backend, letter)])
-        found.append(p + (behind if first[bracket] > 1e-3 else 0.0))
-    return found
+        result.append(p + (behind if first[bracket] > 1e-3 else 0.0))
+    return result

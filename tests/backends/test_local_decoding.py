@@ -41,11 +41,11 @@ class TestDraw:
         counts = Counter(sample_tokens(logits.expand(n, -1), rows))
         drawn = ask(llava, [Request(asked, hot, seed + i) for i in range(60)])
         likely = [int(i) for i in np.argsort(-p) if n * p[i] >= 5]
-        seen = [counts[i] for i in likely]
+        observed = [counts[i] for i in likely]
         expected = [n * p[i] for i in likely]
-        seen.append(n - sum(seen))
+        observed.append(n - sum(observed))
         expected.append(n - sum(expected))
-        assert stats.chisquare(seen, expected).pvalue > 1e-3
+        assert stats.chisquare(observed, expected).pvalue > 1e-3
         alone = sample_tokens(
             logits.expand(60, -1), [RowState(hot, np.random.default_rng(seed + i), 1) for i in range(60)]
         )

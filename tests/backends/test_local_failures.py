@@ -28,10 +28,10 @@ class TestFailures:
     def test_a_bad_picture_concerns_its_request_only(self, llava: TransformersBackend) -> None:
         good = [Request(prompt(i), Sampling(max_tokens=5)) for i in range(3)]
         bad = replace(good[1], prompt=replace(good[1].prompt, images=(b"no picture",)))
-        found = ask(llava, [good[0], bad, good[2]])
-        assert [g.finish == "error" for g in found] == [False, True, False]
-        assert "not a picture" in str(found[1].error)
-        assert [found[0].text, found[2].text] == [g.text for g in ask(llava, [good[0], good[2]])]
+        result = ask(llava, [good[0], bad, good[2]])
+        assert [g.finish == "error" for g in result] == [False, True, False]
+        assert "not a picture" in str(result[1].error)
+        assert [result[0].text, result[2].text] == [g.text for g in ask(llava, [good[0], good[2]])]
         assert [s is None for s in score(llava, [r.prompt for r in (good[0], bad)])] == [False, True]
 
     def test_a_prompt_that_the_processor_refuses(
@@ -47,9 +47,9 @@ class TestFailures:
         requests = [Request(prompt(i), Sampling(max_tokens=5)) for i in range(5)]
         whole = ask(llava, requests)
         monkeypatch.setattr(Batcher, "_inputs", picky)
-        found = ask(llava, requests)
-        assert found[2].error == "the model's processor refuses this prompt: no such picture"
-        assert [g.text for i, g in enumerate(found) if i != 2] == [
+        result = ask(llava, requests)
+        assert result[2].error == "the model's processor refuses this prompt: no such picture"
+        assert [g.text for i, g in enumerate(result) if i != 2] == [
             g.text for i, g in enumerate(whole) if i != 2
         ]
 
@@ -81,9 +81,9 @@ class TestFailures:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
         monkeypatch.setattr(llava._model, "generate", never)
-        found = ask(sized(llava, 4), [Request(prompt(i), Sampling(max_tokens=5)) for i in range(3)])
-        assert {g.finish for g in found} == {"error"}
-        assert all("use a smaller dtype" in str(g.error) for g in found)
+        result = ask(sized(llava, 4), [Request(prompt(i), Sampling(max_tokens=5)) for i in range(3)])
+        assert {g.finish for g in result} == {"error"}
+        assert all("use a smaller dtype" in str(g.error) for g in result)
 
     def test_a_model_that_fails_is_an_error_of_the_backend(
         self, llava: TransformersBackend, monkeypatch: pytest.MonkeyPatch
@@ -98,14 +98,14 @@ class TestFailures:
     def test_no_text_leaves_the_context(self, llava: TransformersBackend) -> None:
         long = replace(prompt(0), text="red " * 600)
         short = replace(prompt(0), text="red " * 240, prefill="x" * 245)
-        found = ask(llava, [Request(p, Sampling(max_tokens=500, stop=())) for p in (long, short)])
-        assert found[0].finish == "error"
-        assert "the model takes 512 in all" in str(found[0].error)
-        assert found[1].finish in ("length", "stop")
-        assert found[1].prompt_tokens is not None
-        assert found[1].tokens is not None
-        total = found[1].prompt_tokens + found[1].tokens
-        assert total == 512 if found[1].finish == "length" else total <= 512
+        result = ask(llava, [Request(p, Sampling(max_tokens=500, stop=())) for p in (long, short)])
+        assert result[0].finish == "error"
+        assert "the model takes 512 in all" in str(result[0].error)
+        assert result[1].finish in ("length", "stop")
+        assert result[1].prompt_tokens is not None
+        assert result[1].tokens is not None
+        total = result[1].prompt_tokens + result[1].tokens
+        assert total == 512 if result[1].finish == "length" else total <= 512
 
     def test_each_picture_is_decoded_once(
         self, llava: TransformersBackend, monkeypatch: pytest.MonkeyPatch
@@ -118,10 +118,10 @@ class TestFailures:
 
         monkeypatch.setattr(batching, "open_rgb", counted)
         requests = [Request(prompt(i % 3, "<think>" * (i % 2)), Sampling(max_tokens=2)) for i in range(12)]
-        found = ask(llava, requests)
+        result = ask(llava, requests)
         assert len(opened) == 3
         monkeypatch.setattr(batching, "MAX_PIXELS", 10)  # no room for two
-        assert [g.text for g in ask(llava, requests)] == [g.text for g in found]
+        assert [g.text for g in ask(llava, requests)] == [g.text for g in result]
 
     def test_nothing_asked(self, llava: TransformersBackend) -> None:
         assert ask(llava, []) == []
@@ -187,8 +187,8 @@ class TestLiveModel:
 
     def test_capabilities_were_verified(self, loaded: dict[str, TransformersBackend]) -> None:
         for backend in loaded.values():
-            found = asyncio.run(backend.capabilities())
-            assert (found.prefill, found.letters, found.images, found.seeded) == (
+            result = asyncio.run(backend.capabilities())
+            assert (result.prefill, result.letters, result.images, result.seeded) == (
                 "continues",
                 "exact",
                 True,

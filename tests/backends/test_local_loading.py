@@ -35,34 +35,48 @@ class TestRendering:
     @pytest.mark.parametrize("template", ["TEMPLATE", "THINKING", "NO_SYSTEM"])
     @pytest.mark.parametrize("prefill", ["<think>I look ", "<think>Okay.</think>", "<answer>", " x\n"])
     def test_ends_in_exactly_the_prefill(self, template: str, prefill: str) -> None:
-        renderer, found = self.rendered(getattr(tiny_models, template), prompt(0, prefill))
-        assert found.text.endswith("<|assistant|>" + prefill)
-        assert found.template_opening == ""
+        renderer, result = self.rendered(getattr(tiny_models, template), prompt(0, prefill))
+        assert result.text.endswith("<|assistant|>" + prefill)
+        assert result.template_opening == ""
         assert renderer.continues()
 
     def test_a_thought_that_the_template_opens_is_told(self) -> None:
-        renderer, found = self.rendered(tiny_models.THINKING, prompt(0))
-        assert found.text.endswith("<|assistant|><think>\n")
-        assert found.template_opening == "<think>\n"
+        renderer, result = self.rendered(tiny_models.THINKING, prompt(0))
+        assert result.text.endswith("<|assistant|><think>\n")
+        assert result.template_opening == "<think>\n"
         assert "begins the assistant's turn" in renderer.notes[0]
+
+    @pytest.mark.parametrize("prefill", ["", "<think>It is", "<think>Okay.</think>"])
+    @pytest.mark.parametrize(
+        "opening",
+        ["<think>", "<think>\\n", "<thinking>\\n", "<THINK>", "◁think▷", "< think >",
+         "<think>\\n\\n</think>\\n\\n", "<Thinking></Thinking>", "◁think▷◁/think▷"],
+    )  # fmt: skip
+    def test_every_spelling_of_an_opened_thought_is_recognised(self, opening: str, prefill: str) -> None:
+        template = tiny_models.TEMPLATE.replace("'<|assistant|>'", f"'<|assistant|>{opening}'")
+        renderer, rendered = self.rendered(template, prompt(0, prefill))
+        written = opening.replace("\\n", "\n")
+        assert rendered.template_opening == ("" if prefill else written)
+        assert rendered.text.endswith("<|assistant|>" + (prefill or written))
+        assert renderer.continues()
 
     def test_text_and_letters_agree_about_an_opened_thought(self, tmp_path: Path) -> None:
         backend = TransformersBackend(str(tiny_models.llava(tmp_path, template=tiny_models.THINKING)))
         asked = prompt(0)
-        (found,) = ask(backend, [Request(asked, Sampling(max_tokens=4))])
-        assert found.text.startswith("<think>\n")
-        again = backend._renderer.render(replace(asked, prefill=found.text))
+        (result,) = ask(backend, [Request(asked, Sampling(max_tokens=4))])
+        assert result.text.startswith("<think>\n")
+        again = backend._renderer.render(replace(asked, prefill=result.text))
         assert again.text.count("<think>") == 1
-        assert again.text == backend._renderer.render(asked).text + found.text.removeprefix("<think>\n")
+        assert again.text == backend._renderer.render(asked).text + result.text.removeprefix("<think>\n")
 
     def test_without_a_system_role_the_user_says_it(self) -> None:
-        renderer, found = self.rendered(tiny_models.NO_SYSTEM, prompt(0))
-        assert found.text.startswith("<|user|><image>look.\n\nhow many")
+        renderer, result = self.rendered(tiny_models.NO_SYSTEM, prompt(0))
+        assert result.text.startswith("<|user|><image>look.\n\nhow many")
         assert "no system role" in renderer.notes[0]
 
     def test_system_role(self) -> None:
-        renderer, found = self.rendered(tiny_models.TEMPLATE, prompt(0, pictures=2))
-        assert found.text.startswith("<|system|>look.<|end|><|user|><image><image>how many")
+        renderer, result = self.rendered(tiny_models.TEMPLATE, prompt(0, pictures=2))
+        assert result.text.startswith("<|system|>look.<|end|><|user|><image><image>how many")
         assert renderer.notes == ()
 
     def test_no_template(self) -> None:
@@ -95,8 +109,8 @@ class _Processor:
         self.tokenizer = tiny_models.tokenizer(template=template)
         self.chat_template = self.tokenizer.chat_template
 
-    def apply_chat_template(self, messages: Any, **how: Any) -> Any:
-        return self.tokenizer.apply_chat_template(messages, **how)
+    def apply_chat_template(self, messages: Any, **settings: Any) -> Any:
+        return self.tokenizer.apply_chat_template(messages, **settings)
 
 
 class TestLoading:
@@ -121,11 +135,11 @@ class TestLoading:
         file = tmp_path / "model.safetensors"
         file.write_bytes(bytes(3 * 2**20))
         name = ((str(file), 3 * 2**20, 0),)
-        found = _hashed(str(tmp_path), name, 2**20)
-        assert found.startswith("sha256-sampled:")
+        result = _hashed(str(tmp_path), name, 2**20)
+        assert result.startswith("sha256-sampled:")
         file.write_bytes(bytes(3 * 2**20 - 1) + b"x")
         _hashed.cache_clear()
-        assert _hashed(str(tmp_path), name, 2**20) != found
+        assert _hashed(str(tmp_path), name, 2**20) != result
 
     def test_qwen_without_video(self, folders: dict[str, Path]) -> None:
         processor = load_processor(str(folders["qwen"]))
@@ -144,9 +158,9 @@ class TestLoading:
             (copy / "processor_config.json").unlink(missing_ok=True)
             backend = TransformersBackend(str(copy))
             request = Request(prompt(3, "<think>red"), Sampling(max_tokens=8))
-            (found,) = ask(backend, [request])
+            (result,) = ask(backend, [request])
             (expected,) = ask(TransformersBackend(str(folders["qwen"])), [request])
-            assert found.text == expected.text
+            assert result.text == expected.text
 
     @pytest.mark.parametrize("missing", ["torch", "transformers"])
     def test_without_the_extra(self, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:

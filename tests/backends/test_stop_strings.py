@@ -13,7 +13,7 @@ pytest.importorskip("aiohttp")
 
 from test_http import backend, generate, with_backend
 
-from chat_minds import ServedText, HashModel
+from chat_minds import HashModel, ServedText
 from chat_server import ChatServer, ServerBehaviour
 from unswayed.answers.parser import read
 from unswayed.backends.stop_strings import StopPolicy

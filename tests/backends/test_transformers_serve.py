@@ -37,8 +37,8 @@ CONDITIONS = ["base", "stop-think", "wrong-caption", "wrong-think"]
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving.transformers_serve(tmp_path_factory.mktemp("served")) as found:
-        yield found
+    with serving.transformers_serve(tmp_path_factory.mktemp("served")) as result:
+        yield result
 
 
 def _behind(url: str, folder: Path) -> OpenAIBackend:
@@ -53,11 +53,11 @@ def asked(url: str) -> dict[str, Any]:
     questions = unswayed.load_questions("scenes", limit=10, seed=5)
 
     async def go() -> dict[str, Any]:
-        found: dict[str, Any] = {"can": await served.capabilities(), "seen": served.facts["seen"]}
+        result: dict[str, Any] = {"can": await served.capabilities(), "seen": served.facts["seen"]}
         for name, backend in (("served", served), ("inside", inside)):
-            found[name] = await unswayed.audit(backend, questions, CONDITIONS, sampling=Sampling())
+            result[name] = await unswayed.audit(backend, questions, CONDITIONS, sampling=Sampling())
             await backend.close()
-        return found
+        return result
 
     return asyncio.run(go())
 
@@ -87,7 +87,7 @@ def test_greedy_texts_are_those_in_process(asked: dict[str, Any]) -> None:
     conditions = _column(asked["served"], "condition")
     assert len(theirs) == 10 * len(CONDITIONS)
     for name in CONDITIONS:
-        assert len({text for text, how in zip(theirs, conditions, strict=True) if how == name}) > 1
+        assert len({text for text, options in zip(theirs, conditions, strict=True) if options == name}) > 1
     assert theirs == ours
     for name in ("state", "answer", "correct", "thought", "under_cue"):
         assert _column(asked["served"], name) == _column(asked["inside"], name), name

@@ -62,9 +62,9 @@ def likely(backend: TransformersBackend, asked: Prompt, token: int, times: float
     """While it lasts, `token` weighs as much behind a prompt as the likeliest one, or more."""
     head = backend._model.get_output_embeddings()
     before = head.weight[token].detach().clone()
-    (found,) = asyncio.run(backend.generate([Request(asked, Sampling(max_tokens=1))]))
+    (result,) = asyncio.run(backend.generate([Request(asked, Sampling(max_tokens=1))]))
     with torch.no_grad():
-        head.weight[token] = times * head.weight[found.ids[0]]
+        head.weight[token] = times * head.weight[result.ids[0]]
         try:
             yield
         finally:
@@ -76,18 +76,18 @@ class TestWiring:
         self, vllm: VllmBackend, llava: TransformersBackend
     ) -> None:
         requests = [*asks(Sampling(max_tokens=24)), *asks(Sampling(max_tokens=24, stop=("e", "a", "#")))]
-        inside, found = asyncio.run(llava.generate(requests)), asyncio.run(vllm.generate(requests))
-        assert len({g.text for g in found}) > 5
-        assert {g.finish for g in found} == {"stop", "length"}
-        for one, other in zip(found, inside, strict=True):
+        inside, result = asyncio.run(llava.generate(requests)), asyncio.run(vllm.generate(requests))
+        assert len({g.text for g in result}) > 5
+        assert {g.finish for g in result} == {"stop", "length"}
+        for one, other in zip(result, inside, strict=True):
             assert replace(one, seconds=None) == replace(other, seconds=None)
 
     def test_letters_are_those_of_the_full_softmax(
         self, vllm: VllmBackend, llava: TransformersBackend
     ) -> None:
         prompts = [prompt(i, "<think>the</think><answer>", 1 + i % 2, options=4) for i in range(3)]
-        inside, found = asyncio.run(llava.score_letters(prompts)), asyncio.run(vllm.score_letters(prompts))
-        for one, other in zip(found, inside, strict=True):
+        inside, result = asyncio.run(llava.score_letters(prompts)), asyncio.run(vllm.score_letters(prompts))
+        for one, other in zip(result, inside, strict=True):
             assert one is not None
             assert other is not None
             assert one.p == pytest.approx(other.p, abs=1e-6)
@@ -176,10 +176,10 @@ class TestFailures:
         ]
         requests = [Request(p, Sampling(max_tokens=2)) for p in (*bad, good)]
         requests.append(Request(good, Sampling(temperature=3.0)))
-        found = asyncio.run(vllm.generate(requests))
-        assert [g.finish == "error" for g in found] == [True, True, True, False, True]
-        assert all(g.error for g in found if g.finish == "error")
-        assert "maximum context length" in str(found[2].error)
+        result = asyncio.run(vllm.generate(requests))
+        assert [g.finish == "error" for g in result] == [True, True, True, False, True]
+        assert all(g.error for g in result if g.finish == "error")
+        assert "maximum context length" in str(result[2].error)
         scores = asyncio.run(vllm.score_letters(bad))
         assert [bool(s and s.error) for s in scores] == [True, True, True]
 
@@ -187,8 +187,8 @@ class TestFailures:
         self, vllm: VllmBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(State, "finish", "abort")
-        (found,) = asyncio.run(vllm.generate([Request(prompt(), Sampling(max_tokens=2))]))
-        assert (found.finish, found.text) == ("error", "")
+        (result,) = asyncio.run(vllm.generate([Request(prompt(), Sampling(max_tokens=2))]))
+        assert (result.finish, result.text) == ("error", "")
 
     def test_a_dead_engine_ends_the_run(self, vllm: VllmBackend, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(State, "fails", "dead")
@@ -263,9 +263,9 @@ def test_pebble_is_renamed_as_documented(tmp_path: Path) -> None:
     older = {name for name in after if name.startswith("vision_tower.vision_model.")}
     assert older
     assert older == {name for name in after if "vision_tower" in name}
-    found = {name.replace(".vision_model.", "."): value for name, value in after.items()}
-    assert found.keys() == before.keys()
-    assert all(torch.equal(found[name], before[name]) for name in before)
+    result = {name.replace(".vision_model.", "."): value for name, value in after.items()}
+    assert result.keys() == before.keys()
+    assert all(torch.equal(result[name], before[name]) for name in before)
 
 
 @pytest.mark.skipif(not REAL, reason="vLLM is not installed (extra: vllm)")

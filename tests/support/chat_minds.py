@@ -124,10 +124,10 @@ class HashModel:
         return options[at], LETTERS[at]
 
     def _number(self, prompt: Prompt, more: str, draw: str) -> int:
-        seen = hashlib.sha256("\n".join((prompt.text, prompt.prefill, more, draw)).encode())
+        observed = hashlib.sha256("\n".join((prompt.text, prompt.prefill, more, draw)).encode())
         for data in prompt.images:
-            seen.update(hashlib.sha256(data).digest())
-        return seen.digest()[0]
+            observed.update(hashlib.sha256(data).digest())
+        return observed.digest()[0]
 
 
 class TinyModel:
@@ -138,10 +138,10 @@ class TinyModel:
         self.words = backend._processor.tokenizer
 
     async def generate(self, prompt: Prompt, sampling: Sampling, seed: int) -> ServedText:
-        found: Generation = (await self.backend.generate([Request(prompt, sampling, seed)]))[0]
-        assert found.error is None, found.error
-        stopped = next((s for s in sampling.stop if found.text.endswith(s)), None)
-        return ServedText(found.text, found.finish, stopped, found.prompt_tokens or 0, found.tokens or 0)
+        result: Generation = (await self.backend.generate([Request(prompt, sampling, seed)]))[0]
+        assert result.error is None, result.error
+        stopped = next((s for s in sampling.stop if result.text.endswith(s)), None)
+        return ServedText(result.text, result.finish, stopped, result.prompt_tokens or 0, result.tokens or 0)
 
     def count(self, prompt: Prompt) -> int:
         from tiny_asks import inputs_of

@@ -339,15 +339,15 @@ def _held(text: str, schema: dict[str, Any]) -> str:
     thought, closed, rest = text.rpartition("</think>")
     fields = schema["properties"]
     try:
-        found = json.loads(rest)
-        fits = set(found) == set(fields) and all(
-            found[name] in (field.get("enum") or (True, False)) for name, field in fields.items()
+        outcome = json.loads(rest)
+        fits = set(outcome) == set(fields) and all(
+            outcome[name] in (field.get("enum") or (True, False)) for name, field in fields.items()
         )
     except (ValueError, TypeError):
         fits = False
     if not fits:
-        found = {name: (field.get("enum") or [False])[0] for name, field in fields.items()}
-    return thought + closed + json.dumps(found)
+        outcome = {name: (field.get("enum") or [False])[0] for name, field in fields.items()}
+    return thought + closed + json.dumps(outcome)
 
 
 def _slim(body: dict[str, Any]) -> dict[str, Any]:

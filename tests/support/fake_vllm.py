@@ -176,7 +176,7 @@ class AsyncLLMEngine:
             raise ValueError(f"This model's maximum context length is {self.args.max_model_len} tokens.")
         draws = torch.Generator().manual_seed(params.seed or 0)
         made: list[int] = []
-        told: list[dict[int, Logprob]] = []
+        reported: list[dict[int, Logprob]] = []
         finish, stopped = "length", None
         while len(made) < (params.max_tokens or 16):
             with torch.no_grad():
@@ -193,19 +193,19 @@ class AsyncLLMEngine:
                 token = int(torch.multinomial(p, 1, generator=draws))
             made.append(token)
             if params.logprob_token_ids is not None:
-                told.append({i: Logprob(float(raw[i])) for i in {token, *params.logprob_token_ids}})
+                reported.append({i: Logprob(float(raw[i])) for i in {token, *params.logprob_token_ids}})
             if token == words.eos_token_id and not params.ignore_eos:
                 finish = "stop"
                 break
             text = words.decode(made, skip_special_tokens=params.skip_special_tokens)
-            found = next((s for s in params.stop or () if s in text), None)
-            if found is not None:
-                finish, stopped = "stop", found
+            result = next((s for s in params.stop or () if s in text), None)
+            if result is not None:
+                finish, stopped = "stop", result
                 break
         text = words.decode(made, skip_special_tokens=params.skip_special_tokens)
         cut = None if stopped is None else text.find(stopped) + len(stopped)
         text = text if stopped is None or cut is None else text[: cut - len(stopped)]
-        out = CompletionOutput(0, text, made, None, told or None, State.finish or finish, stopped)
+        out = CompletionOutput(0, text, made, None, reported or None, State.finish or finish, stopped)
         return RequestOutput(name, begun, [out])
 
 

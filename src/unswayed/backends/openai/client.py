@@ -32,6 +32,8 @@ from unswayed.errors import BackendError
 from unswayed.retry import AttemptFailed, RetriesExhausted, call_with_retry
 
 T = TypeVar("T")
+_SIDE_TIMEOUT = 30.0  # seconds for what costs no generation: a server that hangs there must not stall a run
+_SIDE_ATTEMPTS = 3
 _GATEWAY_STATUSES = frozenset({408, 504, 524})  # of gateways that gave up waiting for the server behind them
 
 
@@ -152,29 +154,35 @@ class EndpointClient:
         return result
 
     async def fetch_json(
-        self, url: str, path: str, body: dict[str, Any] | None, *, attempts: int | None = None
+        self, url: str, path: str, body: dict[str, Any] | None, *, attempts: int = _SIDE_ATTEMPTS
     ) -> dict[str, Any] | None:
         """What one server says at another address, free of charge; None where it has nothing there.
 
         `path` is below the base URL, or below what precedes its ``/v1`` if it begins with a slash.
-        `attempts` as in `complete`.
+        `attempts` as in `complete`. A request gets `_SIDE_TIMEOUT` seconds at most.
         """
-        rule = self._options.retry
-        if attempts is not None:
-            rule = replace(rule, attempts=min(attempts, rule.attempts))
+        rule = replace(self._options.retry, attempts=min(attempts, self._options.retry.attempts))
         address = url.removesuffix("/v1") + path if path.startswith("/") else f"{url}/{path}"
         data = None if body is None else json.dumps(body).encode()
 
         async def attempt() -> dict[str, Any] | None:
             request = self._transport.get(address) if data is None else self._transport.post(address, data)
-            reply = await request
+            try:
+                async with asyncio.timeout(_SIDE_TIMEOUT):
+                    reply = await request
+            except TimeoutError:
+                raise AttemptFailed(f"no reply within {_SIDE_TIMEOUT:g} s") from None
             if not isinstance(reply, TransportFailure):
                 return reply
             if reply.kind == "denied" or reply.wait > self._options.patience:
                 return None
             raise AttemptFailed(reply.message, pause=reply.wait)
 
-        result, _ = await call_with_retry(attempt, rule, lambda _: None, self._ended)
+        self._watchdog.begin()
+        try:
+            result, _ = await call_with_retry(attempt, rule, lambda _: None, self._ended)
+        finally:
+            self._watchdog.end()
         return None if isinstance(result, RetriesExhausted) else result
 
     async def _exchange(
