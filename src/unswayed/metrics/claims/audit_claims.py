@@ -138,8 +138,9 @@ def _c14(shifts: dict[str, dict[str, Shift]]) -> Claim:
             shift = by_measure["p_correct_shift"]
             label = f"fall of P(correct) under {name}"
             parts.append(ClaimPart(label, "points", _negative(shift.estimate), shift.p))
-        if "entropy_shift" in by_measure:
-            notes.append(_words(f"shift of H under {name}, nats", by_measure["entropy_shift"].estimate))
+        entropy = by_measure.get("entropy_shift")
+        if entropy is not None and entropy.estimate.low is not None:  # one group has no interval
+            notes.append(_words(f"shift of H under {name}, nats", entropy.estimate))
     note = "; ".join(notes) + "." if notes else ""
     text = "Wrong captions and wrong thoughts cut confidence in the right option."
     return _claim("C14", text, parts, "option probabilities under base and a wrong cue", note)
