@@ -122,5 +122,12 @@ def test_what_is_read_can_be_audited_to_a_report(
     monkeypatch.setenv("UNSWAYED_CACHE", str(tmp_path / "cache"))
     path = published(*data.split("/"))
     out = tmp_path / "run"
-    run("audit", "scripted:oracle", "--benchmark", name, "--data", path, "--limit", 3, "--out", out)
+    words = ["audit", "scripted:oracle", "--benchmark", name, "--data", path, "--limit", 3, "--out", out]
+    if name in ("3dsrbench", "cvbench"):
+        # Their images may not be passed on, so every trial fails, and the command says so.
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == 1
+        assert "every trial that was asked failed" in result.output
+    else:
+        run(*words)
     assert (out / "report.html").stat().st_size > 10_000
