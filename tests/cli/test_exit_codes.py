@@ -24,7 +24,7 @@ def test_an_audit_that_could_ask_nothing_fails_with_the_reason(tmp_path: Path) -
     out = tmp_path / "run"
     result = run("audit", "scripted:guesser", "-b", SAMPLE, "-c", "irrelevant-caption", "--out", out)
     assert result.returncode == 1
-    assert "could be asked" in result.stderr
+    assert "no trial could be asked" in result.stderr
     assert "no irrelevant caption was written" in result.stderr
     assert (out / "report.html").exists()
     assert set(Run.load(out).trials["state"].to_pylist()) == {"not-asked"}

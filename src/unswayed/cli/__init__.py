@@ -13,6 +13,7 @@ from unswayed.cli.evaluate import (
     export,
     judge,
     probe,
+    repair,
     report,
     reread,
     review,
@@ -47,6 +48,7 @@ app.command("judge")(judge.command)
 app.command("reread")(reread.command)
 app.command("probe")(probe.command)
 app.command("export")(export.command)
+app.command("repair")(repair.command)
 app.command("review")(review.command)
 app.command("conditions")(listing.conditions)
 app.add_typer(benchmarks.app, name="benchmarks")

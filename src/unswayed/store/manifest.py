@@ -26,7 +26,9 @@ from unswayed.errors import BadInput, RunChanged
 from unswayed.question import Cue, Cues, Question
 
 FILE = "manifest.json"
-FORMAT = 1
+FORMAT = 2
+"""Written by this version; format 1 has no updates in its shards."""
+_READABLE = (1, 2)
 _PACKAGES = ("unswayed", "numpy", "pyarrow", "pillow", "torch", "transformers", "vllm")
 
 
@@ -60,10 +62,16 @@ def new_manifest(asks: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, "asks": json.loads(json.dumps(asks)), "sessions": [session_entry()]}
 
 
-def completion_entry(states: pa.ChunkedArray, shards: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """The entry of a finished run: number of trials by state, and its shards (name: size in bytes)."""
+def completion_entry(
+    states: pa.ChunkedArray, shards: Mapping[str, int] | None = None, table_sha256: str | None = None
+) -> dict[str, Any]:
+    """The entry of a finished run: trials by state, its shards (name: size in bytes), hash of its table."""
     counts = Counter(states.to_pylist())
-    return {"trials": len(states), "states": dict(sorted(counts.items())), "shards": dict(shards or {})}
+    entry: dict[str, Any] = {"trials": len(states), "states": dict(sorted(counts.items()))}
+    entry["shards"] = dict(shards or {})
+    if table_sha256:
+        entry["table_sha256"] = table_sha256
+    return entry
 
 
 def session_entry() -> dict[str, Any]:
@@ -75,16 +83,51 @@ def read(path: Path) -> dict[str, Any]:
     """The manifest in a file. Raises `BadInput` if it is not one."""
     try:
         manifest = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: not a run's manifest ({error}); give the folder of a run") from error
-    if not isinstance(manifest, dict) or "asks" not in manifest or "sessions" not in manifest:
-        raise BadInput(f"{path}: not a run's manifest; give the folder of a run")
-    if manifest.get("format") != FORMAT:
+    except OSError as error:
+        problem, remedy = error.strerror or str(error), "give the folder of a run"
+        if any((path.parent / "shards").glob("[0-9]*.jsonl")):
+            remedy = f"restore it from the shards: unswayed repair {path.parent}"
+        raise BadInput(f"{path}: not a run's manifest ({problem}); {remedy}") from error
+    except (ValueError, RecursionError) as error:
         raise BadInput(
-            f"{path}: written in format {manifest.get('format')}, this version reads format {FORMAT}; "
+            f"{path}: not a run's manifest, or a damaged one ({error}); bring back a copy, or restore it from "
+            f"the run's shards: unswayed repair {path.parent}"
+        ) from error
+    if isinstance(manifest, dict) and "format" in manifest and manifest["format"] not in _READABLE:
+        raise BadInput(
+            f"{path}: written in format {manifest['format']}, this version reads formats up to {FORMAT}; "
             "use the version of unswayed that wrote it"
         )
-    return manifest
+    if problem := _problem(manifest):
+        raise BadInput(
+            f"{path}: not a run's manifest, or a damaged one ({problem}); give the folder of a run, bring back a "
+            f"copy, or restore it from the run's shards: unswayed repair {path.parent}"
+        )
+    return manifest  # type: ignore[no-any-return]
+
+
+def _problem(manifest: object) -> str:
+    """What a manifest lacks; empty where it has everything that readers rely on."""
+    if not isinstance(manifest, dict):
+        return "it is no JSON object"
+    asks, sessions = manifest.get("asks"), manifest.get("sessions")
+    if not isinstance(asks, dict) or not isinstance(asks.get("model"), str):
+        return "its 'asks' does not name the model"
+    if not isinstance(sessions, list) or not sessions:
+        return "it has no 'sessions'"
+    for session in sessions:
+        if not isinstance(session, dict) or not isinstance(session.get("started"), str):
+            return "a session has no 'started'"
+        if not isinstance(session.get("versions"), dict):
+            return "a session has no 'versions'"
+    finished = manifest.get("finished")
+    if finished is not None and not (
+        isinstance(finished, dict)
+        and isinstance(finished.get("trials"), int)
+        and isinstance(finished.get("shards"), dict)
+    ):
+        return "its 'finished' does not count the trials"
+    return ""
 
 
 def resume(old: dict[str, Any], new: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -111,7 +154,7 @@ def resume(old: dict[str, Any], new: dict[str, Any], path: Path) -> dict[str, An
     changed = differences(old["sessions"][-1]["versions"], new["sessions"][-1]["versions"])
     if changed:
         warnings.warn(f"{path} was begun with other versions: {'; '.join(changed)}", stacklevel=2)
-    return {**old, "sessions": old["sessions"] + new["sessions"]}
+    return {**old, "format": FORMAT, "sessions": old["sessions"] + new["sessions"]}
 
 
 def _prompt_settings(asks: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,10 @@ asked again and never stands twice in the table.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +29,78 @@ from unswayed.store import manifest as manifests
 from unswayed.store import tables
 from unswayed.store.atomic_files import Lock, write_atomic
 from unswayed.store.trial_order import trial_order
+from unswayed.trial import SCHEMA
 
 
 def load(path: str | Path) -> tuple[pa.Table, dict[str, Any]]:
-    """Trials and manifest of a run folder, finished or not. Raises `BadInput` if it is none."""
+    """Trials and manifest of a run folder, finished or not.
+
+    The table and the shards of a finished run are compared with the counts and checksums in its manifest.
+    Where they differ, the source with more trials is used, with a warning. Raises `BadInput` where the
+    folder is no run folder, or holds no readable trials although its manifest counts some.
+    """
     path = Path(path)
     manifest = manifests.read(path / manifests.FILE)
-    files = shard_files(path)
     finished = manifest.get("finished")
-    # The table is trusted only if no shard grew since. A published run may come without shards.
-    if finished and (not files or finished["shards"] == shard_sizes(files)):
-        table_path = path / "trials.parquet"
-        try:
-            return tables.with_new_columns(pq.read_table(table_path)), manifest
-        except (OSError, pa.ArrowInvalid) as error:
-            if not files:
-                raise BadInput(
-                    f"{table_path}: cannot be read ({error}); fetch the run's folder again"
-                ) from error
-    return tables.read_table(trial_order(files)), manifest
+    if not finished:
+        return tables.read_table(trial_order(shard_files(path))), manifest
+    table, problem = read_checked_table(path, finished)
+    damaged = damaged_shards(path, finished)
+    if table is not None and not problem and (not damaged or not shard_files(path)):
+        return table, manifest  # a published run may come without its shards
+    trials = tables.read_table(trial_order(shard_files(path)))
+    source = "the shards hold"
+    if table is not None and len(table) >= len(trials):
+        trials, source = table, "trials.parquet holds"
+    if not len(trials) and finished["trials"]:
+        raise BadInput(
+            f"{path}: {'; '.join(filter(None, (problem, *damaged)))}, so none of its {finished['trials']:,} "
+            "trials can be read; fetch the run folder again"
+        )
+    warnings.warn(
+        f"{path} is damaged: {'; '.join(filter(None, (problem, *damaged)))}. {source} {len(trials):,} of "
+        f"{finished['trials']:,} trials. To restore what is left: unswayed repair {path}",
+        stacklevel=2,
+    )
+    return trials, manifest
+
+
+def read_checked_table(path: Path, finished: Mapping[str, Any]) -> tuple[pa.Table | None, str]:
+    """The table of a finished run, None where it cannot be read; and its problem, empty where it has none."""
+    file = path / "trials.parquet"
+    try:
+        data = file.read_bytes()
+        table = tables.with_new_columns(pq.read_table(pa.BufferReader(data)))
+    except FileNotFoundError:
+        return None, "trials.parquet is missing"
+    except (OSError, pa.ArrowException) as error:
+        return None, f"trials.parquet cannot be read ({error})"
+    if not set(SCHEMA.names) <= set(table.column_names):
+        return None, "trials.parquet is no table of trials"
+    if len(table) != finished["trials"]:
+        return (
+            table,
+            f"trials.parquet holds {len(table):,} trials, the manifest counts {finished['trials']:,}",
+        )
+    if finished.get("table_sha256") not in (None, hashlib.sha256(data).hexdigest()):
+        return table, "trials.parquet is not the one that the manifest describes"
+    return table, ""
+
+
+def damaged_shards(path: Path, finished: Mapping[str, Any]) -> list[str]:
+    """What differs between the shards and the sizes in the manifest of a finished run, a clause each."""
+    sizes, recorded = shard_sizes(shard_files(path)), finished["shards"]
+    clauses = []
+    for name in sorted({*sizes, *recorded}):
+        if name not in sizes:
+            clauses.append(f"shards/{name} is missing")
+        elif name not in recorded:
+            clauses.append(f"shards/{name} is not in the manifest")
+        elif sizes[name] < recorded[name]:
+            clauses.append(f"shards/{name} is cut short ({sizes[name]:,} of {recorded[name]:,} bytes)")
+        elif sizes[name] > recorded[name]:
+            clauses.append(f"shards/{name} has grown")
+    return clauses
 
 
 class RunEditor:
@@ -63,10 +119,14 @@ class RunEditor:
 
     def save(self, trials: pa.Table) -> None:
         """Write the manifest, and `trials` as the new `trials.parquet` where the run has a table."""
-        # The manifest first: readers compute the judge's columns from what it says.
+        # The manifest first: readers compute the judge's columns from what it says. Without the hash, for
+        # this process may be killed before the table is there.
+        self.manifest.get("finished", {}).pop("table_sha256", None)
         write_manifest(self.path, self.manifest)
         if "finished" in self.manifest:
             tables.write_trials([trials], self.path / "trials.parquet")
+            self.manifest["finished"]["table_sha256"] = file_sha256(self.path / "trials.parquet")
+            write_manifest(self.path, self.manifest)
 
     def __enter__(self) -> RunEditor:
         return self
@@ -89,3 +149,9 @@ def shard_files(path: Path) -> list[Path]:
 def shard_sizes(files: list[Path]) -> dict[str, int]:
     """Size in bytes by file name."""
     return {file.name: file.stat().st_size for file in files}
+
+
+def file_sha256(path: Path) -> str:
+    """Of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from unswayed.errors import BadInput
 from unswayed.store import checksummed_lines, shards, tables
 from unswayed.store import manifest as manifests
 from unswayed.store.atomic_files import Appender, Lock, os_errors_as_bad_input, write_atomic
-from unswayed.store.run_folder import shard_files, shard_sizes, write_manifest
+from unswayed.store.run_folder import damaged_shards, file_sha256, shard_files, shard_sizes, write_manifest
 from unswayed.store.shards import PositionedTrial, TrialUpdate, UpdateHeader
 from unswayed.store.trial_order import trial_order
 
@@ -160,7 +160,9 @@ class RunWriter:
         table_path = self.path / "trials.parquet"
         tables.write_trials(map(transform, tables.iter_tables(trial_order(files))), table_path)
         states = pq.read_table(table_path, columns=["state"])["state"]
-        self.manifest["finished"] = manifests.completion_entry(states, shard_sizes(files))
+        self.manifest["finished"] = manifests.completion_entry(
+            states, shard_sizes(files), file_sha256(table_path)
+        )
         write_manifest(self.path, self.manifest)
 
     def close(self) -> None:
@@ -180,11 +182,13 @@ class RunWriter:
 
 def _check_shards_complete(path: Path, finished: dict[str, Any] | None) -> None:
     """Raises `BadInput` if shards of a finished run are gone: a resumed run would lose their trials."""
-    sizes = shard_sizes(shard_files(path))
-    before: dict[str, int] = finished["shards"] if finished else {}
-    damaged = [name for name, size in before.items() if sizes.get(name, -1) < size]
-    if damaged:
+    lost = [
+        clause
+        for clause in (damaged_shards(path, finished) if finished else ())
+        if clause.endswith("missing") or "cut short" in clause
+    ]
+    if lost:
         raise BadInput(
-            f"{path}: shards/{damaged[0]} is missing or cut short, so the run can be read but not resumed; "
-            "bring the file back or choose another folder"
+            f"{path}: {lost[0]}, so the run can be read but not resumed; bring the file back, or restore what is "
+            f"left: unswayed repair {path}"
         )

@@ -198,11 +198,9 @@ def _no_answer(run: Run) -> str:
     if not states:
         return "there is no question, so nothing was asked"
     if not states["error"]:
-        return f"none of the {states['not-asked']:,} trials could be asked: {output.not_asked_summary(run.trials)}"
-    return (
-        f"every trial that was asked failed: {output.failure_summary(run.trials)}; to ask them again, run the "
-        "same command again"
-    )
+        return f"no trial could be asked: {output.not_asked_summary(run.trials)}"
+    failures = output.failure_summary(run.trials)
+    return f"every trial that was asked failed: {failures}; to ask them again, run the same command again"
 
 
 def _print_skipped(questions: registry.Questions) -> None:

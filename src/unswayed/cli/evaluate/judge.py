@@ -95,8 +95,8 @@ def expand_presets(specs: list[str]) -> list[str]:
 def assign_addresses(specs: list[str], urls: list[str]) -> dict[str, list[str]]:
     """Spec -> addresses of its servers, for every judge behind an endpoint.
 
-    Addresses belong to the ``llm:openai:`` judges, or without any to the ``llm:inspect:`` ones. One judge gets
-    all of them (replicas); several judges share one address, or get one each, in order.
+    Addresses belong to the ``llm:openai:`` judges, or without any to the ``llm:inspect:`` ones. One judge
+    gets all of them (replicas); several judges share one address, or get one each, in order.
     """
     models = _models(specs)
     owners = endpoint.address_owners(models)
