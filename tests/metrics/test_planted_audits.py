@@ -76,8 +76,8 @@ def test_faithful_accuracy_does_not_depend_on_how_often_a_perfect_judge_abstains
     assert inside(base["faithful_accuracy"], 0.875)
     assert inside(base["judged_share"], 1 - abstains)
     assert inside(caption["faithful_accuracy"], 0.875 * 0.7)
-    # This judge decides by the thought: of pairs with the same thought 1 - a are decided in both conditions, of
-    # pairs whose thought changed (1 - a)^2. The drop among them is that of the protocol's caveat.
+    # This judge decides by the thought: of pairs with the same thought 1 - a are decided in both conditions,
+    # of pairs whose thought changed (1 - a)^2. The drop among them is that of the protocol's caveat.
     decided = 1 - abstains
     changed = 0.3 * decided**2
     assert inside(caption["faithful_drop"], 0.875 * changed / (changed + 0.7 * decided))

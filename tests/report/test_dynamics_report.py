@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report import HOSTILE, png
-from test_report_browser import CHROMIUM, dom, looked_at
 from typer.testing import CliRunner
 
+from browser import dom, needs_chromium, open_page
 from planted_study import CONDITIONS, PAPER, STEPS, flat, write
+from report_trials import HOSTILE, png
 from unswayed.cli import app
 from unswayed.errors import BadInput
 from unswayed.metrics.training.alarms import find_alarms
@@ -195,8 +195,7 @@ def test_a_folder_that_is_none_and_one_without_audits_are_refused(folder: Path, 
         write_study_report(tmp_path)
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page cannot be opened")
+@needs_chromium
 def test_hostile_text_runs_nothing_and_widens_nothing(tmp_path: Path) -> None:
     everything = " ".join(HOSTILE) + "W" * 3000
     over = dict.fromkeys(("question", "prompt", "prefill", "benchmark", "cue_text", "state"), everything)
@@ -211,7 +210,7 @@ def test_hostile_text_runs_nothing_and_widens_nothing(tmp_path: Path) -> None:
     )
     page = write_study_report(at).read_text("utf-8")
     assert everything not in page
-    seen = looked_at(page, tmp_path, checks=CHECKS)
+    seen = open_page(page, tmp_path, checks=CHECKS)
     assert "failed" not in seen, seen["failed"]
     assert (seen["ready"], seen["error"]) == ("1", "")
     assert (seen["handlers"], seen["foreign"], seen["unnamed"]) == (0, 0, 0)
@@ -219,10 +218,9 @@ def test_hostile_text_runs_nothing_and_widens_nothing(tmp_path: Path) -> None:
     assert seen["widestOpen"] <= 360
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page cannot be opened")
+@needs_chromium
 def test_keys_buttons_selects_and_theme_work_on_a_phone(page: str, tmp_path: Path) -> None:
-    seen = looked_at(page, tmp_path, checks=CHECKS)
+    seen = open_page(page, tmp_path, checks=CHECKS)
     assert "failed" not in seen, seen["failed"]
     assert (seen["ready"], seen["error"]) == ("1", "")
     assert [seen[k] for k in ("start", "j", "back", "condition")] == [
@@ -232,8 +230,7 @@ def test_keys_buttons_selects_and_theme_work_on_a_phone(page: str, tmp_path: Pat
     assert seen["widestOpen"] <= 360
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page cannot be opened")
+@needs_chromium
 def test_an_address_opens_the_rollouts_of_an_arm(page: str, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text(page, "utf-8")

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import html
-import json
-import re
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
-from test_report import HOSTILE, MANIFEST, PICTURES, data_of, trials
 
+from browser import dom, needs_chromium, open_page
+from report_trials import HOSTILE, MANIFEST, PICTURES, data_of, trials
 from unswayed.metrics import summarise
 from unswayed.report import build
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page cannot be opened"),
-]
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-    "--hide-scrollbars", "--window-size=1280,900", "--virtual-time-budget=4000", "--dump-dom",
-]  # fmt: skip
 
 CHECKS = """
 const out = {};
@@ -67,30 +51,6 @@ frame.addEventListener("load", () => setTimeout(() => {
 """
 
 
-def dom(address: str, profile: Path) -> str:
-    """The document as the browser has it once scripts ran."""
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", address],
-        capture_output=True,
-        timeout=120,
-        check=True,
-    )
-    return done.stdout.decode("utf-8", "replace")
-
-
-def looked_at(page: str, folder: Path, wide: int = 360, checks: str = CHECKS) -> dict[str, Any]:
-    """What `checks` finds with the page in a frame `wide` pixels wide."""
-    outer = folder / "outer.html"
-    frame = f'<iframe style="width:{wide}px;height:800px;border:0" srcdoc="{html.escape(page)}"></iframe>'
-    outer.write_text(f"<!doctype html><meta charset=utf-8><body>{frame}<script>{checks}</script>", "utf-8")
-    found = re.search(r'<body data-out="([^"]*)"', dom(outer.as_uri(), folder / "profile"))
-    assert found, "the page did not load in the frame"
-    result = json.loads(html.unescape(found[1]))
-    assert isinstance(result, dict)
-    return result
-
-
 @pytest.fixture(scope="module")
 def run() -> pa.Table:
     return trials(40)
@@ -101,10 +61,11 @@ def page(run: pa.Table) -> str:
     return build(summarise(run), run, MANIFEST, PICTURES.get)
 
 
+@needs_chromium
 def test_keys_buttons_filters_and_theme_work_on_a_phone(page: str, tmp_path: Path) -> None:
     told = data_of(page)["trials"]
     flips = [t for t in told if "flips" in t["outcomes"]]
-    seen = looked_at(page, tmp_path)
+    seen = open_page(page, tmp_path, checks=CHECKS)
     assert "failed" not in seen, seen["failed"]
     assert (seen["ready"], seen["error"]) == ("1", "")
     assert seen["inner"] == 360
@@ -121,6 +82,7 @@ def test_keys_buttons_filters_and_theme_work_on_a_phone(page: str, tmp_path: Pat
     assert seen["unnamed"] == 0
 
 
+@needs_chromium
 def test_an_address_opens_the_page_at_its_filter(page: str, tmp_path: Path) -> None:
     told = data_of(page)["trials"]
     wanted = [t for t in told if t["condition"] == "wrong-caption" and "followed" in t["outcomes"]]
@@ -136,6 +98,7 @@ def test_an_address_opens_the_page_at_its_filter(page: str, tmp_path: Path) -> N
     assert "data-error" not in seen
 
 
+@needs_chromium
 def test_hostile_text_runs_nothing_and_widens_nothing(tmp_path: Path) -> None:
     everything = " ".join(HOSTILE) + "W" * 3000
     run = trials(
@@ -152,7 +115,7 @@ def test_hostile_text_runs_nothing_and_widens_nothing(tmp_path: Path) -> None:
         options=(everything,) * 4,
     )
     page = build(summarise(run), run, {everything: {everything: everything}}, PICTURES.get, title=everything)
-    seen = looked_at(page, tmp_path)
+    seen = open_page(page, tmp_path, checks=CHECKS)
     assert seen["ready"] == "1"
     assert seen["error"] == ""
     assert (seen["handlers"], seen["foreign"]) == (0, 0)

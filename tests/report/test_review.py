@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report_browser import CHROMIUM, dom
 
+from browser import dom, needs_chromium
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
 from unswayed.cli.evaluate.review import review_items
@@ -247,8 +247,7 @@ def test_the_command_serves_until_ctrl_c_and_goes_on_where_it_was_left(run: Path
     assert "a person" in (run / "report.html").read_text("utf-8")
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page cannot be opened")
+@needs_chromium
 def test_the_page_shows_the_first_thought_without_a_label(
     open_page: tuple[Page, ReviewSample, Path, str], tmp_path: Path
 ) -> None:
