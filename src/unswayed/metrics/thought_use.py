@@ -19,6 +19,7 @@ from scipy.integrate import trapezoid
 from scipy.special import rel_entr
 
 from unswayed.errors import BadInput
+from unswayed.metrics.catalogue import Measure
 from unswayed.metrics.stats import Floats, Ints, mean, rate
 from unswayed.metrics.summary import Estimate
 from unswayed.metrics.table_columns import check_columns, single_value
@@ -37,6 +38,27 @@ KINDS = {
     "unstable": "the answer without a thought is the final one, but a part of the thought changes it",
 }
 """Kinds of questions by the use of their thought; each question is of one kind, or undecided."""
+MEASURES = {
+    "area": Measure(
+        "Area over the truncation curve",
+        "0: the answer is there before the thought; 0.875: it changes up to the last quarter",
+        "score",
+        "number",
+    ),
+    "truncation_divergence": Measure(
+        "Divergence over truncations",
+        "of the letters from those after the whole thought, 0 to 0.693",
+        "nats",
+        "number",
+    ),
+    "importance": Measure(
+        "Causal importance", "answers changed by mistake, filler and peer thought", "share", "percent"
+    ),
+    "sufficiency": Measure(
+        "Sufficiency", "the closed whole thought gives the model's own answer", "share", "percent"
+    ),
+}
+"""The measures over all interventions, by name."""
 _IMPORTANCE = (MISTAKE, FILLER, PEER)
 _COLUMNS = (
     "benchmark", "uid", "group", "condition", "sample", "state", "answer", "correct", "followed_cue", "letters"
@@ -111,7 +133,7 @@ class ThoughtUse:
     curve: tuple[TruncationPoint, ...]
     rows: tuple[InterventionRow, ...]
     measures: dict[str, Estimate]
-    """`area`, `truncation_divergence`, `sufficiency`, `importance`; one that cannot be measured is absent."""
+    """Names as in `MEASURES`, in that order; one that cannot be measured is absent."""
     kinds: dict[str, Estimate]
     """Share of each kind among decided questions; empty where none is decided."""
     questions: tuple[QuestionUse, ...]
@@ -306,7 +328,7 @@ def _measures(trials: _Trials, questions: Sequence[QuestionUse]) -> dict[str, Es
     }
     importance = np.array([sum(map(bool, c)) / len(c) for c in changes.values()])
     measures["importance"] = trials.average(importance, [*changes], 1.0)
-    return {name: estimate for name, estimate in measures.items() if estimate.n}
+    return {name: measures[name] for name in MEASURES if measures[name].n}
 
 
 def _padded(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ from unswayed.formatting import clip, format_p
 from unswayed.metrics.columns import CONCLUDED_WORDS
 from unswayed.metrics.judges.results import JudgeReport
 from unswayed.metrics.summary import Summary
+from unswayed.metrics.thought_use import ThoughtUse
 from unswayed.report import judges, sections
 from unswayed.report.examples import OUTCOMES, ImageLoader, collect_examples
 from unswayed.report.figure_sections import figure_sections
@@ -20,6 +21,7 @@ from unswayed.report.headline import headline, key_figures, robust_note
 from unswayed.report.manifest import manifest_sections
 from unswayed.report.rendering import json_block, render
 from unswayed.report.svg import condition_class
+from unswayed.report.thought_use import thought_use_section
 from unswayed.trial import SCHEMA
 
 STATIC_EXAMPLES = 6
@@ -34,12 +36,14 @@ def build(
     *,
     title: str | None = None,
     judge_report: JudgeReport | None = None,
+    thought_use: ThoughtUse | None = None,
 ) -> str:
     """The report as one HTML file of at most about 6 MB.
 
     `trials` has the columns of `trial.SCHEMA` (`concluded_words` may be missing, as in runs of older
     versions); `manifest` is any JSON object and is shown as it is; `load_image` returns an image file's bytes
-    for its SHA-256, or None; `judge_report` is given if the run was judged again or checked by a person.
+    for its SHA-256, or None; `judge_report` is given if the run was judged again or checked by a person,
+    `thought_use` if it was probed.
     Raises `BadInput` where the table lacks a column.
     """
     missing = set(SCHEMA.names) - set(trials.column_names) - {CONCLUDED_WORDS}
@@ -62,6 +66,7 @@ def build(
         families=sections.family_table(summary),
         health=sections.health_table(summary),
         judging=None if judge_report is None else judges.judge_section(judge_report),
+        thought_use=None if thought_use is None else thought_use_section(thought_use),
         p_text=format_p,
         examples=examples,
         static=examples.trials[:STATIC_EXAMPLES],

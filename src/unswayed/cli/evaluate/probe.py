@@ -17,26 +17,19 @@ from unswayed.backends import open_backend
 from unswayed.backends.base import Backend
 from unswayed.benchmarks import registry
 from unswayed.cli.evaluate.audit import LocalArguments
+from unswayed.cli.evaluate.report import write_report
 from unswayed.cli.shared import endpoint, output
 from unswayed.cli.shared.endpoint import EndpointArguments
 from unswayed.cli.shared.option_groups import option_groups
 from unswayed.errors import BadInput
 from unswayed.formatting import visible
-from unswayed.interventions import INTERVENTIONS, measure, probe, select
+from unswayed.interventions import INTERVENTIONS, probe, select
+from unswayed.interventions import measure as measure_use
 from unswayed.interventions.base_thoughts import base_thoughts, image_reader
 from unswayed.metrics.summary import Estimate
-from unswayed.metrics.thought_use import KINDS, ThoughtUse, truncated_name
+from unswayed.metrics.thought_use import KINDS, MEASURES, ThoughtUse, truncated_name
 from unswayed.pipeline.audit import Run
 from unswayed.question import Question
-
-MEASURES = {
-    "area": ("area over the truncation curve", "0: the thought decides nothing; 0.875: all of it is needed"),
-    "truncation_divergence": ("divergence over truncations", "nats, 0 to 0.693"),
-    "importance": ("causal importance", "answers changed by mistake, filler and peer thought"),
-    "sufficiency": ("sufficiency", "the closed whole thought gives the model's own answer"),
-}
-"""Name -> title and meaning, as the terminal shows them."""
-
 
 @option_groups
 def command(
@@ -90,14 +83,15 @@ def command(
         hint = "" if model else " (the run stores the model's name only; say with --model how to open it)"
         raise BadInput(f"{error}{hint}") from error
     probed = _run(opened, backend, names, limit, questions)
-    use = measure(opened)
+    use = measure_use(opened)
     output.out.print(table(use))
     output.out.print(measure_table(use))
     for name, reason in not_asked(probed.trials).items():
         output.out.print(f"[yellow]not asked[/]  {name}: {escape(reason)}", highlight=False, soft_wrap=True)
     if failed := output.failure_summary(probed.trials):
         output.out.print(f"[red]errors[/]  {escape(failed)}", highlight=False, soft_wrap=True)
-    output.out.print(f"\ntrials: {probed.path}", highlight=False, soft_wrap=True)
+    page = write_report(Run.load(run), opened.summary())
+    output.out.print(f"\ntrials: {probed.path}\nreport: [bold]{page}[/]", highlight=False, soft_wrap=True)
 
 
 def table(use: ThoughtUse) -> Table:
@@ -131,11 +125,10 @@ def measure_table(use: ThoughtUse) -> Table:
     view = Table(box=None, pad_edge=False, show_header=False)
     for justify in ("left", "right", "right", "left"):
         view.add_column(justify=justify)  # type: ignore[arg-type]
-    for name, (title, meaning) in MEASURES.items():
-        if estimate := use.measures.get(name):
-            share = name in ("importance", "sufficiency")
-            value = _percent(estimate) if share else _number(estimate)
-            view.add_row(title, f"n {estimate.n}", value, f"[dim]{meaning}[/]")
+    for name, estimate in use.measures.items():
+        measure = MEASURES[name]
+        value = _percent(estimate) if measure.format == "percent" else _number(estimate)
+        view.add_row(measure.title.lower(), f"n {estimate.n}", value, f"[dim]{measure.meaning}[/]")
     for name, estimate in use.kinds.items():
         view.add_row(f"{name} thoughts", f"n {estimate.n}", _percent(estimate), f"[dim]{KINDS[name]}[/]")
     return view

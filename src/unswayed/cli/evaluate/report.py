@@ -12,6 +12,7 @@ import typer
 from unswayed import report
 from unswayed.cli.shared import output
 from unswayed.errors import BadInput
+from unswayed.interventions import is_probed, measure
 from unswayed.judges.rules import RuleJudge
 from unswayed.metrics import summarise
 from unswayed.metrics.claims.audit_claims import SMALLEST_EFFECT
@@ -116,7 +117,12 @@ def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
     assert run.path is not None
     folder = run.path
     page = report.build(
-        summary, run.trials, run.manifest, lambda sha: stored_image(folder, sha), judge_report=run.judges()
+        summary,
+        run.trials,
+        run.manifest,
+        lambda sha: stored_image(folder, sha),
+        judge_report=run.judges(),
+        thought_use=measure(run) if is_probed(run) else None,
     )
     target = out or folder / "report.html"
     write_text(target, page)
