@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("aiohttp")
 
-from chat_minds import OPTION, HashMind
-from chat_server import ChatServer, Habits
+from chat_minds import HashModel
+from chat_server import ChatServer, ServerBehaviour
 from cli_process import run
-from unswayed.backends.openai import OpenAIBackend
+from judge_minds import MATERIAL, JudgeMind
+from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 from unswayed.conditions import Prompt
 from unswayed.judges import text_rules
 from unswayed.judges.base import Case, Verdict
@@ -23,25 +23,6 @@ from unswayed.judges.llm_prompt import JudgePrompt
 from unswayed.pipeline.audit import Run
 from unswayed.question import Question
 from unswayed.store import verdicts
-
-MATERIAL = re.compile(r"<(material-[0-9a-f]{16})>\n(.*)\n</\1>", re.DOTALL)
-
-
-class JudgeMind(HashMind):
-    """Judges by the general rules, after a thought of its own that quotes what it read."""
-
-    def whole(self, prompt: Prompt, draw: str = "") -> str:
-        found = MATERIAL.search(prompt.text)
-        if found is None:  # a probe
-            return super().whole(prompt, draw)
-        head, _, thought = found[2].partition("\n\nThought:\n")
-        options = [text for _, text in OPTION.findall(head)]
-        verdict = text_rules.conclude(thought, options)
-        said = {"option": "ABCDEFG"[verdict.option or 0], "nothing": "nothing", "abstains": "unsure"}[
-            verdict.kind
-        ]
-        reply = json.dumps({"concludes": said, "disagrees": False})
-        return f"<think>It says: {thought}</think>\n{reply}"
 
 
 class Chatty(JudgeMind):
@@ -57,7 +38,7 @@ def test_replies_are_held_to_the_contracts_schema_where_the_server_can(form: str
     held = form not in ("ignore", "refuse")
 
     async def go() -> list[Verdict]:
-        made = OpenAIBackend(ChatServer.MODEL, [server.url], schemas=True)
+        made = OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url], schemas=True))
         try:
             await made.capabilities()
             assert made.constrains == held
@@ -71,7 +52,7 @@ def test_replies_are_held_to_the_contracts_schema_where_the_server_can(form: str
     options = ("red", "green", "blue")
     thoughts = ("It is green.", "Hm.", "Looking again, it is blue.", "So the answer is (A).")
     cases = [Case(Question("q", "test", "Which?", options, 0), options, t) for t in thoughts]
-    with ChatServer(Chatty(), Habits(schema=form, root="w1")) as server:
+    with ChatServer(Chatty(), ServerBehaviour(schema=form, root="w1")) as server:
         found = asyncio.run(go())
         asked = [b for b in server.bodies.values() if MATERIAL.search(str(b["messages"][-1]["content"]))]
     assert len(asked) == 4
@@ -81,15 +62,15 @@ def test_replies_are_held_to_the_contracts_schema_where_the_server_can(form: str
         if held:
             assert json.dumps(JudgePrompt().schema(3))[1:-1] in json.dumps(body[form])
     # Its mind's verdict is behind more words: without the schema that is none, with it the first admitted.
-    assert [v.found for v in found] == (["option"] * 4 if held else ["abstains"] * 4)
-    assert all(JudgePrompt().read(v.raw or "", 3).found == v.found for v in found)
+    assert [v.kind for v in found] == (["option"] * 4 if held else ["abstains"] * 4)
+    assert all(JudgePrompt().parse(v.raw or "", 3).kind == v.kind for v in found)
 
 
 def test_an_audit_does_not_look_for_schemas() -> None:
-    with ChatServer(HashMind()) as server:
+    with ChatServer(HashModel()) as server:
 
         async def go() -> bool:
-            made = OpenAIBackend(ChatServer.MODEL, [server.url])
+            made = OpenAIBackend(ChatServer.MODEL, EndpointOptions([server.url]))
             try:
                 await made.capabilities()
                 return made.constrains
@@ -131,7 +112,7 @@ def test_a_judge_behind_an_endpoint(tmp_path: Path) -> None:
         "audit", "scripted:oracle:acc=0.7", "--limit", 10, "--conditions", "base,wrong-caption", "--out", out
     )
     assert audited.returncode == 0, audited.stderr
-    habits = Habits(
+    habits = ServerBehaviour(
         own=False, flags="refuse", last="refuse", pictures="refuse", letters="refuse", parser=True
     )
     with ChatServer(JudgeMind(), habits) as server:

@@ -341,13 +341,20 @@ def _held(text: str, schema: dict[str, Any]) -> str:
     try:
         outcome = json.loads(rest)
         fits = set(outcome) == set(fields) and all(
-            outcome[name] in (field.get("enum") or (True, False)) for name, field in fields.items()
+            _admits(field, outcome[name]) for name, field in fields.items()
         )
     except (ValueError, TypeError):
         fits = False
     if not fits:
-        outcome = {name: (field.get("enum") or [False])[0] for name, field in fields.items()}
+        blank = {"string": "", "boolean": False}
+        outcome = {name: (field.get("enum") or [blank[field["type"]]])[0] for name, field in fields.items()}
     return thought + closed + json.dumps(outcome)
+
+
+def _admits(field: dict[str, Any], value: object) -> bool:
+    if "enum" in field:
+        return value in field["enum"]
+    return isinstance(value, {"string": str, "boolean": bool}[field["type"]])
 
 
 def _slim(body: dict[str, Any]) -> dict[str, Any]:
