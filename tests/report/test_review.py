@@ -23,6 +23,7 @@ from browser import dom, needs_chromium
 from unswayed.backends import open_backend
 from unswayed.benchmarks import registry
 from unswayed.cli.evaluate.review import review_items
+from unswayed.judges.rules import RuleJudge
 from unswayed.metrics.judges.results import PERSON
 from unswayed.pipeline.audit import Run, audit
 from unswayed.review.labels import FILE, LabelLog, read_labels, read_sample
@@ -243,7 +244,7 @@ def test_the_command_serves_until_ctrl_c_and_goes_on_where_it_was_left(run: Path
     said = serve(1)
     assert f"3 of {total} labelled" in said
     assert "agrees with a person" in said
-    assert "rules-2" in said
+    assert RuleJudge.name in said
     assert "a person" in (run / "report.html").read_text("utf-8")
 
 
