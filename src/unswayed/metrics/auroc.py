@@ -1,8 +1,8 @@
-"""How well a score foretells an outcome: the area under the ROC curve, for rows that come in groups.
+"""How well a score predicts an outcome: the area under the ROC curve, with clustered intervals.
 
-The area is the Mann-Whitney share of (true, false) pairs in which the true row scores higher, ties
-counting half. Its variance comes from each row's placement (DeLong et al. 1988, Biometrics 44:837),
-summed within groups (Obuchowski 1997, Biometrics 53:567).
+The area is the Mann-Whitney share of (true, false) pairs in which the true row has the higher score; ties
+count one half. Its variance comes from each row's placement (DeLong et al. 1988, Biometrics 44:837), summed
+within groups (Obuchowski 1997, Biometrics 53:567).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from unswayed.metrics.summary import Estimate
 def auroc(score: Floats, label: Bools, cluster: Ints) -> Estimate:
     """Area under the ROC curve of `score` for `label`, all shapes (n,).
 
-    The interval is Wilson's on the effective count area * (1 - area) / variance, which stays within
-    0 and 1; where a perfect split leaves no variance, the rarer outcome's count stands in. The value
-    is None unless both outcomes occur.
+    The interval is Wilson's with the effective count area * (1 - area) / variance, so it stays within 0 and
+    1. Where a perfect split leaves no variance, the count of the rarer outcome is used instead. The value is
+    None unless both outcomes occur.
     """
     n = len(label)
-    if not _both(label):
+    if not _both_occur(label):
         return Estimate(None, n=n)
     area, influence = _influence(score, label)
     per_group = cluster_sums(cluster, influence)
@@ -44,21 +44,22 @@ def auroc(score: Floats, label: Bools, cluster: Ints) -> Estimate:
 
 
 def auroc_difference(first: Floats, second: Floats, label: Bools, cluster: Ints) -> Estimate:
-    """AUROC of `first` minus AUROC of `second` on the same rows, with the t interval of the difference."""
+    """AUROC of `first` minus AUROC of `second` on the same rows, with a t interval. No value unless both
+    outcomes occur."""
     n = len(label)
-    if not _both(label):
+    if not _both_occur(label):
         return Estimate(None, n=n)
     area, influence = _influence(first, label)
-    other, against = _influence(second, label)
-    per_group = cluster_sums(cluster, influence - against)
+    other_area, other_influence = _influence(second, label)
+    per_group = cluster_sums(cluster, influence - other_influence)
     if len(per_group) < 2:
-        return Estimate(area - other, n=n)
+        return Estimate(area - other_area, n=n)
     half = student_quantile(len(per_group)) * math.sqrt(_variance(per_group))
-    value = area - other
+    value = area - other_area
     return Estimate(value, max(-1.0, value - half), min(1.0, value + half), n)
 
 
-def _both(label: Bools) -> bool:
+def _both_occur(label: Bools) -> bool:
     return bool(label.any() and not label.all())
 
 
@@ -68,11 +69,11 @@ def _variance(per_group: Floats) -> float:
 
 
 def _influence(score: Floats, label: Bools) -> tuple[float, Floats]:
-    """The area and each row's first-order effect on it (placement minus area, over its class's count)."""
-    overall = _stats.rankdata(score)
+    """The area, and each row's influence on it: (placement - area) / number of rows of its class."""
+    ranks = _stats.rankdata(score)
     placement = np.empty(len(score))
     for side in (label, ~label):
-        placement[side] = (overall[side] - _stats.rankdata(score[side])) / (~side).sum()
+        placement[side] = (ranks[side] - _stats.rankdata(score[side])) / (~side).sum()
     placement[~label] = 1 - placement[~label]
     area = float(placement[label].mean())
     return area, (placement - area) / np.where(label, label.sum(), (~label).sum())

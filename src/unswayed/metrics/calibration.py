@@ -1,4 +1,4 @@
-"""Whether P(option) means what it says: the expected calibration error and its interval."""
+"""The expected calibration error of the option probabilities, with an interval that can reach zero."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ _LARGEST_SCALE = 64.0
 def calibration_error(
     top: Floats, right: Floats, cluster: Ints, resamples: int, rng: np.random.Generator
 ) -> Estimate:
-    """Expected calibration error of the top option, all shapes (n,): `top` its probability, `right`
-    whether it is the right one (Guo et al. 2017, arXiv 1706.04599, eq. 3; equal-mass bins as in
-    Nixon et al. 2019, arXiv 1904.01685).
+    """Expected calibration error of the top option, all shapes (n,): `top` its probability, `right` whether
+    it is the right one (Guo et al. 2017, arXiv 1706.04599, eq. 3; equal-mass bins as in Nixon et al. 2019,
+    arXiv 1904.01685).
 
-    Noise only ever pushes this error up, so a bootstrap does not cover. Instead a test is turned round
-    (as in Hansen 1999, Rev. Econ. Stat. 81:594): the bins' sums of (right - top) are normal with their
-    between-group covariance, their true profile is the seen one shrunk to the common gap (Efron & Morris
-    1975, JASA 70:311) times a scale, and the interval holds the scales under which the error seen is
-    neither among the 2.5 % smallest nor the 2.5 % largest. It reaches 0 for a calibrated model.
+    Sampling noise always increases this error, so a bootstrap interval does not cover. The interval inverts a
+    test instead (as in Hansen 1999, Rev. Econ. Stat. 81:594). The bins' sums of (right - top) are modelled as
+    normal with their between-group covariance; their true profile is the observed one, shrunk towards the
+    common gap (Efron & Morris 1975, JASA 70:311), times a scale. The interval holds the scales under which
+    the observed error is neither among the 2.5 % smallest nor the 2.5 % largest. It reaches 0 for a
+    calibrated model.
     """
     n = len(top)
     if n == 0:
@@ -61,15 +62,15 @@ def calibration_error(
             errors = np.abs(scale * profile + noise).sum(axis=1) / n
             return bool(np.partition(errors, rank)[rank] >= value)
 
-        return float(np.abs(profile).sum()) / n * _first(reached)
+        return float(np.abs(profile).sum()) / n * _smallest_scale(reached)
 
     tail = (1 - LEVEL) / 2
     return Estimate(value, min(edge(1 - tail), value), min(1.0, max(edge(tail), value)), n)
 
 
 def _shrunk(sums: Floats, size: Ints, error: Floats) -> Floats:
-    """Sums of each bin, shape (bins,), shrunk to the gap that all bins share as far as noise explains
-    their differing (positive-part James-Stein)."""
+    """Sums of each bin, shape (bins,), shrunk towards the common gap as far as noise explains the differences
+    between the bins (positive-part James-Stein)."""
     common = size * sums.sum() / size.sum()
     nonzero = error > 0
     excess = float(np.sum(((sums - common)[nonzero] / error[nonzero]) ** 2))
@@ -78,8 +79,9 @@ def _shrunk(sums: Floats, size: Ints, error: Floats) -> Floats:
     return shrunk
 
 
-def _first(reached: Callable[[float], bool]) -> float:
-    """The smallest scale from 0 at which the monotone `reached` is true, to two parts in a thousand."""
+def _smallest_scale(reached: Callable[[float], bool]) -> float:
+    """The smallest scale, 0 or more, at which the monotone `reached` is true, to a relative error of 0.2
+    %."""
     low, high = 0.0, 1.0
     if reached(low):
         return low

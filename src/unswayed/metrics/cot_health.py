@@ -1,7 +1,7 @@
-"""Whether thoughts are still thoughts: their length, their repetition, their templates.
+"""Thought health: length, repetition and templates of the thoughts of a condition.
 
-Lengths are taken over all thoughts of a condition. Everything else depends on how much text is looked
-at, so it comes from a random sample of a fixed largest size.
+Lengths are over all thoughts. The other measures depend on the amount of text, so they are taken from a
+random sample of at most `SAMPLE` thoughts.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from unswayed.metrics.stats import Ints, rng_for
 from unswayed.metrics.table_columns import column
 
 SAMPLE = 2000
-"""Thoughts a condition that repetition is measured on."""
-LONGEST = 4000
-"""Characters of one thought that repetition is measured on."""
+"""Largest number of thoughts per condition in the measures of repetition."""
+MAX_CHARACTERS = 4000
+"""Characters of a thought that count in the measures of repetition."""
 QUANTILES = (10, 50, 90)
 
 _WORD = re.compile(r"\w+")
@@ -36,8 +36,8 @@ def cot_health(
     table: pa.Table, c: Columns, rows_of: dict[str, Ints], seed: int
 ) -> dict[str, dict[str, float]]:
     """By condition: `length_p10`, `length_p50`, `length_p90` (characters), `distinct_2`, `gzip_ratio`,
-    `top10_templates`, `duplicates` (share of thoughts that another one repeats word for word), `empty`
-    (share without a word), and `sampled` (thoughts that the last five look at)."""
+    `top10_templates`, `duplicates` (share of thoughts that occur more than once), `empty` (share without a
+    word), and `sampled` (thoughts behind the last five)."""
     length = np.asarray(pc.utf8_length(column(table, "thought")).fill_null(-1).to_numpy())
     by_condition = {}
     for name, rows in rows_of.items():
@@ -49,7 +49,7 @@ def cot_health(
         if len(rows) > SAMPLE:
             rows = rng_for(seed, "health", name).choice(rows, SAMPLE, replace=False)
         rows = np.sort(rows)
-        texts = [str(text)[:LONGEST] for text in _take(table, "thought", rows)]
+        texts = [str(text)[:MAX_CHARACTERS] for text in _take(table, "thought", rows)]
         cues, options = _take(table, "cue_text", rows), _take(table, "options", rows)
         templates = [template(t, o or (), q) for t, o, q in zip(texts, options, cues, strict=True)]
         measures["distinct_2"] = distinct_2(texts)
@@ -63,18 +63,20 @@ def cot_health(
 
 
 def template_codes(table: pa.Table) -> pa.Array:
-    """A number for the template of each trial's thought, shape (n,), the same for the same template in any
-    table (CRC-32 of its text); null without a thought."""
+    """CRC-32 of the template of each trial's thought, shape (n,); null without a thought."""
     names = ("thought", "options", "cue_text")
     rows = zip(*(column(table, name).to_pylist() for name in names), strict=True)
     return pa.array(
-        [None if t is None else zlib.crc32(template(t[:LONGEST], o or (), q).encode()) for t, o, q in rows],
+        [
+            None if t is None else zlib.crc32(template(t[:MAX_CHARACTERS], o or (), q).encode())
+            for t, o, q in rows
+        ],
         pa.int64(),
     )
 
 
 def distinct_2(texts: Sequence[str]) -> float:
-    """Different word pairs over all word pairs (Li et al. 2016, arXiv 1510.03055, sec. 5); 0 without any."""
+    """Distinct over all word pairs (Li et al. 2016, arXiv 1510.03055, sec. 5); 0 without word pairs."""
     pairs: Counter[tuple[str, str]] = Counter()
     for text in texts:
         words = _WORD.findall(text.lower())
@@ -83,14 +85,13 @@ def distinct_2(texts: Sequence[str]) -> float:
 
 
 def gzip_ratio(texts: Sequence[str]) -> float:
-    """Compressed over plain size of the texts one after another; small: they repeat each other.
-    0 without text."""
+    """Gzip-compressed over plain size of the concatenated texts: low for repetitive texts, 0 without text."""
     data = "\n".join(texts).encode("utf-8", "replace")
     return len(gzip.compress(data, 6, mtime=0)) / len(data) if data else 0.0
 
 
 def template(thought: str, options: Sequence[str], cue: str | None) -> str:
-    """What is left of a thought once cue, option texts, option letters in brackets and numbers are blanked.
+    """A thought with the cue, option texts, option letters in brackets and numbers replaced by `_`.
 
     >>> template("So it is the red cube, (B).", ("the red cube", "2 balls"), None)
     'so it is _ , _ .'
@@ -98,20 +99,20 @@ def template(thought: str, options: Sequence[str], cue: str | None) -> str:
     masked = f" {_normal(thought)} "
     for phrase in [cue or "", *sorted(options, key=len, reverse=True)]:
         if words := _normal(phrase):
-            for _ in range(2):  # neighbours share the space between them
+            for _ in range(2):  # adjacent matches share a space
                 masked = masked.replace(f" {words} ", " _ ")
     return masked.strip()
 
 
 def duplicates(texts: Sequence[str]) -> float:
-    """Share of texts that stand there more than once, blanks at their ends aside; 0 without any."""
+    """Share of texts that occur more than once, ignoring white space at the ends; 0 without texts."""
     count = Counter(text.strip() for text in texts)
     return sum(n for n in count.values() if n > 1) / len(texts) if texts else 0.0
 
 
-def top_share(templates: Sequence[str], count: int) -> float:
-    """Share of all that the `count` commonest make up; 0 without any."""
-    return sum(n for _, n in Counter(templates).most_common(count)) / len(templates) if templates else 0.0
+def top_share(values: Sequence[str], count: int) -> float:
+    """Share of the `count` most frequent values; 0 without values."""
+    return sum(n for _, n in Counter(values).most_common(count)) / len(values) if values else 0.0
 
 
 def _normal(text: str) -> str:
@@ -120,7 +121,8 @@ def _normal(text: str) -> str:
 
 
 def _take(table: pa.Table, name: str, rows: Ints) -> list[Any]:
-    """Values of a column at sorted `rows`, chunk by chunk: `take` on the whole would join the chunks."""
+    """Values of a column at sorted `rows`, by chunk, because `take` on the whole column would copy all
+    chunks."""
     values: list[Any] = []
     start = 0
     for chunk in column(table, name).chunks:
