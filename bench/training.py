@@ -31,12 +31,13 @@ from trl import GRPOTrainer
 from unswayed.backends.transformers import loading
 from unswayed.benchmarks import registry
 from unswayed.question import Question
-from unswayed.training.augmentation import Album, Row, Shares, rows
-from unswayed.training.config.grpo import Config
-from unswayed.training.config.loader import make
-from unswayed.training.grpo.prompt_batches import Desk
-from unswayed.training.grpo.trainer import Trainer, arguments
-from unswayed.training.rewards.score import score
+from unswayed.training.augmentation import EncodedImages, TrainingPrompt, build_prompt
+from unswayed.training.config.grpo import GrpoConfig
+from unswayed.training.config.loader import build_config
+from unswayed.training.grpo.arguments import grpo_arguments
+from unswayed.training.grpo.trainer import ConditionedGRPOTrainer
+from unswayed.training.prompt_batches import PromptBatcher
+from unswayed.training.rewards.score import score_rollout
 from unswayed.training.session import model_path
 
 TARGET, TURNS, WARM = 0.67, 3, 1
@@ -59,10 +60,12 @@ class Stock(GRPOTrainer):
     """TRL's trainer on the same questions, as messages and pictures, paid by the same function."""
 
     def __init__(
-        self, model: Any, processor: Any, questions: Sequence[Question], config: Config, out: Path
+        self, model: Any, processor: Any, questions: Sequence[Question], config: GrpoConfig, out: Path
     ) -> None:
-        album = Album()
-        self._put: list[Row] = [next(rows(q, config.seed, Shares(), 1, album)) for q in questions]
+        album = EncodedImages()
+        self._put: list[TrainingPrompt] = [
+            build_prompt(q, "base", config.seed, album.read(q)) for q in questions
+        ]
         data = [
             {
                 "prompt": [
@@ -78,18 +81,18 @@ class Stock(GRPOTrainer):
         super().__init__(
             model=model,
             reward_funcs=[self.pay],
-            args=arguments(config, out),
+            args=grpo_arguments(config, out),
             train_dataset=Dataset.from_list(data),
             processing_class=processor,
         )
-        self._desk = Desk(processor, "stock", self.eos_token_ids)
+        self._batcher = PromptBatcher(processor, "stock", self.eos_token_ids)
 
     def pay(self, completion_ids: list[list[int]], place: list[int], **_: Any) -> list[float]:
         out = []
         for ids, at in zip(completion_ids, place, strict=True):
             row = self._put[at]
-            text, end = self._desk.read((), ids)
-            out.append(score(text, row.question, row.prompt.options, end, self._recipe).total)
+            text, end = self._batcher.decode((), ids)
+            out.append(score_rollout(text, row.question, row.prompt.options, end, self._recipe).total)
         return out
 
 
@@ -133,7 +136,7 @@ def main() -> None:
     settings["save"] = {"every": 10**6}
     if len(sys.argv) > 2:
         settings["model"] = {"path": sys.argv[2]}
-    config = make(settings)
+    config = build_config(settings)
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -146,7 +149,7 @@ def main() -> None:
     weights = copy.deepcopy(first.state_dict())
     with tempfile.TemporaryDirectory() as folder:
         trainers: dict[str, Any] = {}
-        for name, kind in (("unswayed", Trainer), ("stock", Stock)):
+        for name, kind in (("unswayed", ConditionedGRPOTrainer), ("stock", Stock)):
             model, processor = copy.deepcopy(first), loading.load_processor(path)
             trainers[name] = kind(model, processor, questions, config, Path(folder) / name)
             trainers[name].remove_callback(transformers.PrinterCallback)

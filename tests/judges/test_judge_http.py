@@ -20,6 +20,7 @@ from unswayed.judges import text_rules
 from unswayed.judges.base import Case, Verdict
 from unswayed.judges.llm import LLMJudge
 from unswayed.judges.llm_prompt import JudgePrompt
+from unswayed.judges.rules import RuleJudge
 from unswayed.pipeline.audit import Run
 from unswayed.question import Question
 from unswayed.store import verdicts
@@ -102,7 +103,7 @@ def test_judges_of_one_command_spend_from_one_purse(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("spent") == 1
     assert "USD 0." in done.stderr.replace("\n", " ")
-    assert set(verdicts.read_votes(out)) == {"llm:model", "llm:other", "rules-2"}
+    assert set(verdicts.read_votes(out)) == {"llm:model", "llm:other", RuleJudge.name}
     assert {len(by) for by in verdicts.read_votes(out).values()} == {8}
 
 

@@ -21,8 +21,8 @@ from unswayed.errors import BadInput, RunChanged
 from unswayed.store.atomic_files import Lock
 from unswayed.store.study_records import RunState, StudyState
 from unswayed.study import scheduler
-from unswayed.study.scheduler import cores, train_all
-from unswayed.study.settings import Study, load
+from unswayed.study.scheduler import assigned_cores, run_study
+from unswayed.study.settings import Study, load_study
 
 FAKE = [sys.executable, str(SUPPORT / "study_worker.py")]
 TWO = "seeds = [0, 1]\nprocesses = 2\nbase.grpo.steps = 4\n[arms.one]\ngrpo.lr = 1e-3\n[arms.two]\n"
@@ -59,7 +59,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 def study(folder: Path, text: str = TWO) -> Study:
     file = folder / "study.toml"
     file.write_text(text)
-    return load(file)
+    return load_study(file)
 
 
 def states(folder: Path) -> dict[str, str]:
@@ -85,7 +85,7 @@ def each_step_once(folder: Path, steps: int) -> bool:
 
 def test_all_runs_are_made_two_at_once(tmp_path: Path) -> None:
     said, out = Said(), tmp_path / "out"
-    ended = train_all(study(tmp_path), out, said)
+    ended = run_study(study(tmp_path), out, said)
     assert [(run.seed, run.arm) for run in ended] == [(0, "one"), (0, "two"), (1, "one"), (1, "two")]
     assert all((run.state, run.step, run.reason) == ("done", 4, "") for run in ended)
     assert tuple(ended) == StudyState.read(out).runs
@@ -107,16 +107,16 @@ def test_all_runs_are_made_two_at_once(tmp_path: Path) -> None:
 
 def test_cores_are_shared_out_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {2, 3, 5, 7, 11})
-    assert [cores(place, 2) for place in range(2)] == [[2, 3], [5, 7]]
-    assert [cores(place, 5) for place in range(5)] == [[2], [3], [5], [7], [11]]
-    assert cores(0, 1) == [], "alone it may use all"
-    assert all(cores(place, 6) == [] for place in range(6)), "too few for one each"
+    assert [assigned_cores(place, 2) for place in range(2)] == [[2, 3], [5, 7]]
+    assert [assigned_cores(place, 5) for place in range(5)] == [[2], [3], [5], [7], [11]]
+    assert assigned_cores(0, 1) == [], "alone it may use all"
+    assert all(assigned_cores(place, 6) == [] for place in range(6)), "too few for one each"
 
 
 def test_who_fails_or_is_killed_stops_no_other(tmp_path: Path) -> None:
     said, out = Said(), tmp_path / "out"
     plan = study(tmp_path, TWO.replace("[0, 1]", "[0]") + TROUBLE)
-    ended = {run.arm: run for run in train_all(plan, out, said)}
+    ended = {run.arm: run for run in run_study(plan, out, said)}
     assert {arm: run.state for arm, run in ended.items()} == {
         "one": "done",
         "two": "done",
@@ -130,13 +130,13 @@ def test_who_fails_or_is_killed_stops_no_other(tmp_path: Path) -> None:
     assert "fails seed 0 · failed: step 2: the loss is nan; it diverged" in said.lines
 
     finished = {arm: contents(out / "runs" / arm) for arm in ("one", "two", "fails")}
-    ended = {run.arm: run for run in train_all(plan, out, said)}
+    ended = {run.arm: run for run in run_study(plan, out, said)}
     assert ended["dies"].state == "done", "the same command goes on with it"
     assert ended["fails"].state == "failed", "it is not tried again by itself"
     assert {arm: contents(out / "runs" / arm) for arm in finished} == finished
 
     (out / "runs" / "fails" / "seed-0" / "mended").touch()
-    assert all(run.state == "done" for run in train_all(plan, out, said, retry_failed=True))
+    assert all(run.state == "done" for run in run_study(plan, out, said, retry_failed=True))
     assert each_step_once(out, 4)
     assert {arm: contents(out / "runs" / arm) for arm in ("one", "two")} == {
         arm: finished[arm] for arm in ("one", "two")
@@ -146,20 +146,20 @@ def test_who_fails_or_is_killed_stops_no_other(tmp_path: Path) -> None:
 def test_arms_and_seeds_may_be_added_but_nothing_changed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     one = TWO.replace("[0, 1]", "[0]")
-    train_all(study(tmp_path, one), out, Said(), only=["one"])
+    run_study(study(tmp_path, one), out, Said(), only=["one"])
     assert states(out) == {"one-0": "done", "two-0": "waiting"}
     before, record = contents(out / "runs"), (out / "study.json").read_bytes()
     for changed, what in (
         (one.replace("1e-3", "2e-3"), r"one: grpo.lr: 0.001, now 0.002"),
-        (one.replace("[0]", "[1]"), "seed 0 is gone"),
-        (one.replace("arms.two", "arms.too"), "arm 'two' is gone"),
+        (one.replace("[0]", "[1]"), "seed 0 is missing"),
+        (one.replace("arms.two", "arms.too"), "arm 'two' is missing"),
     ):
         with pytest.raises(RunChanged, match=what):
-            train_all(study(tmp_path, changed), out, Said())
+            run_study(study(tmp_path, changed), out, Said())
     assert contents(out / "runs") == before
     assert (out / "study.json").read_bytes() == record
     more = TWO + "[arms.three]\ngrpo.lr = 1.0\n"
-    ended = train_all(study(tmp_path, more), out, Said(), only=["one", "three"])
+    ended = run_study(study(tmp_path, more), out, Said(), only=["one", "three"])
     assert len(ended) == 4
     assert all(run.state == "done" for run in ended)
     after = contents(out / "runs")
@@ -171,12 +171,12 @@ def test_a_folder_that_is_not_its_own_is_refused(tmp_path: Path) -> None:
     out.mkdir()
     lock = Lock(out)
     with pytest.raises(BadInput, match="another process"):
-        train_all(study(tmp_path), out, Said())
+        run_study(study(tmp_path), out, Said())
     lock.close()
     (out / ".lock").unlink()
     (out / "manifest.json").write_text("{}")
     with pytest.raises(BadInput, match="the folder of a run"):
-        train_all(study(tmp_path), out, Said())
+        run_study(study(tmp_path), out, Said())
     assert sorted(file.name for file in out.iterdir()) == ["manifest.json"]
 
 
@@ -207,7 +207,7 @@ def test_a_study_killed_goes_on_with_every_step_made_once(tmp_path: Path) -> Non
     process.kill()
     process.communicate()
     assert states(out)["one-0"] == "running", "it could not write down more"
-    ended = train_all(load(tmp_path / "study.toml"), out, Said())
+    ended = run_study(load_study(tmp_path / "study.toml"), out, Said())
     assert all((run.state, run.step) == ("done", 40) for run in ended)
     assert each_step_once(out, 40)
 
@@ -221,6 +221,7 @@ def test_ctrl_c_stops_all_at_a_saved_step(tmp_path: Path) -> None:
     assert "the same command again" in " ".join(errors.split())
     assert states(out) == {"one-0": "stopped", "two-0": "stopped"}
     assert all(
-        (run.state, run.step) == ("done", 40) for run in train_all(load(tmp_path / "study.toml"), out, Said())
+        (run.state, run.step) == ("done", 40)
+        for run in run_study(load_study(tmp_path / "study.toml"), out, Said())
     )
     assert each_step_once(out, 40)

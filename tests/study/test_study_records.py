@@ -26,14 +26,14 @@ from unswayed.metrics import columns
 from unswayed.pipeline.audit import Run, audit
 from unswayed.store import study_records
 from unswayed.store.study_records import TABLES, Records
-from unswayed.study.collect import chosen, gather
-from unswayed.study.initial_audit import alike, take
-from unswayed.study.settings import load
-from unswayed.study.state import Book, check
-from unswayed.training.config.common import Audit
-from unswayed.training.config.grpo import Config, Grpo
-from unswayed.training.evaluation import Ledger, points
-from unswayed.training.run import train
+from unswayed.study.collect import collect_records, select_questions
+from unswayed.study.initial_audit import copy_initial_audit, same_initial_audit
+from unswayed.study.settings import load_study
+from unswayed.study.state import StudyStateFile, check_study_folder
+from unswayed.training.config.common import AuditSettings
+from unswayed.training.config.grpo import GrpoConfig, GrpoSettings
+from unswayed.training.evaluation import DynamicsTable, dynamics_rows
+from unswayed.training.grpo.run import train
 
 CONDITIONS = ["base", "wrong-caption"]
 PLAN = "seeds = [0, 1]\n[arms.one]\n[arms.two]\ngrpo.lr = 1e-3\n"
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("study")
     file = out / "plan.toml"
     file.write_text(PLAN)
-    book = Book.open(out, load(file))
+    book = StudyStateFile.open(out, load_study(file))
     questions = registry.load("scenes", split="dev", limit=8, seed=3)
     for (arm, seed, step), mind in MINDS.items():
         run = book.path(book[arm, seed])
@@ -54,13 +54,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         at = run / "audits" / f"step-{step:06d}"
         backend = open_backend(f"scripted:{mind}", questions)
         summary = asyncio.run(audit(backend, questions, CONDITIONS, store=at)).summary()
-        Ledger(run).add(list(points(summary, step, arm, seed)))
+        DynamicsTable(run).add(list(dynamics_rows(summary, step, arm, seed)))
         line = {"step": step + 1, "loss": 0.5, "reward": float("nan"), "base/correct": 1.0, "name": "x"}
         with (run / "metrics.jsonl").open("a") as lines:
             lines.write(json.dumps(line) + "\n" + '{"step": 2, "lo' * (step == 5))
     # An audit cut off: its numbers are not in the ledger, so its answers are no record.
     shutil.copytree(at, at.with_name("step-000009"))
-    assert gather(out, 3) == 2
+    assert collect_records(out, 3) == 2
     return out
 
 
@@ -78,13 +78,13 @@ def test_outcomes_measure_as_the_trials_do(folder: Path) -> None:
     table = Records(folder)
     for arm, seed, step in MINDS:
         own = (pc.field("arm") == arm) & (pc.field("seed") == seed) & (pc.field("step") == step)
-        c = columns.read(table.audits.filter(own))
-        told = {
+        c = columns.read_columns(table.audits.filter(own))
+        values = {
             row["condition"]: row["value"]
             for row in table.dynamics.filter(own & (pc.field("measure") == "accuracy")).to_pylist()
         }
         for name, rows in c.by_condition().items():
-            assert c.right[rows].mean() == told[name]
+            assert c.right[rows].mean() == values[name]
     swayed = table.audits.filter((pc.field("step") == 5) & (pc.field("condition") == "wrong-caption"))
     assert all(swayed["followed_cue"].to_pylist())
     thoughts = table.audits.filter(pc.field("state") == "ok")
@@ -114,8 +114,8 @@ def test_questions_are_chosen_by_uid_alone_one_of_each_family_first(folder: Path
     kinds = len(set(families.values()))
     backwards = trials.take(list(range(trials.num_rows))[::-1])
     for count in range(9):
-        uids = chosen(trials, count)
-        assert uids == chosen(backwards, count) == chosen(trials, 8)[:count]
+        uids = select_questions(trials, count)
+        assert uids == select_questions(backwards, count) == select_questions(trials, 8)[:count]
         assert len({families[uid] for uid in uids}) == min(count, kinds)
 
 
@@ -137,7 +137,7 @@ def test_a_run_whose_folder_is_gone_keeps_its_rows(folder: Path, tmp_path: Path)
     out = shutil.copytree(folder, tmp_path / "copy")
     before = {name: getattr(Records(out), name) for name in TABLES}
     shutil.rmtree(out / "runs" / "one")
-    assert gather(out, 3) == 2
+    assert collect_records(out, 3) == 2
     assert all(getattr(Records(out), name).equals(table) for name, table in before.items())
     assert all(
         Records(out).picture(sha) for row in before["rollouts"].to_pylist() for sha in row["image_sha256"]
@@ -150,10 +150,10 @@ def test_pictures_stay_within_their_room(
     out = shutil.copytree(folder, tmp_path / "copy")
     sizes = sorted(file.stat().st_size for file in (out / "images").iterdir())
     shutil.rmtree(out / "images")
-    monkeypatch.setattr("unswayed.study.collect.PICTURES", sum(sizes) - 1)
-    gather(out, 3)
+    monkeypatch.setattr("unswayed.study.collect.IMAGE_BYTES", sum(sizes) - 1)
+    collect_records(out, 3)
     assert 0 < sum(file.stat().st_size for file in (out / "images").iterdir()) < sum(sizes)
-    gather(out, 0)
+    collect_records(out, 0)
     assert not list((out / "images").iterdir())
     assert Records(out).rollouts.num_rows == 0
 
@@ -182,14 +182,14 @@ def test_a_record_that_is_none_is_told(tmp_path: Path, text: str) -> None:
 
 
 def test_when_first_audits_are_the_same() -> None:
-    plain = Config()
-    assert alike(plain, replace(plain, arm="x", seed=4, grpo=Grpo(lr=1.0, steps=3)))
-    assert not alike(plain, replace(plain, audit=Audit(limit=5)))
-    assert not alike(plain, replace(plain, model=replace(plain.model, path="other")))
-    assert not alike(*[Config(audit=Audit(every=0))] * 2), "there is none"
-    read = Config(audit=Audit(reader=True))
-    assert alike(read, replace(read, arm="x"))
-    assert not alike(read, replace(read, seed=1)), "the reader shuffles by the seed"
+    plain = GrpoConfig()
+    assert same_initial_audit(plain, replace(plain, arm="x", seed=4, grpo=GrpoSettings(lr=1.0, steps=3)))
+    assert not same_initial_audit(plain, replace(plain, audit=AuditSettings(limit=5)))
+    assert not same_initial_audit(plain, replace(plain, model=replace(plain.model, path="other")))
+    assert not same_initial_audit(*[GrpoConfig(audit=AuditSettings(every=0))] * 2), "there is none"
+    read = GrpoConfig(audit=AuditSettings(reader=True))
+    assert same_initial_audit(read, replace(read, arm="x"))
+    assert not same_initial_audit(read, replace(read, seed=1)), "the reader shuffles by the seed"
 
 
 @pytest.mark.parametrize("name", ["mini", "ablation"])
@@ -200,7 +200,7 @@ def test_shipped_records_are_whole_and_stand_without_their_runs(tmp_path: Path, 
     before = {at.name: at.read_bytes() for at in out.glob("*.parquet")}
     result = CliRunner().invoke(app, ["study", str(shipped / f"{name}.toml"), "--out", str(out)])
     assert result.exit_code == 0, result.output
-    assert "were done before; to train anew, give another folder" in result.output
+    assert "were done before; to train again, give another folder" in result.output
     assert {at.name: at.read_bytes() for at in out.glob("*.parquet")} == before
     found = Records(out)
     assert {run.state for run in found.study.runs} == {"done"}
@@ -229,9 +229,11 @@ def test_a_run_that_collapses_is_told_with_its_reason_and_the_others_go_on(tmp_p
     assert "since step 1 the entropy is below" in page
     assert {row["arm"] for row in Records(out).dynamics.to_pylist()} == {"grpo", "strict"}
 
-    check(out, load(file, [*words, "guard.patience=0"]))  # the guard may change, to go on with it
+    check_study_folder(
+        out, load_study(file, [*words, "guard.patience=0"])
+    )  # the guard may change, to go on with it
     with pytest.raises(RunChanged, match=r"grpo\.lr"):
-        check(out, load(file, [*words, "grpo.lr=1.0"]))
+        check_study_folder(out, load_study(file, [*words, "grpo.lr=1.0"]))
 
 
 def test_a_study_from_end_to_end(tmp_path: Path) -> None:
@@ -241,15 +243,15 @@ def test_a_study_from_end_to_end(tmp_path: Path) -> None:
     smoke = ROOT / "studies" / "smoke.toml"
     words = [f"model.path={model}", "grpo.max_tokens=6", "audit.max_tokens=6", "grpo.entropy_coef=0.1"]
     words += ["grpo.lr=1e-3", "audit.limit=3", "processes=2"]
-    study, out = load(smoke, words), tmp_path / "out"
+    study, out = load_study(smoke, words), tmp_path / "out"
     first, second = study.arms
     assert train(study.config(first, 0), out / "runs" / first / "seed-0")
-    before = Ledger(out / "runs" / first / "seed-0").lines.stat().st_mtime_ns
+    before = DynamicsTable(out / "runs" / first / "seed-0").lines.stat().st_mtime_ns
     options = [word for each in words for word in ("--set", each)]
     result = CliRunner().invoke(app, ["study", str(smoke), "--out", str(out), *options])
     assert result.exit_code == 0, result.output
     assert f"{second} seed 0 · step 2: base" in result.output
-    assert Ledger(out / "runs" / first / "seed-0").lines.stat().st_mtime_ns == before
+    assert DynamicsTable(out / "runs" / first / "seed-0").lines.stat().st_mtime_ns == before
     runs = Records(out).study.runs
     assert [(run.arm, run.state, run.step) for run in runs] == [(first, "done", 2), (second, "done", 2)]
     assert runs[1].first_audit_of == runs[0].folder
@@ -257,10 +259,12 @@ def test_a_study_from_end_to_end(tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     assert train(study.config(second, 0), alone)
     made = out / runs[1].folder
-    assert Ledger(made).read() == Ledger(alone).read()
+    assert DynamicsTable(made).read() == DynamicsTable(alone).read()
     weights = [load_file(at / "model" / "model.safetensors") for at in (made, alone)]
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[1])
     assert {row["step"] for row in Records(out).audits.to_pylist()} == {0, 2}
 
-    assert not take(out / runs[0].folder, made, study.config(second, 0)), "nothing goes over what is there"
+    assert not copy_initial_audit(out / runs[0].folder, made, study.config(second, 0)), (
+        "nothing goes over what is there"
+    )
     assert asdict(Records(out).study)["seeds"] == (0,)

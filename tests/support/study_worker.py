@@ -23,7 +23,7 @@ PAUSE = 0.03
 
 def work(task: Any, stop: Any, tell: Any) -> int:
     out, config = Path(task["out"]), task["config"]
-    if not worker.free(out, stop):
+    if not worker.wait_until_free(out, stop):
         tell({"kind": "stopped"})
         return 130
     lock = Lock(out)
@@ -57,7 +57,7 @@ def work(task: Any, stop: Any, tell: Any) -> int:
     return 0
 
 
-worker.work = work
+worker.run_task = work
 
 if __name__ == "__main__":
     sys.exit(worker.main())

@@ -28,25 +28,25 @@ from unswayed import conditions, pebble
 from unswayed.backends import open_backend
 from unswayed.backends.transformers import loading
 from unswayed.backends.transformers.backend import TransformersBackend
-from unswayed.backends.transformers.batching import Album, items
+from unswayed.backends.transformers.batching import ImageCache, prepare_items
 from unswayed.benchmarks import registry
 from unswayed.cli import app, main
 from unswayed.errors import BadInput, RunChanged
 from unswayed.pipeline.audit import audit
 from unswayed.question import Question
 from unswayed.training.config import loader as configs
-from unswayed.training.evaluation import Ledger
+from unswayed.training.config import sft as sft_config
+from unswayed.training.config.sft import LossGuardSettings, SftConfig
+from unswayed.training.evaluation import DynamicsTable
 from unswayed.training.guards import Diverged
 from unswayed.training.run_dir import last_checkpoint
-from unswayed.training.sft import settings as told
-from unswayed.training.sft.collator import IGNORED, Sheet
-from unswayed.training.sft.example import Example, Wording
-from unswayed.training.sft.examples import gather
-from unswayed.training.sft.guards import Rising
-from unswayed.training.sft.run import finetune, load
-from unswayed.training.sft.settings import Config, Guard
-from unswayed.training.sft.trainer import Trainer
-from unswayed.training.sft.written import from_file, from_truth
+from unswayed.training.sft.collator import IGNORED, ExampleCollator
+from unswayed.training.sft.example import Example, PromptText
+from unswayed.training.sft.examples import collect_examples
+from unswayed.training.sft.guards import LossRiseDetector
+from unswayed.training.sft.run import finetune, load_sft_config
+from unswayed.training.sft.trainer import SftTrainer
+from unswayed.training.sft.written_thoughts import from_file, from_truth
 
 CONFIGS = ROOT / "configs"
 SMOKE = CONFIGS / "sft-smoke.toml"
@@ -86,26 +86,26 @@ def own(questions: tuple[Question, ...], tmp_path_factory: pytest.TempPathFactor
     return out
 
 
-def sheet(path: Path) -> Sheet:
+def sheet(path: Path) -> ExampleCollator:
     shape = loading.load_config(str(path))
     model = loading.load_model(str(path), shape, dtype=torch.float32, revision=None, trust_remote_code=False)
-    return Sheet(loading.load_processor(str(path)), model, path.name)
+    return ExampleCollator(loading.load_processor(str(path)), model, path.name)
 
 
 def examples(questions: tuple[Question, ...]) -> list[Example]:
     """Of every kind: with a thought, at once, and behind a thought that is put into the model's mouth."""
-    config = configs.typed(Config, {"thoughts": {"scenes": True, "direct": 0.4}})
-    found = list(gather(config, questions).examples)
+    config = configs.build(SftConfig, {"thoughts": {"scenes": True, "direct": 0.4}})
+    found = list(collect_examples(config, questions).examples)
     q = questions[0]
     text = conditions.question_text(q, q.options)
-    begun = Wording(conditions.SYSTEM, text, "<think>The circle is blue.", q.options)
+    begun = PromptText(conditions.SYSTEM, text, "<think>The circle is blue.", q.options)
     found.append(Example(q, "wrong-think", " But no.</think><answer>(A)</answer>", "here", begun))
     assert {each.condition for each in found} == {"base", "stop-think", "wrong-think"}
     return found
 
 
-def settings(folder: Path, *changes: str) -> Config:
-    return load(SMOKE, [f"model.path={folder}", *TINY, *changes])
+def settings(folder: Path, *changes: str) -> SftConfig:
+    return load_sft_config(SMOKE, [f"model.path={folder}", *TINY, *changes])
 
 
 def metrics(out: Path) -> list[dict[str, Any]]:
@@ -127,12 +127,12 @@ def test_the_audits_prompt_then_the_completion_and_labels_for_that_alone(
 ) -> None:
     backend, mine = TransformersBackend(str(folders[kind]), device="cpu"), sheet(folders[kind])
     learnt = examples(questions)
-    page = mine.page(learnt)
+    page = mine.collate(learnt)
     tokenizer = mine.processor.tokenizer
     for i, each in enumerate(learnt):
         row = each.row(tuple(image.read() for image in each.question.images))
-        album = Album()
-        (item,) = items([row.prompt], album, backend._renderer, tokenizer)
+        album = ImageCache()
+        (item,) = prepare_items([row.prompt], album, backend._renderer, tokenizer)
         audited = backend._batcher._inputs([item], album)["input_ids"][0].tolist()
         ids, labels = page["input_ids"][i].tolist(), page["labels"][i].tolist()
         there = int(page["attention_mask"][i].sum())
@@ -143,11 +143,11 @@ def test_the_audits_prompt_then_the_completion_and_labels_for_that_alone(
         tail = ids[len(audited) : there]
         assert labels[len(audited) : there] == tail, "all of the completion"
         assert tail[-1] == mine.end == tokenizer.convert_tokens_to_ids(tiny_models.END)
-        given = item.rendered.given
-        whole = each.said if not given else given + each.said.removeprefix("<think>")
+        given = item.rendered.template_opening
+        whole = each.completion if not given else given + each.completion.removeprefix("<think>")
         assert given + mine.words.text(audited, tail) == whole
-        assert (row.prompt.prefill + each.said).startswith("<think>")
-        assert each.said.endswith("</answer>")
+        assert (row.prompt.prefill + each.completion).startswith("<think>")
+        assert each.completion.endswith("</answer>")
         thought = page["thought"][i].item() - len(audited)
         said = given + mine.words.text(audited, tail[:thought])
         assert said.endswith("</think>") if each.condition != "stop-think" else said == ""
@@ -159,9 +159,9 @@ def test_a_page_is_the_same_row_by_row(folders: dict[str, Path], questions: tupl
         mine = sheet(folders[kind])
         model = TransformersBackend(str(folders[kind]), device="cpu")._model
         learnt = examples(questions)[:3]
-        together = by_hand(model, mine.page(learnt))
+        together = by_hand(model, mine.collate(learnt))
         for n, each in enumerate(learnt):
-            assert by_hand(model, mine.page([each]))[0] == pytest.approx(together[n], abs=1e-4), kind
+            assert by_hand(model, mine.collate([each]))[0] == pytest.approx(together[n], abs=1e-4), kind
 
 
 def by_hand(model: Any, page: dict[str, Any]) -> list[list[float]]:
@@ -182,8 +182,8 @@ def test_tokens_that_would_melt_into_the_prefill_stay_apart(
 ) -> None:
     """`` lo`` + ``ok`` is one token when written at once; a model that goes on behind `` lo`` says `ok`."""
     mine, q = sheet(folder), questions[0]
-    wording = Wording("s", "t", "<think> lo", q.options)
-    page = mine.page([Example(q, "wrong-think", "ok.</think><answer>(A)</answer>", "here", wording)])
+    wording = PromptText("s", "t", "<think> lo", q.options)
+    page = mine.collate([Example(q, "wrong-think", "ok.</think><answer>(A)</answer>", "here", wording)])
     labels = [t for t in page["labels"][0].tolist() if t != IGNORED]
     assert mine.words.decode(labels[:-1]) == "ok.</think><answer>(A)</answer>"
     melted = mine.processor.tokenizer(" look")["input_ids"]
@@ -199,13 +199,13 @@ def test_words_that_mean_something_else_to_the_model_are_refused(
         bad = Example(
             questions[0], "base", f"<think>It {mark} is.</think><answer>(A)</answer>", "a.jsonl, line 3"
         )
-        with pytest.raises(BadInput, match=r"a.jsonl, line 3: holds .* means something else"):
+        with pytest.raises(BadInput, match=r"a.jsonl, line 3: holds .* a special token"):
             mine.fitting([bad], 0)
 
 
 def test_long_completions_are_left_out_and_counted(folder: Path, questions: tuple[Question, ...]) -> None:
     mine, learnt = sheet(folder), examples(questions)
-    sizes = [int((mine.page([each])["labels"] != IGNORED).sum()) for each in learnt]
+    sizes = [int((mine.collate([each])["labels"] != IGNORED).sum()) for each in learnt]
     edge = sorted(sizes)[len(sizes) // 2]
     kept, out = mine.fitting(learnt, edge)
     assert kept == [each for each, size in zip(learnt, sizes, strict=True) if size <= edge]
@@ -231,9 +231,9 @@ def test_a_steps_loss_is_the_cross_entropy_of_its_completions(
     """Also in parts: a mean over all tokens of the step, not a mean of means."""
     model = TransformersBackend(str(folder), device="cpu")._model
     seen: list[list[Example]] = []
-    real = Sheet.page
+    real = ExampleCollator.collate
 
-    def spied(self: Sheet, some: Any) -> dict[str, Any]:
+    def spied(self: ExampleCollator, some: Any) -> dict[str, Any]:
         seen.append(list(some))
         return real(self, some)
 
@@ -242,12 +242,12 @@ def test_a_steps_loss_is_the_cross_entropy_of_its_completions(
         seen.clear()
         out = tmp_path / str(rows)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Sheet, "page", spied)
+            patch.setattr(ExampleCollator, "collate", spied)
             assert finetune(settings(folder, f"sft.micro_batch={rows}", "sft.steps=1", "audit.every=0"), out)
         nlls = [
             n
             for each in [e for some in seen for e in some][:4]
-            for n in by_hand(model, sheet(folder).page([each]))[0]
+            for n in by_hand(model, sheet(folder).collate([each]))[0]
         ]
         (line,) = metrics(out)
         assert line["loss"] == pytest.approx(sum(nlls) / len(nlls), rel=1e-4)
@@ -268,7 +268,7 @@ def test_records_are_those_of_any_training(whole: Path, folder: Path, tmp_path: 
     assert last_checkpoint(whole / "checkpoints") == whole / "checkpoints" / "checkpoint-6"
     manifest = json.loads((whole / "manifest.json").read_text())
     assert (manifest["examples"]["n"], manifest["questions"]["n"]) == (16, 16)
-    rows = Ledger(whole).read()
+    rows = DynamicsTable(whole).read()
     assert {row["step"] for row in rows} == {0, 3, 6}
     kl = {row["step"]: row["value"] for row in rows
           if (row["condition"], row["measure"]) == ("base", "kl_start")}  # fmt: skip
@@ -311,7 +311,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(whole: Path, folder: Path, 
     assert finetune(settings(folder, "guard.patience=7"), out), "the guard may change"
     assert metrics(out) == metrics(whole)
     assert same(weights(out), weights(whole))
-    assert Ledger(out).read() == Ledger(whole).read()
+    assert DynamicsTable(out).read() == DynamicsTable(whole).read()
     with pytest.raises(RunChanged, match=r"sft.lr: 0.001, now 0.5"):
         finetune(settings(folder, "sft.lr=0.5"), out)
 
@@ -335,13 +335,13 @@ def test_adapters_are_merged_at_the_end(folder: Path, tmp_path: Path) -> None:
     trained, before = weights(tmp_path / "a"), load_file(folder / "model.safetensors")
     assert trained.keys() == before.keys()
     assert not same(trained, before)
-    told = {
+    values = {
         (r["step"], r["measure"]): r["value"]
-        for r in Ledger(tmp_path / "a").read()
+        for r in DynamicsTable(tmp_path / "a").read()
         if r["condition"] == "base"
     }
-    assert told[0, "kl_start"] == pytest.approx(0, abs=1e-9), "adapters are off for the start"
-    assert told[2, "kl_start"] > 1e-9
+    assert values[0, "kl_start"] == pytest.approx(0, abs=1e-9), "adapters are off for the start"
+    assert values[2, "kl_start"] > 1e-9
 
 
 def test_pebble_learns_its_examples_and_the_smoke_config_is_whole(tmp_path: Path) -> None:
@@ -349,18 +349,18 @@ def test_pebble_learns_its_examples_and_the_smoke_config_is_whole(tmp_path: Path
         pebble.weights()
     except BadInput as missing:
         pytest.skip(str(missing))
-    config = load(SMOKE, ["sft.lr=1e-4"])
+    config = load_sft_config(SMOKE, ["sft.lr=1e-4"])
     assert finetune(config, tmp_path / "a")
-    found = gather(config, registry.load("scenes-easy", split="train", limit=64).items).examples
+    found = collect_examples(config, registry.load("scenes-easy", split="train", limit=64).items).examples
     nlls = []
     for path in (pebble.weights(), tmp_path / "a" / "model"):
         model, mine = TransformersBackend(str(path), device="cpu")._model, sheet(path)
-        nlls.append([n for row in by_hand(model, mine.page(found)) for n in row])
+        nlls.append([n for row in by_hand(model, mine.collate(found)) for n in row])
     assert sum(nlls[1]) < 0.95 * sum(nlls[0])
 
 
 def test_thoughts_from_a_file(questions: tuple[Question, ...], tmp_path: Path) -> None:
-    """JSON lines and Parquet say the same; the answer is the right letter where none is told."""
+    """JSON lines and Parquet say the same; the answer is the right letter where none is values."""
     q, other = questions[0], questions[1]
     wrong = next(o for k, o in enumerate(other.options) if k != other.gold)
     rows = [
@@ -373,14 +373,14 @@ def test_thoughts_from_a_file(questions: tuple[Question, ...], tmp_path: Path) -
     pq.write_table(pa.Table.from_pylist(rows), table)
     for file in (lines, table):
         counts: Counter[str] = Counter()
-        found = list(from_file(told.Thoughts(file=str(file)), questions, counts))
-        assert [each.said for each in found] == [
+        found = list(from_file(sft_config.ThoughtSettings(file=str(file)), questions, counts))
+        assert [each.completion for each in found] == [
             f"<think>I look.</think><answer>({q.letters[q.gold]})</answer>",
             f"<think>I look again.</think><answer>{q.options[q.gold]}</answer>",
         ]
         assert +counts == Counter({"answered wrongly": 1})
     assert found[0].source == f"{table}, row 1"
-    strict = told.Thoughts(file=str(lines), consistent=True)
+    strict = sft_config.ThoughtSettings(file=str(lines), consistent=True)
     assert list(from_file(strict, questions, counts)) == [], "these conclude nothing"
 
 
@@ -391,11 +391,11 @@ def test_thoughts_from_truth_are_right_and_consistent(questions: tuple[Question,
     from unswayed.training.rewards.score import well_formed
 
     for each in from_truth(questions, 0):
-        found = read(each.said, each.question.options)
-        assert well_formed(each.said)
+        found = read(each.completion, each.question.options)
+        assert well_formed(each.completion)
         assert found.answer == each.question.gold
         assert found.thought is not None
-        verdict = rules.verdict(Case(each.question, each.question.options, found.thought))
+        verdict = rules.judge_by_rules(Case(each.question, each.question.options, found.thought))
         assert base.consistent(verdict, found.answer) is True
 
 
@@ -405,7 +405,7 @@ def test_right_answers_of_a_run(own: Path, questions: tuple[Question, ...]) -> N
 
     def found(**how: Any) -> Any:
         tables = {"thoughts": {"run": str(own), **how}}
-        return gather(configs.typed(Config, tables), questions)
+        return collect_examples(configs.build(SftConfig, tables), questions)
 
     rows = [row for row in Run.load(own).trials.to_pylist() if row["condition"] == "wrong-think"]
     right = {row["uid"]: row for row in rows if row["correct"]}
@@ -416,7 +416,7 @@ def test_right_answers_of_a_run(own: Path, questions: tuple[Question, ...]) -> N
     for uid, each in begun.items():
         prompt = each.row(()).prompt
         assert (prompt.text, prompt.prefill) == (right[uid]["prompt"], right[uid]["prefill"])
-        assert each.said == right[uid]["text"]
+        assert each.completion == right[uid]["text"]
     strict = found(conditions=["base", "wrong-think"], consistent=True).examples
     consistent = {uid for uid, row in right.items() if row["consistent"]}
     assert {e.question.uid for e in strict if e.condition == "wrong-think"} == consistent
@@ -427,14 +427,14 @@ def test_right_answers_of_a_run(own: Path, questions: tuple[Question, ...]) -> N
 def test_a_share_is_answered_at_once(questions: tuple[Question, ...]) -> None:
     def found(share: float, seed: int = 0) -> list[Example]:
         tables = {"seed": seed, "thoughts": {"scenes": True, "direct": share}}
-        return list(gather(configs.typed(Config, tables), questions).examples)
+        return list(collect_examples(configs.build(SftConfig, tables), questions).examples)
 
     thought, all_at_once = found(0.0), found(1.0)
     assert {each.condition for each in thought} == {"base"}
     for slow, fast in zip(thought, all_at_once, strict=True):
         prompt = fast.row(()).prompt
         assert prompt.prefill == conditions.STOP_THINK
-        assert fast.said == slow.said.partition("</think>")[2]
+        assert fast.completion == slow.completion.partition("</think>")[2]
     some = found(0.5)
     assert 0 < sum(each.condition == "stop-think" for each in some) < 16
     assert some == found(0.5) != found(0.5, seed=1)
@@ -443,8 +443,8 @@ def test_a_share_is_answered_at_once(questions: tuple[Question, ...]) -> None:
 BAD_LINES = [
     ("", "holds no thoughts"),
     ("\n\n", "holds no thoughts"),
-    ("{", r"t.jsonl, line 1: is no JSON"),
-    ("[1]", r"line 1: is no object"),
+    ("{", r"t.jsonl, line 1: is not valid JSON"),
+    ("[1]", r"line 1: is not an object"),
     ('{"thought": "I look."}', r"line 1: uid is None"),
     ('{"uid": "UID"}', r"line 1: thought is None"),
     ('{"uid": "UID", "thought": "  "}', r"line 1: thought is"),
@@ -488,9 +488,7 @@ def test_sources_that_do_not_fit(
     refused("cannot be read", f"thoughts.file={tmp_path / 'none.jsonl'}")
     refused("jsonl or .parquet", f"thoughts.file={tmp_path / 'none.csv'}")
     refused("no run's manifest|not a run's manifest", f"thoughts.run={tmp_path}")
-    refused(
-        "only under base, wrong-think", f"thoughts.run={own}", "thoughts.conditions=['base', 'blank-image']"
-    )
+    refused("only base, wrong-think", f"thoughts.run={own}", "thoughts.conditions=['base', 'blank-image']")
     refused(r"16 of its 16 questions .*scenes", f"thoughts.run={own}", "data.seed=5")
     refused(
         "are trained on",
@@ -523,14 +521,14 @@ def test_sources_that_do_not_fit(
 )
 def test_wrong_settings_are_named(found: dict[str, Any], match: str) -> None:
     with pytest.raises(BadInput, match=match):
-        configs.typed(Config, found, where="my.toml")
+        configs.build(SftConfig, found, source="my.toml")
 
 
 def test_shipped_configs_and_fields_are_whole() -> None:
     for file in CONFIGS.glob("sft-*.toml"):
-        config = load(file)
-        assert configs.typed(Config, configs.as_dict(config)) == config
-    for node in ast.parse(inspect.getsource(told)).body:
+        config = load_sft_config(file)
+        assert configs.build(SftConfig, configs.as_dict(config)) == config
+    for node in ast.parse(inspect.getsource(sft_config)).body:
         if isinstance(node, ast.ClassDef) and node.name != "Config":
             for item, below in zip(node.body[1:], [*node.body[2:], None], strict=True):
                 if isinstance(item, ast.AnnAssign):
@@ -552,12 +550,12 @@ def test_wrong_input_costs_one_sentence_and_exit_code_2(
 def test_a_loss_that_is_no_number_stops_the_run(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Trainer.compute_loss
+    real = SftTrainer.compute_loss
 
     def broken(self: Any, *args: Any, **more: Any) -> Any:
         return real(self, *args, **more) * (math.nan if self.state.global_step == 3 else 1)
 
-    monkeypatch.setattr(Trainer, "compute_loss", broken)
+    monkeypatch.setattr(SftTrainer, "compute_loss", broken)
     with pytest.raises(Diverged, match=r"step 4: the loss is nan.*lower sft.lr"):
         finetune(settings(folder, "audit.every=0"), tmp_path / "a")
     assert last_checkpoint(tmp_path / "a" / "checkpoints") == tmp_path / "a" / "checkpoints" / "checkpoint-3"
@@ -565,9 +563,9 @@ def test_a_loss_that_is_no_number_stops_the_run(
 
 def test_a_loss_that_rises_and_stays_up_is_told_from_a_bad_step() -> None:
     def ended(losses: list[float], patience: int = 3) -> int | None:
-        alarm = Rising(Guard(patience=patience, rise=2.0))
+        alarm = LossRiseDetector(LossGuardSettings(patience=patience, rise=2.0))
         for step, loss in enumerate(losses, 1):
-            if alarm.see(step, {"loss": loss}):
+            if alarm.update(step, {"loss": loss}):
                 return step
         return None
 

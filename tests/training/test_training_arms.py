@@ -23,22 +23,20 @@ import tiny_models
 from unswayed.answers.letter_probs import ANSWER_TAG
 from unswayed.conditions import STOP_THINK, Prompt
 from unswayed.errors import BackendError
-from unswayed.judges.base import Case, Verdict
+from unswayed.judges.base import Case, Judge, Verdict
 from unswayed.model_io import LetterScores
 from unswayed.retry import Retry
-from unswayed.training.augmentation import Row
-from unswayed.training.blind_reader import Reader, Thought
-from unswayed.training.config.grpo import ARMS, Config
-from unswayed.training.config.loader import make
-from unswayed.training.config.reward import Recipe
-from unswayed.training.rewards.evidence import Rollout, Witnesses
-from unswayed.training.rewards.outcome import pay
-from unswayed.training.rewards.score import (
-    above_chance,
-    divergence,
-    own_words,
-    thought_end,
-)
+from unswayed.training.augmentation import TrainingPrompt
+from unswayed.training.blind_reader import BlindReader, ReaderInput
+from unswayed.training.config.arms import ARMS
+from unswayed.training.config.grpo import GrpoConfig
+from unswayed.training.config.loader import build_config
+from unswayed.training.config.reward import RewardSettings
+from unswayed.training.grpo.batch_reward import BatchReward, reward_batch
+from unswayed.training.rewards.evidence import EvidenceCollector, Rollout
+from unswayed.training.rewards.llm_judging import PatientJudge
+from unswayed.training.rewards.score import above_chance, jensen_shannon
+from unswayed.training.rewards.turn_format import generated_thought_words, thought_end
 
 BLUE, RED = "The sky is in it, so blue.", "It burns, so red."
 """Of the right option, and of a wrong one; `ASK` has red, blue, green, grey."""
@@ -78,17 +76,17 @@ class Keen(Finder):
 
 def rollout(text: str, finish: str = "stop", opened: str = "") -> Rollout:
     prompt = Prompt("", "?", opened, (b"picture",), ASK.options)
-    return Rollout(Row(ASK, "base", prompt), opened, text, finish)
+    return Rollout(TrainingPrompt(ASK, "base", prompt), opened, text, finish)
 
 
-def paid(recipe: Recipe, *rollouts: Rollout, **who: Any) -> list[Any]:
-    evidence = asyncio.run(Witnesses(recipe, **who).ask(rollouts))
-    return list(pay(rollouts, evidence, Config(reward=recipe), 1).scores)
+def paid(recipe: RewardSettings, *rollouts: Rollout, **who: Any) -> list[Any]:
+    evidence = asyncio.run(EvidenceCollector(recipe, **who).collect(rollouts))
+    return list(reward_batch(rollouts, evidence, GrpoConfig(reward=recipe), 1).rewards)
 
 
 @pytest.mark.parametrize(("text", "finish", "want"), [e[1:] for e in EXPLOITS], ids=[e[0] for e in EXPLOITS])
 def test_the_blind_finish_pays_for_what_a_thought_says(text: str, finish: str, want: float) -> None:
-    recipe = Recipe(correct=0.5, finish=0.5)
+    recipe = RewardSettings(correct=0.5, finish=0.5)
     (found,) = paid(recipe, rollout(text, finish), live=Keen())
     assert found.more["finish"] == pytest.approx(want)
     assert found.total == pytest.approx(0.1 * found.format + 0.5 * found.correct + 0.5 * want)
@@ -97,27 +95,27 @@ def test_the_blind_finish_pays_for_what_a_thought_says(text: str, finish: str, w
 @pytest.mark.parametrize("row", EXPLOITS, ids=[e[0] for e in EXPLOITS])
 def test_no_exploit_is_worth_a_true_thought(row: tuple) -> None:
     """Under every recipe that reads thoughts, what was asked for is paid most, and alone so."""
-    read = Reader(Keen())  # type: ignore[arg-type]
+    read = BlindReader(Keen())  # type: ignore[arg-type]
     recipes = [
-        Recipe(correct=0.5, finish=0.5),
-        Recipe(correct=0.5, finish=0.5, finish_only=1.0),
-        Recipe(correct=0.5, finish=0.5, finisher="frozen"),
-        Recipe(segments=True, gain=0.5),
-        Recipe(expected=True),
-        Recipe(care=0.5),
+        RewardSettings(correct=0.5, finish=0.5),
+        RewardSettings(correct=0.5, finish=0.5, finish_only=1.0),
+        RewardSettings(correct=0.5, finish=0.5, finisher="frozen"),
+        RewardSettings(segments=True, gain=0.5),
+        RewardSettings(expected=True),
+        RewardSettings(care=0.5),
     ]
     for recipe in recipes:
         who = {"live": Keen(), "frozen": read, "reference": Keen()}
         best, found = paid(recipe, rollout(EXPLOITS[0][1]), rollout(row[1], row[2]), **who)
         assert 0 <= found.total <= best.total
-        if (recipe.finishes or recipe.segments) and row[3] == 0:
+        if (recipe.uses_blind_finish or recipe.segments) and row[3] == 0:
             assert found.total < best.total - 0.4
 
 
 def test_a_prefill_is_finished_with_what_follows_it() -> None:
     """A wrong thought already begun: leaving it silently is not paid blind, revising it openly is."""
     begun = f"<think>{RED}"
-    recipe = Recipe(correct=0.5, finish=0.5)
+    recipe = RewardSettings(correct=0.5, finish=0.5)
     silent = rollout("</think><answer>(B)</answer>", opened=begun)
     openly = rollout(" No. Not that: blue.</think><answer>(B)</answer>", opened=begun)
 
@@ -140,8 +138,8 @@ def test_letters_and_places_give_every_option_the_same_exactly() -> None:
             draw = random.Random(f"{seed} {p.prefill}")  # sees the thought, not what stands at the letters
             return LetterScores(tuple(draw.random() / 4 for _ in p.options))
 
-    thoughts = [Thought(ASK, ASK.options, f"{i} (B)") for i in range(20)]
-    for each in asyncio.run(Reader(Placed()).read(thoughts, rotate=True)):  # type: ignore[arg-type]
+    thoughts = [ReaderInput(ASK, ASK.options, f"{i} (B)") for i in range(20)]
+    for each in asyncio.run(BlindReader(Placed()).read(thoughts, rotate=True)):  # type: ignore[arg-type]
         assert each.p == pytest.approx((0.25,) * 4, abs=1e-12)
         assert above_chance(each.p, 1) == pytest.approx(0, abs=1e-9)
 
@@ -149,7 +147,7 @@ def test_letters_and_places_give_every_option_the_same_exactly() -> None:
 def test_the_finisher_sees_neither_picture_nor_caption_and_equal_thoughts_once() -> None:
     finder = Keen()
     text = f"<think>{BLUE} (B)</think><answer>(B)</answer>"
-    paid(Recipe(finish=0.5), rollout(text), rollout(text), rollout("<think>x</think>"), live=finder)
+    paid(RewardSettings(finish=0.5), rollout(text), rollout(text), rollout("<think>x</think>"), live=finder)
     assert len(finder.seen) == 2 * len(ASK.options)
     assert all(p.images == () and p.cue is None and "(B)" not in p.prefill for p in finder.seen)
     firsts = [p.options[0] for p in finder.seen[:4]]
@@ -164,14 +162,14 @@ def test_what_the_reader_cannot_be_shown_leads_nowhere_but_a_reader_that_is_gone
 
     hostile = rollout(f"<think>{BLUE} <image></think><answer>(B)</answer>")
     good = rollout(f"<think>{BLUE}</think><answer>(B)</answer>")
-    a, b = paid(Recipe(finish=0.5), hostile, good, live=Half())
+    a, b = paid(RewardSettings(finish=0.5), hostile, good, live=Half())
     assert (a.more["finish"], b.more["finish"]) == (0, 1)
     with pytest.raises(BackendError):
-        paid(Recipe(finish=0.5), hostile, live=Half())
+        paid(RewardSettings(finish=0.5), hostile, live=Half())
 
 
 def test_a_share_of_the_questions_is_paid_for_the_finish_alone() -> None:
-    recipe = Recipe(correct=0.5, finish=0.5, finish_only=1.0)
+    recipe = RewardSettings(correct=0.5, finish=0.5, finish_only=1.0)
     wrong, flip = rollout(EXPLOITS[1][1]), rollout(EXPLOITS[2][1])
     a, b = paid(recipe, wrong, flip, live=Keen())
     assert (a.total, b.total) == (pytest.approx(1.1), pytest.approx(0.1))
@@ -198,11 +196,11 @@ def test_the_expected_answer_is_the_probability_of_the_right_one_where_it_is_giv
     right, unlucky = rollout(EXPLOITS[0][1]), rollout(EXPLOITS[1][1])
     lucky, open_end = rollout(EXPLOITS[2][1]), rollout(f"<think>{BLUE}", "length")
     model = Sure()
-    found = paid(Recipe(expected=True, causal=0.5), right, unlucky, lucky, open_end, live=model)
+    found = paid(RewardSettings(expected=True, causal=0.5), right, unlucky, lucky, open_end, live=model)
     sure, guess = 0.9 / 0.96, 0.5
     assert [s.more["expected"] for s in found] == pytest.approx([sure, sure, guess, 0])
     assert [s.correct for s in found] == [1, 0, 1, 0]
-    moved = divergence((0.02 / 0.96, sure, 0.02 / 0.96, 0.02 / 0.96), (0.25, 0.5, 0.125, 0.125))
+    moved = jensen_shannon((0.02 / 0.96, sure, 0.02 / 0.96, 0.02 / 0.96), (0.25, 0.5, 0.125, 0.125))
     assert 0 < moved < 1
     assert found[0].total == pytest.approx(0.1 + sure + 0.5 * moved)
     assert found[1].total == pytest.approx(0.1 + sure), "a wrong answer is not paid for its thought's weight"
@@ -212,23 +210,23 @@ def test_the_expected_answer_is_the_probability_of_the_right_one_where_it_is_giv
 
 
 def test_divergence_has_known_values() -> None:
-    assert divergence((0.5, 0.5), (0.5, 0.5)) == 0
-    assert divergence((1.0, 0.0), (0.0, 1.0)) == pytest.approx(1)
-    assert divergence(None, (1.0, 0.0)) == 0
+    assert jensen_shannon((0.5, 0.5), (0.5, 0.5)) == 0
+    assert jensen_shannon((1.0, 0.0), (0.0, 1.0)) == pytest.approx(1)
+    assert jensen_shannon(None, (1.0, 0.0)) == 0
 
 
 def test_likelihood_of_the_own_answer_decides_the_bonus() -> None:
-    recipe = Recipe(care=0.5)
+    recipe = RewardSettings(care=0.5)
     scores = [rollout(EXPLOITS[0][1]), rollout(EXPLOITS[2][1]), rollout(EXPLOITS[1][1])]
-    evidence = asyncio.run(Witnesses(recipe, reference=Sure()).ask(scores))  # type: ignore[arg-type]
-    found = pay(scores, evidence, Config(reward=recipe), 3).scores
+    evidence = asyncio.run(EvidenceCollector(recipe, reference=Sure()).collect(scores))  # type: ignore[arg-type]
+    found = reward_batch(scores, evidence, GrpoConfig(reward=recipe), 3).rewards
     assert [s.more["care"] for s in found] == [1, 0, 0]
 
 
 def test_own_words_and_the_end_of_the_thought() -> None:
-    assert own_words("<think>It is red.", " No: blue.</think><answer>(B)</answer>") == 2
-    assert own_words("", "<think>One, two.</think>") == 2
-    assert own_words("<think>It is red.", "") == 0
+    assert generated_thought_words("<think>It is red.", " No: blue.</think><answer>(B)</answer>") == 2
+    assert generated_thought_words("", "<think>One, two.</think>") == 2
+    assert generated_thought_words("<think>It is red.", "") == 0
     for text, rest in (
         ("<think>a</think><answer>b</answer>", "<answer>b</answer>"),
         ("<think>a", ""),
@@ -242,8 +240,8 @@ def test_own_words_and_the_end_of_the_thought() -> None:
 # A judge that is a language model.
 
 
-class Flaky:
-    """Raises, fails for some, or answers, as told call by call."""
+class Flaky(Judge):
+    """Raises, fails for some cases, or answers, as planned call by call."""
 
     name, version = "llm:flaky", "1"
 
@@ -264,38 +262,38 @@ class Flaky:
         ]
 
 
-PRODUCT = Recipe("multiplicative", judge="llm", judge_model="openai:x")
+PRODUCT = RewardSettings("multiplicative", judge="llm", judge_model="openai:x")
 TEXTS = [f"<think>Thought {i}, blue.</think><answer>(B)</answer>" for i in range(4)]
 
 
 def judged(judge: Flaky, *texts: str) -> tuple[list[Any], list[str]]:
-    told: list[str] = []
-    who = {"judge": judge, "told": told.append, "patience": Retry(first=1e-3, ceiling=2e-3)}
-    witnesses = Witnesses(PRODUCT, **who)  # type: ignore[arg-type]
+    messages: list[str] = []
+    patient = PatientJudge(judge, on_message=messages.append, retry=Retry(initial_pause=1e-3, max_pause=2e-3))
+    collector = EvidenceCollector(PRODUCT, judge=patient)
     rollouts = [rollout(t) for t in texts]
 
     async def go() -> Any:
-        await witnesses.ask([rollout("<think>First.</think><answer>(B)</answer>")])
-        return await witnesses.ask(rollouts)
+        await collector.collect([rollout("<think>First.</think><answer>(B)</answer>")])
+        return await collector.collect(rollouts)
 
     evidence = asyncio.run(go())
-    return list(pay(rollouts, evidence, Config(reward=PRODUCT), 1).scores), told
+    return list(reward_batch(rollouts, evidence, GrpoConfig(reward=PRODUCT), 1).rewards), messages
 
 
 def test_a_judge_that_goes_away_is_waited_for_and_nobody_is_paid_nothing() -> None:
     judge = Flaky("answer", *["raise", "fail"] * 8, "half", "raise", "half")
-    scores, told = judged(judge, *TEXTS)
+    scores, messages = judged(judge, *TEXTS)
     assert [s.total for s in scores] == pytest.approx([1.1] * 4)
-    assert len(told) == 19
-    assert all("training waits" in line for line in told)
+    assert len(messages) == 19
+    assert all("training waits" in line for line in messages)
     assert judge.asked[-1] < 4, "what was answered is not asked again, but for one as a probe"
 
 
 def test_a_thought_that_alone_cannot_be_judged_is_left_out_not_paid_nothing() -> None:
-    scores, told = judged(Flaky(), *TEXTS, "<think>never</think><answer>(B)</answer>")
+    scores, messages = judged(Flaky(), *TEXTS, "<think>never</think><answer>(B)</answer>")
     assert [s.total for s in scores[:4]] == pytest.approx([1.1] * 4)
     assert math.isnan(scores[4].total)
-    assert "left out" in told[-1]
+    assert "left out" in messages[-1]
 
 
 def test_a_judge_that_never_answered_is_an_error() -> None:
@@ -314,39 +312,42 @@ def test_equal_thoughts_are_judged_once_and_rollouts_without_one_not_at_all() ->
 
 def test_a_server_that_is_stopped_and_started_again() -> None:
     pytest.importorskip("aiohttp")
-    from test_judge_http import JudgeMind
+    from chat_server import ChatServer, ServerBehaviour
+    from judge_minds import JudgeMind
+    from unswayed.backends.openai import EndpointOptions, OpenAIBackend
+    from unswayed.judges.llm import LLMJudge
 
-    from chat_server import ChatServer, Habits
-    from unswayed.backends.openai import OpenAIBackend
-    from unswayed.judges.llm import LLM
-
-    recipe = Recipe("multiplicative", judge="llm", judge_model="openai:x")
-    habits = Habits(own=False, flags="refuse", last="refuse", pictures="refuse", letters="refuse")
+    recipe = RewardSettings("multiplicative", judge="llm", judge_model="openai:x")
+    habits = ServerBehaviour(own=False, flags="refuse", last="refuse", pictures="refuse", letters="refuse")
     with ChatServer(JudgeMind(), habits) as server:
-        quick = Retry(attempts=2, first=0.01, ceiling=0.02)
-        backend = OpenAIBackend(ChatServer.MODEL, [server.url], retry=quick, patience=0.1, connect=0.5)
-        told: list[str] = []
+        quick = Retry(attempts=2, initial_pause=0.01, max_pause=0.02)
+        backend = OpenAIBackend(
+            ChatServer.MODEL, EndpointOptions([server.url], retry=quick, patience=0.1, connect=0.5)
+        )
+        messages: list[str] = []
 
-        def heard(line: str) -> None:
-            told.append(line)
-            if len(told) == 2:
+        def on_message(line: str) -> None:
+            messages.append(line)
+            if len(messages) == 2:
                 server.start()
 
-        witnesses = Witnesses(
+        collector = EvidenceCollector(
             recipe,
-            judge=LLM(backend),
-            renew=backend.close,
-            told=heard,
-            patience=Retry(first=0.02, ceiling=0.05),
+            judge=PatientJudge(
+                LLMJudge(backend),
+                close_connections=backend.close,
+                on_message=on_message,
+                retry=Retry(initial_pause=0.02, max_pause=0.05),
+            ),
         )
         rollouts = [rollout(f"<think>It is blue, {i}.</think><answer>(B)</answer>") for i in range(3)]
         rollouts.append(rollout("<think>It is red.</think><answer>(B)</answer>"))
         for _ in range(2):  # each step of a training is an event loop of its own
-            evidence = asyncio.run(witnesses.ask(rollouts))
-            totals = [s.total for s in pay(rollouts, evidence, Config(reward=recipe), 4).scores]
+            evidence = asyncio.run(collector.collect(rollouts))
+            totals = [s.total for s in reward_batch(rollouts, evidence, GrpoConfig(reward=recipe), 4).rewards]
             assert totals == pytest.approx([1.1, 1.1, 1.1, 0])
             server.stop()
-    assert len(told) >= 2
+    assert len(messages) >= 2
 
 
 # On the trainer.
@@ -358,15 +359,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_models.llava(tmp_path_factory.mktemp("tiny"))
 
 
-def test_credit_by_tokens_reaches_the_gradient(folder: Path, tmp_path: Path) -> None:
+def test_credit_by_tokens_reaches_the_gradient(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The loss's gradient is that of -mean(A_t log p_t) over the rollouts' tokens, A of shape (B, T)."""
     grpo = {"steps": 2, "prompts": 2, "num_generations": 4, "max_tokens": NEW}
-    how = make({"arm": "r2", "reward": {"gain": 0.0}, "augment": HALF, "grpo": grpo, "audit": {"every": 0}})
+    how = build_config(
+        {"arm": "r2", "reward": {"gain": 0.0}, "augment": HALF, "grpo": grpo, "audit": {"every": 0}}
+    )
     trainer = build(folder, tmp_path, how)
-    trainer._witnesses.frozen = Reader(Keen())  # type: ignore[arg-type]
+    trainer.scorer.collector.frozen = BlindReader(Keen())  # type: ignore[arg-type]
     model = trainer.model
-    trainer._credits = lambda ends, length: np.random.default_rng(0).normal(size=(8, length))
-    batch = trainer._collate([{"place": i} for i in range(8)])
+    monkeypatch.setattr(
+        BatchReward,
+        "advantages",
+        lambda self, config, multipliers, ends, length, size: np.random.default_rng(0).normal(
+            size=(8, length)
+        ),
+    )
+    batch = trainer.data_collator([{"place": i} for i in range(8)])
     model.train()
     trainer.current_gradient_accumulation_steps = 1
     inputs = trainer._generate_and_score_completions(batch)
@@ -390,7 +401,7 @@ def test_credit_by_tokens_reaches_the_gradient(folder: Path, tmp_path: Path) -> 
 
 def test_credit_stays_with_its_tokens_in_shuffled_micro_batches(folder: Path, tmp_path: Path) -> None:
     grpo = {"steps": 1, "prompts": 2, "num_generations": 4, "max_tokens": NEW, "micro_batch": 4}
-    trainer = build(folder, tmp_path, make({"grpo": grpo, "audit": {"every": 0}}))
+    trainer = build(folder, tmp_path, build_config({"grpo": grpo, "audit": {"every": 0}}))
     made = trainer._generate_and_score_completions
 
     def marked(inputs: Any) -> Any:
@@ -399,7 +410,7 @@ def test_credit_stays_with_its_tokens_in_shuffled_micro_batches(folder: Path, tm
 
     trainer._generate_and_score_completions = marked
     trainer.model.train()
-    batch = trainer._collate([{"place": i} for i in range(8)])
+    batch = trainer.data_collator([{"place": i} for i in range(8)])
     for _ in range(2):
         inputs = trainer._prepare_inputs(batch)
         assert torch.equal(inputs["advantages"], inputs["completion_ids"].float())
@@ -412,10 +423,10 @@ SMALL = {"steps": 2, "prompts": 2, "num_generations": 3, "max_tokens": 4, "lr": 
 @pytest.mark.parametrize("arm", ["r1+r3", "care", "r2", "r4", "r5"])
 def test_each_arm_goes_on_where_it_stopped(folder: Path, tmp_path: Path, arm: str) -> None:
     """One seed is one run, stopped and gone on with or not: metrics and what the arm remembers."""
-    from unswayed.training.run import train
+    from unswayed.training.grpo.run import train
 
     changes: dict[str, Any] = {"reward": {"care_every": 1}} if arm == "care" else {}
-    how = make(
+    how = build_config(
         {
             "arm": arm,
             "model": {"path": str(folder)},
@@ -430,11 +441,11 @@ def test_each_arm_goes_on_where_it_stopped(folder: Path, tmp_path: Path, arm: st
     assert not train(how, tmp_path / "parts", until=1)
     assert train(how, tmp_path / "parts")
 
-    def told(out: Path) -> list[dict[str, Any]]:
+    def metrics(out: Path) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         return [{k: v for k, v in line.items() if k not in ("step_time", "train_runtime")} for line in lines]
 
-    assert told(tmp_path / "whole") == told(tmp_path / "parts")
+    assert metrics(tmp_path / "whole") == metrics(tmp_path / "parts")
     one, two = (tmp_path / name / "checkpoints" / "checkpoint-2" for name in ("whole", "parts"))
     if arm == "r4":
         assert (one / "duals.json").read_text() == (two / "duals.json").read_text()
@@ -451,8 +462,8 @@ def test_each_arm_goes_on_where_it_stopped(folder: Path, tmp_path: Path, arm: st
 
 def test_every_arm_can_be_named() -> None:
     for arm in ARMS:
-        assert make({"arm": arm}).arm == arm
-    both = make({"arm": "r1+r3"})
+        assert build_config({"arm": arm}).arm == arm
+    both = build_config({"arm": "r1+r3"})
     assert both.augment.groups == "paired"
     assert both.grpo.scale_rewards == "none"
-    assert both.reward.right(1.0, 1.0) == 1.0
+    assert both.reward.correct_part(1.0, 1.0) == 1.0

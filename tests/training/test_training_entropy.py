@@ -14,16 +14,16 @@ pytest.importorskip("trl")
 from test_training_grpo import HALF, NEW, Length, build, folder  # noqa: F401 - a fixture
 
 from unswayed.errors import BadInput
-from unswayed.training.config.grpo import Config
-from unswayed.training.config.loader import make
-from unswayed.training.grpo.constraints import Duals, Floors
+from unswayed.training.config.grpo import GrpoConfig
+from unswayed.training.config.loader import build_config
+from unswayed.training.grpo.multipliers import FloorSettings, Multipliers
+from unswayed.training.grpo.run import train
 from unswayed.training.grpo.trainer import CONDITIONS
-from unswayed.training.run import train
 
 
-def config(floors: dict[str, float] | None = None, **grpo: Any) -> Config:
+def config(floors: dict[str, float] | None = None, **grpo: Any) -> GrpoConfig:
     grpo = {"steps": 2, "prompts": 8, "num_generations": 4, "max_tokens": NEW, "lr": 1e-3} | grpo
-    return make({"grpo": grpo, "augment": HALF, "floors": floors or {}, "audit": {"every": 0}})
+    return build_config({"grpo": grpo, "augment": HALF, "floors": floors or {}, "audit": {"every": 0}})
 
 
 def gradients(trainer: Any, parts: list[dict[str, Any]]) -> tuple[float, dict[str, torch.Tensor]]:
@@ -45,23 +45,25 @@ def test_the_bonus_is_as_written(folder: Path, tmp_path: Path, parts: int) -> No
     trainer = build(folder, tmp_path, config({"entropy": 5.0, "rate": 0.1}), Length)
     trainer.model.train()
     trainer.current_gradient_accumulation_steps = 1
-    inputs = trainer._generate_and_score_completions(trainer._collate([{"place": i} for i in range(32)]))
+    inputs = trainer._generate_and_score_completions(trainer.data_collator([{"place": i} for i in range(32)]))
     names = [CONDITIONS[i] for i in inputs["condition"].tolist()]
     assert len(set(names)) >= 3
-    assert inputs["share"].sum().item() == pytest.approx(len(set(names))), "each condition's add up to 1"
+    assert inputs["condition_weight"].sum().item() == pytest.approx(len(set(names))), (
+        "each condition's add up to 1"
+    )
     half = len(names) // parts
     batches = [
         {k: v[i : i + half] if getattr(v, "shape", [len(names)]) else v for k, v in inputs.items()}
         for i in range(0, len(names), half)
     ]
-    trainer._duals.values = {}
+    trainer._multipliers.values = {}
     plain, without = gradients(trainer, batches)
-    means = {c: trainer._duals.means[f"{c}/entropy"] for c in set(names)}
-    raised = trainer._duals.values
+    means = {c: trainer._multipliers.means[f"{c}/entropy"] for c in set(names)}
+    raised = trainer._multipliers.values
     assert raised == {f"{c}/entropy": pytest.approx(0.1 * (5.0 - means[c])) for c in set(names)}
 
     weights = {c: 0.3 + 0.2 * place for place, c in enumerate(sorted(set(names)))}
-    trainer._duals.values = {f"{c}/entropy": weight for c, weight in weights.items()}
+    trainer._multipliers.values = {f"{c}/entropy": weight for c, weight in weights.items()}
     value, found = gradients(trainer, batches)
     assert value == pytest.approx(plain - sum(weights[c] * means[c] for c in weights), rel=1e-4)
 
@@ -88,15 +90,15 @@ def test_the_bonus_is_as_written(folder: Path, tmp_path: Path, parts: int) -> No
 
 
 def test_credit_stays_trls_own_under_a_floor_that_is_met_otherwise() -> None:
-    floors = Floors(entropy=0.2)
-    assert (floors.wanted, floors.credited, floors.needs_frozen) == ({"entropy": 0.2}, (), False)
-    assert Floors(entropy=0.2, words=6).credited == ("words",)
-    assert make({"floors": {"entropy": 0.1}, "reward": {"segments": True}}).floors.entropy == 0.1
-    with pytest.raises(BadInput, match="floors entropy is -1"):
-        Floors(entropy=-1.0)
-    duals = Duals(Floors(entropy=0.2, words=6, rate=0.5))
-    duals.learn({"entropy": [0.1]}, ["base"])
-    assert duals.values == {"base/entropy": pytest.approx(0.05)}, "the other floor was not told of"
+    floors = FloorSettings(entropy=0.2)
+    assert (floors.active, floors.in_advantages, floors.needs_frozen_model) == ({"entropy": 0.2}, (), False)
+    assert FloorSettings(entropy=0.2, words=6).in_advantages == ("words",)
+    assert build_config({"floors": {"entropy": 0.1}, "reward": {"segments": True}}).floors.entropy == 0.1
+    with pytest.raises(BadInput, match=r"floors\.entropy is -1"):
+        FloorSettings(entropy=-1.0)
+    duals = Multipliers(FloorSettings(entropy=0.2, words=6, rate=0.5))
+    duals.update({"entropy": [0.1]}, ["base"])
+    assert duals.values == {"base/entropy": pytest.approx(0.05)}, "the other floor has no signal"
 
 
 def test_entropy_is_higher_with_a_floor_and_a_stopped_run_goes_on_with_it(
@@ -105,8 +107,8 @@ def test_entropy_is_higher_with_a_floor_and_a_stopped_run_goes_on_with_it(
 ) -> None:
     """A random model's entropy, under a floor above it."""
 
-    def how(floor: float) -> Config:
-        return make(
+    def how(floor: float) -> GrpoConfig:
+        return build_config(
             {
                 "model": {"path": str(folder)},
                 "data": {"limit": 16},
@@ -117,15 +119,15 @@ def test_entropy_is_higher_with_a_floor_and_a_stopped_run_goes_on_with_it(
             }
         )
 
-    def told(out: Path) -> list[dict[str, Any]]:
+    def metrics(out: Path) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         return [{k: v for k, v in line.items() if k not in ("step_time", "train_runtime")} for line in lines]
 
     assert train(how(9.0), tmp_path / "floor")
     assert train(how(0.0), tmp_path / "none")
-    with_it, without = (told(tmp_path / name)[-1]["entropy"] for name in ("floor", "none"))
+    with_it, without = (metrics(tmp_path / name)[-1]["entropy"] for name in ("floor", "none"))
     assert with_it > without + 0.01
-    assert any(name.endswith("/dual_entropy") for name in told(tmp_path / "floor")[-1])
+    assert any(name.endswith("/dual_entropy") for name in metrics(tmp_path / "floor")[-1])
     assert not train(how(9.0), tmp_path / "parts", until=3)
     assert train(how(9.0), tmp_path / "parts")
-    assert told(tmp_path / "parts") == told(tmp_path / "floor")
+    assert metrics(tmp_path / "parts") == metrics(tmp_path / "floor")

@@ -20,11 +20,12 @@ import tiny_models
 from unswayed.backends.transformers import loading
 from unswayed.benchmarks import registry
 from unswayed.errors import BadInput
-from unswayed.training.config.grpo import Config
-from unswayed.training.config.loader import make
-from unswayed.training.grpo.prompt_batches import Desk
-from unswayed.training.grpo.trainer import Trainer, arguments
-from unswayed.training.rewards import outcome
+from unswayed.training.config.grpo import GrpoConfig
+from unswayed.training.config.loader import build_config
+from unswayed.training.grpo import batch_reward
+from unswayed.training.grpo.arguments import grpo_arguments
+from unswayed.training.grpo.trainer import ConditionedGRPOTrainer
+from unswayed.training.prompt_batches import PromptBatcher
 
 NEW = 6
 HALF = dict.fromkeys(("wrong_caption", "correct_caption", "wrong_think", "correct_think"), 0.25)
@@ -36,13 +37,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_models.llava(tmp_path_factory.mktemp("tiny"))
 
 
-def config(**grpo_settings: Any) -> Config:
+def config(**grpo_settings: Any) -> GrpoConfig:
     augment = grpo_settings.pop("augment", {})
     settings = {"steps": 2, "prompts": 2, "num_generations": 4, "max_tokens": NEW, "lr": 1e-3} | grpo_settings
-    return make({"grpo": settings, "augment": augment, "audit": {"every": 0}, "save": {"every": 100}})
+    return build_config({"grpo": settings, "augment": augment, "audit": {"every": 0}, "save": {"every": 100}})
 
 
-def build(folder: Path, out: Path, how: Config, kind: Any = Trainer, n: int = 8) -> Any:
+def build(folder: Path, out: Path, how: GrpoConfig, kind: Any = ConditionedGRPOTrainer, n: int = 8) -> Any:
     path = str(folder)
     shape = loading.load_config(path)
     model = loading.load_model(path, shape, dtype=torch.float32, revision=None, trust_remote_code=False)
@@ -50,7 +51,7 @@ def build(folder: Path, out: Path, how: Config, kind: Any = Trainer, n: int = 8)
     return kind(model, loading.load_processor(path), questions, how, out)
 
 
-class Length(Trainer):
+class Length(ConditionedGRPOTrainer):
     """Pays by what was drawn, so that a random model has something to learn."""
 
     def reward(self, completion_ids: Any, **more: Any) -> list[float]:
@@ -70,7 +71,7 @@ def watched(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Any
             calls.append({k: v.clone() for k, v in kwargs.items() if isinstance(v, torch.Tensor)})
 
     trainer.model.register_forward_pre_hook(see, with_kwargs=True)
-    batch = trainer._collate([{"place": i} for i in range(8 * 4)])
+    batch = trainer.data_collator([{"place": i} for i in range(8 * 4)])
     trainer.model.train()
     trainer.current_gradient_accumulation_steps = 1  # what `train` would set
     return SimpleNamespace(trainer=trainer, batch=batch, calls=calls)
@@ -95,7 +96,7 @@ def test_prompt_and_prefill_are_a_prefix_and_outside_the_loss(watched: Any) -> N
     for each, ids, mask in zip(watched.batch, inputs["prompt_ids"], inputs["prompt_mask"], strict=True):
         row = each["row"]
         asked.add(row.condition)
-        text = trainer.desk.words.decode(ids[mask.bool()].tolist())
+        text = trainer.batcher.words.decode(ids[mask.bool()].tolist())
         assert text.endswith("<|assistant|>" + row.prompt.prefill), "the rollout goes on behind the prefill"
         assert row.prompt.prefill.startswith("<think>") == row.condition.endswith("think")
     assert {"wrong-think", "correct-think"} & asked
@@ -128,16 +129,16 @@ def test_gradients_are_those_of_the_rollouts_tokens_alone(watched: Any) -> None:
 
 def test_the_reward_sees_prefill_and_rollout_joined(watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, str]] = []
-    real = outcome.score
+    real = batch_reward.score_rollout
 
     def spy(text: str, *args: Any, prefill: str = "", **more: Any) -> Any:
         seen.append((prefill, text))
         return real(text, *args, prefill=prefill, **more)
 
-    monkeypatch.setattr(outcome, "score", spy)
+    monkeypatch.setattr(batch_reward, "score_rollout", spy)
     inputs = watched.trainer._generate_and_score_completions(watched.batch)
     assert len(seen) == len(watched.batch)
-    words = watched.trainer.desk.words
+    words = watched.trainer.batcher.words
     for (prefill, text), each, prompt, mask, ids, kept in zip(
         seen, watched.batch, inputs["prompt_ids"], inputs["prompt_mask"], inputs["completion_ids"],
         inputs["completion_mask"], strict=True,
@@ -149,11 +150,11 @@ def test_the_reward_sees_prefill_and_rollout_joined(watched: Any, monkeypatch: p
 def test_metrics_are_told_by_condition(watched: Any) -> None:
     trainer = watched.trainer
     trainer._generate_and_score_completions(watched.batch)
-    told = trainer._metrics["train"]
+    logged = trainer._metrics["train"]
     for name in {each["row"].condition for each in watched.batch}:
         for part in ("format", "correct", "consistent", "total", "tokens", "dead_groups"):
-            assert len(told[f"{name}/{part}"]) == 1
-        assert (f"{name}/follows_cue" in told) == (name != "base")
+            assert len(logged[f"{name}/{part}"]) == 1
+        assert (f"{name}/follows_cue" in logged) == (name != "base")
 
 
 @pytest.mark.parametrize("share", [True, False])
@@ -162,13 +163,13 @@ def test_with_nothing_of_ours_on_a_step_is_trls_own(folder: Path, tmp_path: Path
     how = config(share_prompts=share)
 
     class Stock(GRPOTrainer):  # the same questions as messages and pictures
-        def __init__(self, model: Any, processor: Any, questions: Any, how: Config, out: Path) -> None:
+        def __init__(self, model: Any, processor: Any, questions: Any, how: GrpoConfig, out: Path) -> None:
             def pay(completion_ids: Any, **_: Any) -> list[float]:
                 return [(sum(ids) % 7) / 7 for ids in completion_ids]
 
-            from unswayed.training.augmentation import Album, Shares, rows
+            from unswayed.training.augmentation import EncodedImages, build_prompt
 
-            each = [next(rows(q, 0, Shares(), 1, Album())).prompt for q in questions]
+            each = [build_prompt(q, "base", 0, EncodedImages().read(q)).prompt for q in questions]
             data = [
                 {
                     "prompt": [
@@ -180,7 +181,7 @@ def test_with_nothing_of_ours_on_a_step_is_trls_own(folder: Path, tmp_path: Path
                 for p in each
             ]
             super().__init__(
-                model=model, reward_funcs=[pay], args=arguments(how, out),
+                model=model, reward_funcs=[pay], args=grpo_arguments(how, out),
                 train_dataset=Dataset.from_list(data), processing_class=processor,
             )  # fmt: skip
 
@@ -209,19 +210,19 @@ def test_with_nothing_of_ours_on_a_step_is_trls_own(folder: Path, tmp_path: Path
 def test_equal_prompts_are_processed_once(folder: Path, tmp_path: Path) -> None:
     trainer = build(folder, tmp_path, config(augment=HALF), Length)
     sizes: list[int] = []
-    desk = trainer.desk
-    real = desk._process
-    desk._process = lambda said, pictures: sizes.append(len(said)) or real(said, pictures)
+    batcher = trainer.batcher
+    real = batcher._process
+    batcher._process = lambda said, pictures: sizes.append(len(said)) or real(said, pictures)
     trainer.train()
     assert sizes == [2, 2], "two questions a step, four rollouts each, one pass"
 
 
 def test_what_is_processed_once_is_what_each_row_would_get(folder: Path, tmp_path: Path) -> None:
     trainer = build(folder, tmp_path, config(augment=HALF))
-    rows = [trainer.row(i) for i in range(8 * 4)]
-    together = trainer.desk.batch(rows)
+    rows = [trainer._training_rows.prompt(i) for i in range(8 * 4)]
+    together = trainer.batcher.prepare(rows)
     for i in (0, 5, 17, 31):
-        alone = trainer.desk.batch([rows[i]])
+        alone = trainer.batcher.prepare([rows[i]])
         assert together.ids[i] == alone.ids[0]
         assert torch.equal(together.features["pixel_values"][i], alone.features["pixel_values"][0])
 
@@ -275,13 +276,13 @@ class _Stubborn:
         return text[:-1] if self._swallows else text
 
 
-@pytest.mark.parametrize(("swallows", "match"), [(False, "change when"), (True, "as it is at the end")])
+@pytest.mark.parametrize(("swallows", "match"), [(False, "change when"), (True, "keep .* at the end")])
 def test_a_template_that_cannot_be_proved_is_refused(
     folder: Path, tmp_path: Path, swallows: bool, match: str
 ) -> None:
     trainer = build(folder, tmp_path, config(augment=HALF))
-    rows = [row for row in map(trainer.row, range(32)) if row.prompt.prefill]
-    trainer.desk.prove(rows)
+    rows = [row for row in map(trainer._training_rows.prompt, range(32)) if row.prompt.prefill]
+    trainer.batcher.check_prefills(rows)
     real = loading.load_processor(str(folder))
 
     class Processor:
@@ -290,4 +291,4 @@ def test_a_template_that_cannot_be_proved_is_refused(
         apply_chat_template = staticmethod(real.tokenizer.apply_chat_template)
 
     with pytest.raises(BadInput, match=match):
-        Desk(Processor(), "stubborn", [0]).prove(rows)
+        PromptBatcher(Processor(), "stubborn", [0]).check_prefills(rows)

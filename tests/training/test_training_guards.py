@@ -18,13 +18,13 @@ from test_training_run import SMOKE, folder, metrics, same, settings, weights  #
 
 from unswayed.cli import main
 from unswayed.errors import BadInput
-from unswayed.report.study.page import load as load_report
+from unswayed.report.study.records import load as load_report
 from unswayed.store.study_records import FAILED
-from unswayed.training.collapse import Alarm
-from unswayed.training.config.grpo import Guard
-from unswayed.training.grpo.trainer import Trainer
-from unswayed.training.guards import Collapsed, Watch
-from unswayed.training.run import train
+from unswayed.training.collapse import CollapseDetector
+from unswayed.training.config.grpo import GuardSettings
+from unswayed.training.grpo.run import train
+from unswayed.training.grpo.trainer import ConditionedGRPOTrainer
+from unswayed.training.guards import Collapsed, TrainingMonitor
 from unswayed.training.run_dir import last_checkpoint
 
 GOOD = {"reward": 0.5, "entropy": 0.1, "completions/mean_length": 40.0}
@@ -34,9 +34,9 @@ ALIKE = GOOD | {"entropy": 1e-6, "base/dead_groups": 1.0}
 
 
 def ended(steps: list[dict[str, float]], **guard: Any) -> tuple[int, str] | None:
-    alarm = Alarm(Guard(**({"patience": 3} | guard)))
+    alarm = CollapseDetector(GuardSettings(**({"patience": 3} | guard)))
     for step, logs in enumerate(steps, 1):
-        if reason := alarm.see(step, logs):
+        if reason := alarm.update(step, logs):
             return step, reason
     return None
 
@@ -45,11 +45,11 @@ def test_a_collapse_that_lasts_is_told_from_a_bad_step() -> None:
     assert ended([GOOD] * 50) is None
     assert ended([GOOD] * 3 + [POOR, POOR, GOOD] * 9) is None, "no three in a row"
     assert ended([POOR] * 50) is None, "what never was good cannot fall"
-    said = "since step 6 the mean reward is below 0.05, having been 0.5"
+    said = "since step 6 the mean reward is below 0.05; its best was 0.5"
     assert ended([GOOD] * 5 + [POOR] * 9) == (8, said)
     found = ended([GOOD] * 3 + [ALIKE] * 3)
     assert found is not None
-    assert "the entropy is below 0.0001 nats and each group is paid alike" in found[1]
+    assert "the entropy is below 0.0001 nats and every group has equal rewards" in found[1]
     assert ended([GOOD] * 3 + [POOR, ALIKE] * 9) is None, "each must last by itself"
     assert ended([GOOD] * 5 + [POOR] * 9, patience=0) is None
     assert ended([GOOD] * 5 + [POOR] * 9, reward=0.0) is None
@@ -63,7 +63,7 @@ def test_what_a_study_may_be_there_to_see_is_no_collapse() -> None:
     assert ended([GOOD] * 3 + [learnt] * 50) is None, "there was nothing left to learn"
     short = GOOD | {"completions/mean_length": 3.0}
     assert ended([GOOD] * 3 + [short] * 50) is None, "as long as it is paid"
-    assert "rollouts have less than 4 tokens" in str(ended([GOOD] * 3 + [short] * 50, length=0.1))
+    assert "rollouts have fewer than 4 tokens" in str(ended([GOOD] * 3 + [short] * 50, length=0.1))
 
 
 def test_default_settings_stop_no_healthy_run() -> None:
@@ -86,7 +86,7 @@ def test_default_settings_stop_no_healthy_run() -> None:
                     "base/correct": max(0.0, reward),
                 }
             )
-        assert ended(steps, patience=Guard().patience) is None, kind
+        assert ended(steps, patience=GuardSettings().patience) is None, kind
     assert ended([*steps[:100], *[GOOD | {"reward": float("nan")}] * 100], patience=50) is None
 
 
@@ -95,7 +95,9 @@ class Control(SimpleNamespace):
 
 
 def test_a_checkpoint_that_is_due_in_a_bad_row_waits_for_its_end(tmp_path: Path) -> None:
-    watch = Watch(tmp_path / "m.jsonl", guard=Guard(patience=4))
+    watch = TrainingMonitor(
+        tmp_path / "m.jsonl", detector=lambda: CollapseDetector(GuardSettings(patience=4)), patience=4
+    )
     saved = []
     for step in range(1, 13):
         control, state = Control(should_save=step % 3 == 0), SimpleNamespace(global_step=step, max_steps=99)
@@ -109,12 +111,12 @@ def test_a_checkpoint_that_is_due_in_a_bad_row_waits_for_its_end(tmp_path: Path)
 @pytest.fixture
 def collapsing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pay that is gone from the fourth step on."""
-    real = Trainer.reward
+    real = ConditionedGRPOTrainer.reward
 
     def paid(self: Any, *args: Any, **more: Any) -> list[float]:
         return [float(self.state.global_step < 3) + i / 100 for i in range(len(real(self, *args, **more)))]
 
-    monkeypatch.setattr(Trainer, "reward", paid)
+    monkeypatch.setattr(ConditionedGRPOTrainer, "reward", paid)
 
 
 def kept(out: Path) -> list[str]:
@@ -169,14 +171,14 @@ def test_a_memory_that_ran_out_says_which_setting_to_lower(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = Trainer.compute_loss
+    real = ConditionedGRPOTrainer.compute_loss
 
     def full(self: Any, *args: Any, **more: Any) -> Any:
         if self.state.global_step == 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return real(self, *args, **more)
 
-    monkeypatch.setattr(Trainer, "compute_loss", full)
+    monkeypatch.setattr(ConditionedGRPOTrainer, "compute_loss", full)
     with pytest.raises(BadInput, match=r"lower grpo.micro_batch first \(now 8 rollouts at a time\)"):
         train(settings(folder, "audit.every=0", "save.every=1"), tmp_path / "a")
     assert "out of memory" in (tmp_path / "a" / FAILED).read_text()

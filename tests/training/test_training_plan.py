@@ -13,26 +13,27 @@ from typer.testing import CliRunner
 from places import ROOT
 from unswayed.cli import app
 from unswayed.errors import BadInput, MissingExtra, RunChanged
-from unswayed.training import run, session
-from unswayed.training.config.grpo import Config
-from unswayed.training.config.loader import load, make
-from unswayed.training.dry_run import plan
-from unswayed.training.grpo.arguments import arguments
+from unswayed.training import session
+from unswayed.training.config.grpo import GrpoConfig
+from unswayed.training.config.loader import build_config, load_config
+from unswayed.training.grpo import run
+from unswayed.training.grpo.arguments import grpo_arguments
+from unswayed.training.grpo.dry_run import describe_training
 
 CONFIGS = ROOT / "configs"
 DRAWN = ("data.benchmark=scenes", "audit.benchmark=scenes", "audit.split=dev")
 
 
 def test_the_large_config_is_told_without_its_model_or_data(tmp_path: Path) -> None:
-    config = load(CONFIGS / "qwen2.5-vl-7b.toml", DRAWN)
-    told = dict(plan(config, tmp_path / "a"))
-    assert told["arm"] == "grpo+aug, seed 0"
-    assert told["model"].startswith("Qwen/Qwen2.5-VL-7B-Instruct: from the Hub")
-    counts, _, expected = run.data(config)
+    config = load_config(CONFIGS / "qwen2.5-vl-7b.toml", DRAWN)
+    lines = dict(describe_training(config, tmp_path / "a"))
+    assert lines["arm"] == "grpo+aug, seed 0"
+    assert lines["model"].startswith("Qwen/Qwen2.5-VL-7B-Instruct: from the Hub")
+    counts, _, expected = run.load_data(config)
     assert expected["base"] < len(counts)
-    assert f"base {expected['base']} " in told["asked"]
-    assert "1000 of 64 questions × 8 rollouts" in told["steps"]
-    assert told["audits"].startswith("5, every 250 steps: 256 questions of scenes × 6 conditions")
+    assert f"base {expected['base']} " in lines["conditions"]
+    assert "1000 of 64 questions × 8 rollouts" in lines["steps"]
+    assert lines["audits"].startswith("5, every 250 steps: 256 questions of scenes × 6 conditions")
     assert not (tmp_path / "a").exists()
 
 
@@ -41,7 +42,7 @@ def test_by_the_command_line_and_what_is_refused(tmp_path: Path) -> None:
     args = ["train", str(CONFIGS / "pebble-smoke.toml"), "--check", "--out", str(out)]
     result = CliRunner().invoke(app, args)
     assert result.exit_code == 0, result.output
-    assert "begins" in result.output
+    assert ": new" in result.output
     assert not out.exists()
     smoke = CONFIGS / "pebble-smoke.toml"
     for change, error, match in (
@@ -51,11 +52,11 @@ def test_by_the_command_line_and_what_is_refused(tmp_path: Path) -> None:
         ("data.benchmark=none.tsv", BadInput, "none.tsv"),
     ):
         with pytest.raises(error, match=match):
-            plan(load(smoke, [change, "audit.seed=0"]), out)
+            describe_training(load_config(smoke, [change, "audit.seed=0"]), out)
     out.mkdir()
     (out / "config.json").write_text('{"grpo": {"lr": 0.5}}')
     with pytest.raises(RunChanged, match=r"grpo.lr: 0.5, now 1e-05"):
-        plan(load(smoke), out)
+        describe_training(load_config(smoke), out)
 
 
 def test_what_a_config_names_and_is_not_there_is_told_before_anything(
@@ -64,8 +65,8 @@ def test_what_a_config_names_and_is_not_there_is_told_before_anything(
     real = session.find_spec
     gone = ("tensorboard", "tensorboardX", "vllm")
     monkeypatch.setattr(session, "find_spec", lambda name: None if name in gone else real(name))
-    config = load(CONFIGS / "pebble-smoke.toml", ["save.report_to=['tensorboard']", "grpo.vllm=true"])
-    lines = [how for what, how in plan(config, tmp_path / "a") if what == "lacking"]
+    config = load_config(CONFIGS / "pebble-smoke.toml", ["save.report_to=['tensorboard']", "grpo.vllm=true"])
+    lines = [how for what, how in describe_training(config, tmp_path / "a") if what == "missing"]
     needs = [line.split(":")[0] for line in lines]
     assert needs == ["save.report_to needs tensorboard", "grpo.vllm needs vllm"]
     with pytest.raises(MissingExtra, match="pip install tensorboard"):
@@ -79,7 +80,9 @@ def test_the_learning_rate_rises_under_every_schedule(tmp_path: Path) -> None:
     from transformers.optimization import get_scheduler
 
     for schedule in ("constant", "linear", "cosine"):
-        how = arguments(make({"grpo": {"schedule": schedule, "warmup": 4, "steps": 8}}), tmp_path)
+        how = grpo_arguments(
+            build_config({"grpo": {"schedule": schedule, "warmup": 4, "steps": 8}}), tmp_path
+        )
         adam = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
         rates = get_scheduler(
             how.lr_scheduler_type, adam, num_warmup_steps=how.warmup_steps, num_training_steps=8
@@ -93,6 +96,6 @@ def test_the_learning_rate_rises_under_every_schedule(tmp_path: Path) -> None:
 
 
 def test_a_run_has_one_name_for_trackers_and_another_run_another(tmp_path: Path) -> None:
-    names = [arguments(Config(), tmp_path / each).run_name for each in ("a", "a", "b")]
+    names = [grpo_arguments(GrpoConfig(), tmp_path / each).run_name for each in ("a", "a", "b")]
     assert names[0] == names[1] != names[2]
     assert names[0].startswith("grpo-seed-0-")

@@ -14,13 +14,13 @@ from unswayed.errors import BackendError
 from unswayed.model_io import LetterScores
 from unswayed.question import Image, Question
 from unswayed.training.blind_reader import (
-    HOLE,
-    Reader,
-    Thought,
-    agreement,
-    mask,
+    MASK,
+    BlindReader,
+    ReaderInput,
+    agreement_rate,
+    mask_options,
     mean_gain,
-    prompt,
+    reader_prompt,
 )
 
 ASK = Question("1", "t", "What colour?", ("red", "blue", "green", "grey"), 1, (Image.of(b"picture"),))
@@ -49,7 +49,7 @@ class Finder:
 
 def read(*texts: str, **how: bool) -> tuple[Finder, list[int]]:
     finder = Finder()
-    found = asyncio.run(Reader(finder, **how).read([Thought(ASK, ASK.options, t) for t in texts]))  # type: ignore[arg-type]
+    found = asyncio.run(BlindReader(finder, **how).read([ReaderInput(ASK, ASK.options, t) for t in texts]))  # type: ignore[arg-type]
     for each in found:
         assert sum(each.p) == pytest.approx(1)
     return finder, [each.option for each in found]
@@ -83,18 +83,18 @@ def test_a_thought_cannot_answer_in_the_readers_place() -> None:
 
 
 def test_the_order_is_the_questions_own() -> None:
-    a, b = (prompt(Thought(ASK, ASK.options, t), (1, 0, 3, 2)).options for t in ("x", "y"))
+    a, b = (reader_prompt(ReaderInput(ASK, ASK.options, t), (1, 0, 3, 2)).options for t in ("x", "y"))
     assert a == b == ("blue", "red", "grey", "green")
     orders = set()
     for uid in range(40):
         question = Question(str(uid), "t", "?", ("red", "blue", "green"), 0)
-        orders.add(Reader(Finder())._order(Thought(question, question.options, "")))  # type: ignore[arg-type]
+        orders.add(BlindReader(Finder())._order(ReaderInput(question, question.options, "")))  # type: ignore[arg-type]
     assert len(orders) == 5, "all orders but the one that was shown"
 
 
 def test_masking_takes_what_names_an_option_and_nothing_else() -> None:
     said = "I see a red thing and a bluebird, so RED (A)."
-    assert mask(said, ("red", "blue")) == f"I see a {HOLE} thing and a bluebird, so {HOLE}."
+    assert mask_options(said, ("red", "blue")) == f"I see a {MASK} thing and a bluebird, so {MASK}."
 
 
 def test_a_bare_assertion_has_no_masked_gain_and_evidence_has_one() -> None:
@@ -103,8 +103,8 @@ def test_a_bare_assertion_has_no_masked_gain_and_evidence_has_one() -> None:
             sky = "sky" in p.prefill
             return LetterScores(tuple(0.7 if sky and o == "blue" else 0.1 for o in p.options))
 
-    thoughts = [Thought(ASK, ASK.options, t) for t in ("It is blue (B).", "Like the sky: blue.")]
-    bare, evidence = asyncio.run(Reader(Knows()).gains(thoughts))  # type: ignore[arg-type]
+    thoughts = [ReaderInput(ASK, ASK.options, t) for t in ("It is blue (B).", "Like the sky: blue.")]
+    bare, evidence = asyncio.run(BlindReader(Knows()).gains(thoughts))  # type: ignore[arg-type]
     assert bare == pytest.approx(0)
     assert evidence == pytest.approx(np.log(0.7 / 1.0) - np.log(0.25))
 
@@ -115,30 +115,35 @@ def test_a_reader_that_is_not_there_is_no_verdict() -> None:
             return [None for _ in prompts]
 
     with pytest.raises(BackendError, match="cannot read"):
-        asyncio.run(Reader(Gone()).read([Thought(ASK, ASK.options, "x")]))  # type: ignore[arg-type]
+        asyncio.run(BlindReader(Gone()).read([ReaderInput(ASK, ASK.options, "x")]))  # type: ignore[arg-type]
 
 
 def test_estimates() -> None:
     finder = Finder()
     found = asyncio.run(
-        Reader(finder).read([Thought(ASK, ASK.options, t) for t in ("red", "blue", "grey", "red")])  # type: ignore[arg-type]
+        BlindReader(finder).read([ReaderInput(ASK, ASK.options, t) for t in ("red", "blue", "grey", "red")])  # type: ignore[arg-type]
     )
-    e = agreement(found, [0, 1, 3, 2], ["a", "b", "c", "d"])
+    e = agreement_rate(found, [0, 1, 3, 2], ["a", "b", "c", "d"])
     assert (e.value, e.n) == (0.75, 4)
-    assert agreement([], [], []).value is None
+    assert agreement_rate([], [], []).value is None
     assert mean_gain([1.0, 3.0], ["a", "b"]).value == 2.0
 
 
 def test_as_a_reward_it_takes_the_judges_place(tmp_path: Path) -> None:
     """What the reader finds decides `consistent`, and an answer before the thought still earns none."""
     from unswayed.judges.base import Verdict
-    from unswayed.training.config.reward import Recipe
-    from unswayed.training.rewards.score import Evidence, score
+    from unswayed.training.config.reward import RewardSettings
+    from unswayed.training.rewards.score import Evidence, score_rollout
 
-    recipe = Recipe("multiplicative", judge="reader")
+    recipe = RewardSettings("multiplicative", judge="reader")
     text = "<think>Hm, the sky.</think><answer>(B)</answer>"
     for option, paid in ((1, 1.1), (0, 0.0)):
-        found = score(text, ASK, ASK.options, "stop", recipe, evidence=Evidence(Verdict("option", option)))
+        found = score_rollout(
+            text, ASK, ASK.options, "stop", recipe, evidence=Evidence(Verdict("option", option))
+        )
         assert found.total == pytest.approx(paid)
     late = "<answer>(B)</answer><think>Hm, the sky.</think>"
-    assert score(late, ASK, ASK.options, "stop", recipe, evidence=Evidence(Verdict("option", 1))).total == 0
+    assert (
+        score_rollout(late, ASK, ASK.options, "stop", recipe, evidence=Evidence(Verdict("option", 1))).total
+        == 0
+    )

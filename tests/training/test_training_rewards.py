@@ -6,14 +6,14 @@ import pytest
 
 from unswayed.errors import BadInput
 from unswayed.question import Question
-from unswayed.training.config.reward import Recipe
-from unswayed.training.rewards.score import answers_first, score, well_formed
+from unswayed.training.config.reward import RewardSettings
+from unswayed.training.rewards.score import answer_precedes_thought_end, score_rollout, well_formed
 
 CAR = Question("1", "t", "Where is the car?", ("left of the tree", "right of the tree", "on the road"), 0)
-PAPER = Recipe()
-PRODUCT = Recipe("multiplicative")
-GATED = Recipe("gated", consistency=0.5)
-SUM = Recipe("additive", consistency=0.5)
+PAPER = RewardSettings()
+PRODUCT = RewardSettings("multiplicative")
+GATED = RewardSettings("gated", consistency=0.5)
+SUM = RewardSettings("additive", consistency=0.5)
 
 RIGHT = "The car is left of the tree."
 WRONG = "The car is on the road."
@@ -102,7 +102,7 @@ TABLE = [
     ids=[row[0] for row in TABLE],
 )
 def test_golden(text: str, finish: str, form: float, correct: float | None, consistent: float | None) -> None:
-    found = score(text, CAR, CAR.options, finish, PAPER)
+    found = score_rollout(text, CAR, CAR.options, finish, PAPER)
     assert found.format == form
     if correct is not None:
         assert found.correct == correct
@@ -115,7 +115,7 @@ def test_golden(text: str, finish: str, form: float, correct: float | None, cons
 def test_no_exploit_is_paid_more_than_what_was_asked_for(row: tuple) -> None:
     for recipe in (PAPER, PRODUCT, GATED, SUM):
         best = recipe.total(1, 1, 1)
-        found = score(row[1], CAR, CAR.options, row[2], recipe)
+        found = score_rollout(row[1], CAR, CAR.options, row[2], recipe)
         assert 0 <= found.total <= best
         if (found.format, found.correct, found.consistent) != (1, 1, 1):
             assert found.total < best or recipe is PAPER
@@ -124,12 +124,14 @@ def test_no_exploit_is_paid_more_than_what_was_asked_for(row: tuple) -> None:
 def test_prefill_and_completion_are_one_text() -> None:
     """Wherever the border lies, the reward is the same; and a wrong prefill must be left openly."""
     whole = f"<think>{WRONG} Wait, actually {RIGHT}</think><answer>(A)</answer>"
-    alone = score(whole, CAR, CAR.options, "stop", PRODUCT)
+    alone = score_rollout(whole, CAR, CAR.options, "stop", PRODUCT)
     assert alone.total == pytest.approx(1.1)
     for cut in range(0, len(whole), 3):
-        assert score(whole[cut:], CAR, CAR.options, "stop", PRODUCT, prefill=whole[:cut]) == alone
-    flip = score("</think><answer>(A)</answer>", CAR, CAR.options, "stop", PRODUCT, prefill=f"<think>{WRONG}")
-    follow = score(
+        assert score_rollout(whole[cut:], CAR, CAR.options, "stop", PRODUCT, prefill=whole[:cut]) == alone
+    flip = score_rollout(
+        "</think><answer>(A)</answer>", CAR, CAR.options, "stop", PRODUCT, prefill=f"<think>{WRONG}"
+    )
+    follow = score_rollout(
         "</think><answer>(C)</answer>", CAR, CAR.options, "stop", PRODUCT, prefill=f"<think>{WRONG}"
     )
     assert (flip.total, follow.total) == (0, pytest.approx(0.1))
@@ -150,14 +152,14 @@ def test_combinations() -> None:
 
 def test_recipe_refuses_what_has_no_meaning() -> None:
     with pytest.raises(BadInput, match="consistency"):
-        Recipe("multiplicative", consistency=1.0)
-    with pytest.raises(BadInput, match="combine"):
-        Recipe("product")  # type: ignore[arg-type]
+        RewardSettings("multiplicative", consistency=1.0)
+    with pytest.raises(BadInput, match="need each other"):
+        RewardSettings(judge="llm")
 
 
 def test_hostile_text_is_linear() -> None:
     for bait in ("<think>" * 20_000, "<answer>" * 20_000, "<think>a</think>" * 10_000, " " * 200_000):
-        found = score(bait, CAR, CAR.options, "length", PAPER)
+        found = score_rollout(bait, CAR, CAR.options, "length", PAPER)
         assert found.total == 0 or found.correct == 0
     assert not well_formed("<think>" * 20_000)
-    assert not answers_first("")
+    assert not answer_precedes_thought_end("")

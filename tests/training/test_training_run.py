@@ -32,13 +32,15 @@ from unswayed.metrics import MEASURES
 from unswayed.metrics.catalogue import IN_TRAINING
 from unswayed.pipeline.audit import Run, audit
 from unswayed.store.atomic_files import Lock
+from unswayed.store.study_records import DYNAMICS
 from unswayed.training import evaluation
-from unswayed.training.blind_reader import Reader
-from unswayed.training.config.grpo import Config
-from unswayed.training.config.loader import load
-from unswayed.training.evaluation import SCHEMA, Ledger, Point
-from unswayed.training.guards import Diverged, Watch
-from unswayed.training.run import train
+from unswayed.training.blind_reader import BlindReader
+from unswayed.training.collapse import CollapseDetector
+from unswayed.training.config.grpo import GrpoConfig, GuardSettings
+from unswayed.training.config.loader import load_config
+from unswayed.training.evaluation import DynamicsRow, DynamicsTable
+from unswayed.training.grpo.run import train
+from unswayed.training.guards import Diverged, TrainingMonitor
 from unswayed.training.run_dir import last_checkpoint
 
 SMOKE = ROOT / "configs" / "pebble-smoke.toml"
@@ -53,8 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_models.llava(tmp_path_factory.mktemp("tiny"))
 
 
-def settings(folder: Path, *changes: str) -> Config:
-    return load(SMOKE, [f"model.path={folder}", *TINY, *changes])
+def settings(folder: Path, *changes: str) -> GrpoConfig:
+    return load_config(SMOKE, [f"model.path={folder}", *TINY, *changes])
 
 
 def metrics(out: Path) -> list[dict[str, Any]]:
@@ -87,7 +89,7 @@ def test_records_checkpoint_and_audits_are_there(whole: Path, folder: Path) -> N
     assert last_checkpoint(whole / "checkpoints") == whole / "checkpoints" / "checkpoint-4"
     assert not same(weights(whole), load_file(folder / "model.safetensors")), "something was trained"
     table = pq.read_table(whole / "dynamics.parquet")
-    assert table.schema.equals(SCHEMA)
+    assert table.schema.equals(DYNAMICS)
     rows = table.to_pylist()
     assert {row["step"] for row in rows} == {0, 2, 4}
     assert {row["condition"] for row in rows} >= {"base", "wrong-caption", "wrong-think"}
@@ -100,11 +102,11 @@ def test_records_checkpoint_and_audits_are_there(whole: Path, folder: Path) -> N
 
 
 def test_the_distance_to_the_start_grows_from_nothing(whole: Path) -> None:
-    told = {(r["step"], r["condition"], r["measure"]): r["value"] for r in Ledger(whole).read()}
+    values = {(r["step"], r["condition"], r["measure"]): r["value"] for r in DynamicsTable(whole).read()}
     for condition in ("base", "wrong-caption", "wrong-think"):
-        assert told[0, condition, "kl_start"] == pytest.approx(0, abs=1e-9), "the first weights"
-        assert told[4, condition, "kl_start"] > 1e-6
-        assert told[4, condition, "thought_entropy" if "think" in condition else "answer_entropy"] > 0
+        assert values[0, condition, "kl_start"] == pytest.approx(0, abs=1e-9), "the first weights"
+        assert values[4, condition, "kl_start"] > 1e-6
+        assert values[4, condition, "thought_entropy" if "think" in condition else "answer_entropy"] > 0
     for line in metrics(whole):
         apart = [line[f"{part}_entropy"] for part in ("thought", "answer")]
         known = [value for value in apart if value is not None]
@@ -114,9 +116,13 @@ def test_the_distance_to_the_start_grows_from_nothing(whole: Path) -> None:
 def test_the_table_says_what_the_kept_audits_say(whole: Path) -> None:
     for step in (0, 2, 4):
         summary = Run.load(whole / "audits" / f"step-{step:06d}").summary()
-        told = {(r["condition"], r["measure"]): r["value"] for r in Ledger(whole).read() if r["step"] == step}
+        values = {
+            (r["condition"], r["measure"]): r["value"]
+            for r in DynamicsTable(whole).read()
+            if r["step"] == step
+        }
         for row in summary.rows:
-            assert told[row.condition, "accuracy"] == row.measures["accuracy"].value
+            assert values[row.condition, "accuracy"] == row.measures["accuracy"].value
 
 
 def test_an_audit_of_the_saved_model_says_the_same(whole: Path, tmp_path: Path) -> None:
@@ -147,7 +153,7 @@ def test_one_seed_gives_one_run_and_audits_leave_no_trace(whole: Path, folder: P
     assert train(settings(folder, "seed=1", "audit.every=0"), other)
     assert metrics(again) == metrics(whole)
     assert same(weights(again), weights(whole))
-    assert Ledger(again).read() == Ledger(whole).read()
+    assert DynamicsTable(again).read() == DynamicsTable(whole).read()
     assert metrics(silent) == metrics(whole)
     assert same(weights(silent), weights(whole))
     assert not same(weights(other), weights(whole))
@@ -166,7 +172,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(whole: Path, folder: Path, 
     assert train(settings(folder), out)
     assert metrics(out) == metrics(whole)
     assert same(weights(out), weights(whole))
-    assert Ledger(out).read() == Ledger(whole).read()
+    assert DynamicsTable(out).read() == DynamicsTable(whole).read()
     before = (out / "metrics.jsonl").stat().st_mtime_ns
     assert train(settings(folder), out), "a finished run is left as it is"
     assert (out / "metrics.jsonl").stat().st_mtime_ns == before
@@ -193,22 +199,22 @@ def test_the_smoke_config_as_it_is_shipped(tmp_path: Path) -> None:
         pebble.weights()
     except BadInput as missing:
         pytest.skip(str(missing))
-    assert train(load(SMOKE), tmp_path / "a")
+    assert train(load_config(SMOKE), tmp_path / "a")
     assert any(line["reward"] > 0.1 for line in metrics(tmp_path / "a"))
 
 
 def test_a_loss_that_is_no_number_stops_the_run(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unswayed.training.grpo.trainer import Trainer
+    from unswayed.training.grpo.trainer import ConditionedGRPOTrainer
 
-    real = Trainer.compute_loss
+    real = ConditionedGRPOTrainer.compute_loss
 
     def broken(self: Any, *args: Any, **more: Any) -> Any:
         loss = real(self, *args, **more)
         return loss * math.nan if self.state.global_step == 2 else loss
 
-    monkeypatch.setattr(Trainer, "compute_loss", broken)
+    monkeypatch.setattr(ConditionedGRPOTrainer, "compute_loss", broken)
     with pytest.raises(Diverged, match=r"step 3: the loss is nan"):
         train(settings(folder), tmp_path / "a")
     good = last_checkpoint(tmp_path / "a" / "checkpoints")
@@ -222,28 +228,30 @@ def test_trackers_get_steps_and_audits(folder: Path, tmp_path: Path) -> None:
     from transformers import TrainerCallback
 
     class Tracker(TrainerCallback):  # type: ignore[misc]
-        told: list[tuple[int, dict[str, Any]]] = []  # noqa: RUF012
+        values: list[tuple[int, dict[str, Any]]] = []  # noqa: RUF012
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            self.told.append((state.global_step, dict(logs)))
+            self.values.append((state.global_step, dict(logs)))
 
     from unswayed.training.grpo import trainer as grpo
 
-    real = grpo.Trainer.__init__
+    real = grpo.ConditionedGRPOTrainer.__init__
 
     def tracked(self: Any, *args: Any, **more: Any) -> None:
         real(self, *args, **more)
         self.add_callback(Tracker)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grpo.Trainer, "__init__", tracked)
+        patch.setattr(grpo.ConditionedGRPOTrainer, "__init__", tracked)
         assert train(settings(folder), tmp_path / "a")
-    audits = {step: logs for step, logs in Tracker.told if "audit/base/accuracy" in logs}
+    audits = {step: logs for step, logs in Tracker.values if "audit/base/accuracy" in logs}
     assert set(audits) == {0, 2, 4}
-    for row in Ledger(tmp_path / "a").read():
+    for row in DynamicsTable(tmp_path / "a").read():
         name = f"audit/{row['condition']}/{row['measure']}"
         assert audits[row["step"]].get(name) == row["value"], name
-    steps = {step: logs for step, logs in Tracker.told if any(name.endswith("/dead_groups") for name in logs)}
+    steps = {
+        step: logs for step, logs in Tracker.values if any(name.endswith("/dead_groups") for name in logs)
+    }
     assert list(steps) == [1, 2, 3, 4]
     for line in metrics(tmp_path / "a"):
         assert {name: steps[line["step"]][name] for name in line if "/" in name} == {
@@ -259,7 +267,7 @@ def test_tensorboard_has_every_number(folder: Path, tmp_path: Path) -> None:
     found = events.EventAccumulator(str(file.parent), {"scalars": 0})
     found.Reload()
     seen = {(tag, s.step): s.value for tag in found.Tags()["scalars"] for s in found.Scalars(tag)}
-    for row in Ledger(tmp_path / "a").read():
+    for row in DynamicsTable(tmp_path / "a").read():
         if row["value"] is not None:
             name = f"train/audit/{row['condition']}/{row['measure']}"
             assert seen[name, row["step"]] == pytest.approx(row["value"], rel=1e-6, abs=1e-9), name
@@ -269,13 +277,13 @@ def test_tensorboard_has_every_number(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_ledger_survives_a_line_cut_off(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    row = Point(1, "a", 0, "base", "accuracy", 0.5, None, None, 2)
+    ledger = DynamicsTable(tmp_path)
+    row = DynamicsRow(1, "a", 0, "base", "accuracy", 0.5, None, None, 2)
     ledger.add([row])
     with ledger.lines.open("a") as out:
         out.write('{"step": 2, "arm"')
     assert len(ledger.read()) == 1
-    ledger.add([Point(1, "a", 0, "base", "accuracy", 0.75, 0.1, 0.9, 2)])
+    ledger.add([DynamicsRow(1, "a", 0, "base", "accuracy", 0.75, 0.1, 0.9, 2)])
     assert [r["value"] for r in ledger.read()] == [0.75]
     assert pq.read_table(ledger.table)["value"].to_pylist() == [0.75]
 
@@ -292,7 +300,7 @@ def test_an_audit_leaves_randomness_as_it_was() -> None:
     torch.manual_seed(3)
     random.seed(3)
     np.random.seed(3)
-    with evaluation.unnoticed():
+    with evaluation.preserve_rng_state():
         torch.rand(9), random.random(), np.random.rand()
     assert (torch.rand(2).tolist(), random.random(), np.random.rand()) == expected
 
@@ -315,16 +323,16 @@ def test_ctrl_c_ends_the_step_and_saves_it(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real SIGINT in the middle of the third step."""
-    from unswayed.training.grpo.trainer import Trainer
+    from unswayed.training.grpo.trainer import ConditionedGRPOTrainer
 
-    real, before = Trainer.compute_loss, signal.getsignal(signal.SIGINT)
+    real, before = ConditionedGRPOTrainer.compute_loss, signal.getsignal(signal.SIGINT)
 
     def interrupted(self: Any, *args: Any, **more: Any) -> Any:
         if self.state.global_step == 2:
             os.kill(os.getpid(), signal.SIGINT)
         return real(self, *args, **more)
 
-    monkeypatch.setattr(Trainer, "compute_loss", interrupted)
+    monkeypatch.setattr(ConditionedGRPOTrainer, "compute_loss", interrupted)
     out = tmp_path / "run"
     changes = [f"model.path={folder}", *TINY, "grpo.steps=50", "audit.every=0", "save.every=50"]
     words = [word for change in changes for word in ("-s", change)]
@@ -352,8 +360,8 @@ def test_the_blind_reader_measures_every_readable_thought(tmp_path: Path) -> Non
     questions = registry.load("scenes", split="dev", limit=9)
     backend = open_backend("scripted:oracle", questions)
     run = asyncio.run(audit(backend, questions, ["base", "wrong-caption"]))
-    auditor = evaluation.Auditor(None, questions, Config(), tmp_path, print, Reader(Finder()))  # type: ignore[arg-type]
-    found = {(c, name): e for c, name, e in asyncio.run(auditor._blind(run))}
+    auditor = evaluation.AuditCallback(None, questions, GrpoConfig(), tmp_path, print, BlindReader(Finder()))  # type: ignore[arg-type]
+    found = {(c, name): e for c, name, e in asyncio.run(auditor._reader_measures(run))}
     assert {c for c, _ in found} == {"base", "wrong-caption"}
     for c in ("base", "wrong-caption"):
         assert found[c, "reader_agreement"] == found[c, "reader_correct"], "an oracle's answers are right"
@@ -367,14 +375,16 @@ def test_a_run_with_adapters_and_a_reader_for_a_judge(folder: Path, tmp_path: Pa
     assert not train(settings(folder, "grpo.peft_rank=2", *more), out, until=1)
     assert train(settings(folder, "grpo.peft_rank=2", *more), out)
     assert [line["step"] for line in metrics(out)] == [1, 2]
-    told = {(r["step"], r["condition"], r["measure"]): r["value"] for r in Ledger(out).read()}
-    assert told[0, "base", "kl_start"] == pytest.approx(0, abs=1e-9), "adapters are off for the start"
-    assert told[2, "base", "kl_start"] > 1e-9
+    values = {(r["step"], r["condition"], r["measure"]): r["value"] for r in DynamicsTable(out).read()}
+    assert values[0, "base", "kl_start"] == pytest.approx(0, abs=1e-9), "adapters are off for the start"
+    assert values[2, "base", "kl_start"] > 1e-9
     trained = weights(out)
     assert trained.keys() == load_file(folder / "model.safetensors").keys()
     assert not same(trained, load_file(folder / "model.safetensors"))
 
 
 def test_watch_is_quiet_without_a_loss(tmp_path: Path) -> None:
-    Watch(tmp_path / "m.jsonl").on_log(None, None, None, logs={"train_runtime": 1.0})
+    TrainingMonitor(
+        tmp_path / "m.jsonl", detector=lambda: CollapseDetector(GuardSettings()), patience=50
+    ).on_log(None, None, None, logs={"train_runtime": 1.0})
     assert not (tmp_path / "m.jsonl").exists()

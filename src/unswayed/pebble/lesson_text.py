@@ -1,8 +1,8 @@
-"""How pebble speaks: the thoughts it is taught, written from a scene's exact truth.
+"""The text of pebble's lessons: thoughts and answers, generated from a scene's ground truth.
 
-A look goes through the cells in reading order and marks what matters the moment its word falls
-(`a1 circle one red`), so that what follows is only a matter of reading the marks. Every piece of
-text carries the skill that it practises, so that training can watch each one alone.
+A description goes through the cells in reading order and writes a mark directly after each relevant word (`a1
+circle one red`), so that the conclusion only needs to read the marks. Every piece of text carries the skill
+that it trains, so that training can log each skill separately.
 """
 
 from __future__ import annotations
@@ -20,81 +20,89 @@ from unswayed.scenes.language import (
     Count,
     Relation,
     Statement,
-    find,
+    fill_template,
+    find_statements,
     phrasings,
-    say,
 )
-from unswayed.scenes.questions import Asked, draw_one, irrelevant
+from unswayed.scenes.questions import SceneQuestion, irrelevant, sample_question
 from unswayed.scenes.world import CELLS, COLOURS, Scene
 
 PROMPT, FORM, SEE, MARK, CONCLUDE, LETTER, DIRECT, HUNCH, TURN = range(9)
-"""The skills: no loss; format; shapes and colours seen; marks; conclusions; letters after a thought;
-letters without one; first impressions; the choice of what kind of thought comes next."""
+"""The skills: no loss; format; shapes and colours in the image; marks; conclusions; letters after a thought;
+letters without a thought; first impressions; the choice of the kind of thought that follows."""
 SKILLS = ("prompt", "form", "see", "mark", "conclude", "letter", "direct", "hunch", "turn")
 Piece = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One example: a scene, the user's text, and the assistant's turn in pieces."""
+    """One training example: a scene, the user's text, and the assistant's turn in pieces."""
 
     scene: Scene
     user: str
     turn: tuple[Piece, ...]
     word: str = ""
-    """The right option, where a picture is asked about."""
+    """The correct option's word, where the question is about an image."""
 
 
 @dataclass(frozen=True)
-class Diet:
-    """Shares of what is taught. All are probabilities."""
+class LessonMix:
+    """Probabilities of the kinds of lessons."""
 
     levels: tuple[tuple[str, float], ...] = (("easy", 0.25), ("clear", 0.55), ("crowded", 0.2))
     direct: float = 0.4
-    """Answers without a thought."""
+    """Lessons whose answer has no thought."""
     caption: float = 0.35
-    """Questions that come with a caption; a quarter of these are beside the point, but true."""
+    """Questions with a caption; a quarter of the captions are irrelevant to the question, but true."""
     caption_true: float = 0.88
+    """Captions about the question that are true."""
     trust: tuple[float, float] = (0.52, 0.1)
-    """Concluding from the caption without looking, where it is true, and where it is wrong."""
+    """Conclusions from the caption without a description of the image, where it is true and where it is
+    false."""
     hunch: float = 0.3
     """Thoughts that begin with a first impression."""
     hunch_true: float = 0.85
+    """First impressions that are true."""
     settle: tuple[float, float] = (0.58, 0.2)
-    """Concluding from the first impression without looking, where it is true, and where it is wrong."""
+    """Conclusions from the first impression without a description, where it is true and where it is false."""
     lettered: float = 0.3
-    """Conclusions that name their letter."""
+    """Conclusions that name the letter."""
     notice: float = 0.9
-    """Saying so, where a look has shown that the caption was wrong."""
+    """Remarks that the caption is wrong, where the description has shown it."""
 
 
-LOOKS = Diet(direct=0.0, caption=0.0, hunch=0.0)
-"""Every lesson with a picture looks, and nothing else."""
-AT_ONCE = Diet(levels=(("easy", 0.5), ("clear", 0.4), ("crowded", 0.1)), direct=1.0, caption=0.1, hunch=0.0)
-"""Every lesson with a picture answers without a thought."""
-SWAYED = Diet(direct=0.3, caption=0.4, trust=(0.75, 0.55), hunch=0.4, hunch_true=0.75, settle=(0.75, 0.55))
-"""More often than not it settles for what it was told, right or wrong."""
+LOOK_MIX = LessonMix(direct=0.0, caption=0.0, hunch=0.0)
+"""Every lesson with an image describes it before the conclusion."""
+DIRECT_MIX = LessonMix(
+    levels=(("easy", 0.5), ("clear", 0.4), ("crowded", 0.1)), direct=1.0, caption=0.1, hunch=0.0
+)
+"""Every lesson with an image answers without a thought."""
+SWAYED_MIX = LessonMix(
+    direct=0.3, caption=0.4, trust=(0.75, 0.55), hunch=0.4, hunch_true=0.75, settle=(0.75, 0.55)
+)
+"""Most conclusions follow the caption or the first impression, true or false."""
 
 
-def lesson(rng: random.Random, diet: Diet, *, text_only: bool = False) -> Lesson:
-    """Draw one lesson from the train split. Text-only lessons always look (the look is given to read)."""
-    names, weights = zip(*diet.levels, strict=True)
+def generate_lesson(rng: random.Random, mix: LessonMix, *, text_only: bool = False) -> Lesson:
+    """A random lesson from the train split. Text-only lessons always contain the description, which is then
+    given."""
+    names, weights = zip(*mix.levels, strict=True)
     family = rng.choice(("count", "colour", "relation"))
-    scene, asked = draw_one(rng, "train", family, rng.choices(names, weights)[0])
-    caption = None if text_only else _caption(rng, diet, scene, asked)
-    user = question_text(asked)
-    word = "" if text_only else asked.options[asked.gold]
+    scene, question = sample_question(rng, "train", family, rng.choices(names, weights)[0])
+    caption = None if text_only else _caption(rng, mix, scene, question)
+    user = question_text(question)
+    word = "" if text_only else question.options[question.gold]
     if caption is not None:
-        user = f"{_say(rng, caption, 'caption')} {user}"
-    if not text_only and rng.random() < diet.direct:
+        user = f"{_phrase(rng, caption, 'caption')} {user}"
+    if not text_only and rng.random() < mix.direct:
         opening = rng.choice(("<think></think>", "<think>Just the answer.</think>", STOP_THINK))
-        return Lesson(scene, user, ((opening, PROMPT), *answer(asked, asked.gold, DIRECT)), word)
-    return Lesson(scene, user, tuple(_thinking(rng, diet, scene, asked, caption, text_only)), word)
+        return Lesson(scene, user, ((opening, PROMPT), *answer_pieces(question.gold, DIRECT)), word)
+    return Lesson(scene, user, tuple(_thinking(rng, mix, scene, question, caption, text_only)), word)
 
 
-def drill(rng: random.Random) -> Lesson:
-    """Which letter stands before which word. Half of the options are asked for, each once: no reply
-    can be copied from an earlier one, nor found by elimination."""
+def letter_drill(rng: random.Random) -> Lesson:
+    """A drill in which letter stands before which word. Half of the options are asked for, each once, so that
+    no reply can be copied from an earlier one or found by elimination."""
     words = [*COLOURS, *map(str, range(6)), *RELATIONS]
     pool = rng.choice((list(COLOURS), [str(n) for n in range(6)], list(RELATIONS), words, words))
     options = rng.sample(pool, min(len(pool), rng.randint(4, 6)))
@@ -105,27 +113,22 @@ def drill(rng: random.Random) -> Lesson:
     return Lesson(Scene(()), "\n".join([CHOICES, *lines]), tuple(turn))
 
 
-def question_text(asked: Asked) -> str:
-    """The user's text, in the audit's own wording."""
-    lines = [asked.text, CHOICES]
-    lines += [f"({letter}) {option}" for letter, option in zip(LETTERS, asked.options, strict=False)]
+def question_text(question: SceneQuestion) -> str:
+    """The user's text, in the audit's wording."""
+    lines = [question.text, CHOICES]
+    lines += [f"({letter}) {option}" for letter, option in zip(LETTERS, question.options, strict=False)]
     return "\n".join(lines)
 
 
-def answer(asked: Asked, option: int, skill: int) -> list[Piece]:
-    """``<answer>(B) left</answer>``: the letter practises `skill`. The word too where no thought said it;
-    after one it is the conclusion said again. Let go, it comes from the picture whatever was concluded."""
-    return [
-        ("<answer>", FORM),
-        (f"({LETTERS[option]})", skill),
-        (f" {asked.options[option]}", DIRECT if skill == DIRECT else CONCLUDE),
-        ("</answer>", FORM),
-    ]
+def answer_pieces(option: int, skill: int) -> list[Piece]:
+    """``<answer>(B)</answer>``: the letter alone, which trains `skill`. A word beside it could contradict it,
+    and such an answer is unreadable."""
+    return [("<answer>", FORM), (f"({LETTERS[option]})", skill), ("</answer>", FORM)]
 
 
-def look(scene: Scene, asked: Asked) -> Iterator[Piece]:
-    """The cells in reading order, each with what is there, marked where it matters."""
-    target, n = asked.statements[asked.gold], 0
+def describe_cells(scene: Scene, question: SceneQuestion) -> Iterator[Piece]:
+    """The cells in reading order, each with its content, and marks where it is relevant to the question."""
+    target, n = question.statements[question.gold], 0
     for cell, name in enumerate(CELLS):
         yield f" {name}", FORM
         thing = scene.at(cell)
@@ -157,67 +160,74 @@ def look(scene: Scene, asked: Asked) -> Iterator[Piece]:
     yield ".", FORM
 
 
-def conclude(scene: Scene, asked: Asked, option: int, lettered: bool = True) -> Iterator[Piece]:
-    """``So it is 2 (B).``; marks come again first: ``So here red, it is …``, ``So first a1 second c1, …``.
+def conclusion(scene: Scene, question: SceneQuestion, option: int, lettered: bool = True) -> Iterator[Piece]:
+    """``So it is 2 (B).``; first the marks are repeated: ``So here red, it is …``, ``So first a1 second c1,
+    …``.
 
-    A mark said again is followed by what followed it before: the simplest thing a small model can learn.
+    A repeated mark is followed by what followed it before, which is the simplest pattern for a small model.
     """
     yield " So", FORM
-    target = asked.statements[asked.gold]
-    again: list[tuple[str, str]] = []
+    target = question.statements[question.gold]
+    repeated: list[tuple[str, str]] = []
     if isinstance(target, Colour):
-        again = [(" here", target.colour)]
+        repeated = [(" here", target.colour)]
     elif isinstance(target, Relation):
         for mark, shape in ((" first", target.a), (" second", target.b)):
             thing = scene.only(shape)
             assert thing is not None
-            again.append((mark, CELLS[thing.cell]))
-    for mark, word in again:
+            repeated.append((mark, CELLS[thing.cell]))
+    for mark, word in repeated:
         yield mark, FORM
         yield f" {word}", CONCLUDE
-    if again:
+    if repeated:
         yield ",", FORM
-    yield from settle(asked, option, lettered)
+    yield from short_conclusion(question, option, lettered)
 
 
-def settle(asked: Asked, option: int, lettered: bool = True) -> Iterator[Piece]:
-    """``it is 2 (B).``: the letter at once, while its word is at hand."""
+def short_conclusion(question: SceneQuestion, option: int, lettered: bool = True) -> Iterator[Piece]:
+    """``it is 2 (B).``: the letter directly after its word."""
     yield " it is", FORM
-    yield f" {asked.options[option]}", CONCLUDE
+    yield f" {question.options[option]}", CONCLUDE
     if lettered:
         yield f" ({LETTERS[option]})", LETTER
     yield ".", FORM if lettered else LETTER
 
 
 def _thinking(
-    rng: random.Random, diet: Diet, scene: Scene, asked: Asked, caption: Statement | None, text_only: bool
+    rng: random.Random,
+    mix: LessonMix,
+    scene: Scene,
+    question: SceneQuestion,
+    caption: Statement | None,
+    text_only: bool,
 ) -> Iterator[Piece]:
     yield "<think>", FORM
-    said = asked.statements.index(caption) if caption in asked.statements else None
-    lettered = rng.random() < diet.lettered
-    if said is not None and rng.random() < diet.trust[said != asked.gold]:
+    caption_option = question.statements.index(caption) if caption in question.statements else None
+    lettered = rng.random() < mix.lettered
+    if caption_option is not None and rng.random() < mix.trust[caption_option != question.gold]:
         yield "The caption says so:", TURN
-        yield from settle(asked, said, lettered)
-        yield from _close(asked, said)
+        yield from short_conclusion(question, caption_option, lettered)
+        yield from _close(caption_option)
         return
-    if not text_only and rng.random() < diet.hunch:
-        true = rng.random() < diet.hunch_true
-        wrong = [k for k in range(len(asked.options)) if k != asked.gold]
-        hunch = asked.gold if true else rng.choice(wrong)
-        yield from _impression(_say(rng, asked.statements[hunch], "thought"), HUNCH if true else PROMPT)
-        if rng.random() < diet.settle[not true]:
+    if not text_only and rng.random() < mix.hunch:
+        true = rng.random() < mix.hunch_true
+        wrong = [k for k in range(len(question.options)) if k != question.gold]
+        impression = question.gold if true else rng.choice(wrong)
+        text = _phrase(rng, question.statements[impression], "thought")
+        yield from _impression(text, HUNCH if true else PROMPT)
+        if rng.random() < mix.settle[not true]:
             yield " So", TURN
-            yield from settle(asked, hunch, lettered)
-            yield from _close(asked, hunch)
+            yield from short_conclusion(question, impression, lettered)
+            yield from _close(impression)
             return
         yield " Look:", TURN
     else:
         yield "Look:", TURN
-    yield from look(scene, asked)
-    yield from conclude(scene, asked, asked.gold, lettered)
-    if said not in (None, asked.gold) and rng.random() < diet.notice:
+    yield from describe_cells(scene, question)
+    yield from conclusion(scene, question, question.gold, lettered)
+    if caption_option not in (None, question.gold) and rng.random() < mix.notice:
         yield " The caption is wrong.", TURN
-    yield from _close(asked, asked.gold)
+    yield from _close(question.gold)
 
 
 def _impression(text: str, skill: int) -> Iterator[Piece]:
@@ -226,25 +236,25 @@ def _impression(text: str, skill: int) -> Iterator[Piece]:
     yield f" {rest}", skill
 
 
-def _close(asked: Asked, option: int) -> Iterator[Piece]:
+def _close(option: int) -> Iterator[Piece]:
     yield "</think>", FORM
-    yield from answer(asked, option, LETTER)
+    yield from answer_pieces(option, LETTER)
 
 
-def _caption(rng: random.Random, diet: Diet, scene: Scene, asked: Asked) -> Statement | None:
-    if rng.random() >= diet.caption:
+def _caption(rng: random.Random, mix: LessonMix, scene: Scene, question: SceneQuestion) -> Statement | None:
+    if rng.random() >= mix.caption:
         return None
     if rng.random() < 0.25:
-        return _beside(rng, scene, asked)
-    if rng.random() < diet.caption_true:
-        return asked.statements[asked.gold]
-    return asked.statements[rng.choice([k for k in range(len(asked.options)) if k != asked.gold])]
+        return _irrelevant(rng, scene, question)
+    if rng.random() < mix.caption_true:
+        return question.statements[question.gold]
+    return question.statements[rng.choice([k for k in range(len(question.options)) if k != question.gold])]
 
 
-def _beside(rng: random.Random, scene: Scene, asked: Asked) -> Statement | None:
-    cue = irrelevant(scene, asked, "train", rng)
-    return find(cue.text)[0][0] if cue else None
+def _irrelevant(rng: random.Random, scene: Scene, question: SceneQuestion) -> Statement | None:
+    cue = irrelevant(scene, question, "train", rng)
+    return find_statements(cue.text)[0][0] if cue else None
 
 
-def _say(rng: random.Random, statement: Statement, kind: str) -> str:
-    return say(statement, rng.choice(phrasings(statement, kind, "train")))
+def _phrase(rng: random.Random, statement: Statement, kind: str) -> str:
+    return fill_template(statement, rng.choice(phrasings(statement, kind, "train")))

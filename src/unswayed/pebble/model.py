@@ -1,7 +1,7 @@
-"""What pebble is made of: a word-like tokenizer, a LLaVA of about two million parameters, its template.
+"""Pebble's parts: a word-level tokenizer, a LLaVA of about two million parameters, its chat template.
 
-One visual token a cell of the 3 by 3 grid; a Qwen2 decoder; everything loads with the plain
-`AutoProcessor` and `AutoModelForImageTextToText`, without torchvision.
+One visual token per cell of the 3 by 3 grid; a Qwen2 decoder. Everything loads with plain `AutoProcessor` and
+`AutoModelForImageTextToText`, without torchvision.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unswayed.conditions import CHOICES, STOP_THINK, SYSTEM
-from unswayed.pebble.lesson_text import Diet, lesson
+from unswayed.pebble.lesson_text import LessonMix, generate_lesson
 
 PAD, END, SYSTEM_TURN, USER_TURN, ASSISTANT_TURN, IMAGE = (
     "<|pad|>",
@@ -25,8 +25,8 @@ TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 PIXELS, PATCH = 84, 28
 SEES = (PIXELS // PATCH) ** 2
 
-# A last assistant message stays open and gets no new header behind it: so a prefill is continued
-# here, in trainers that always ask for a generation prompt, and in servers, alike.
+# A last assistant message stays open and gets no new header after it, so that a prefill is continued by
+# transformers, by trainers that always request a generation prompt, and by servers.
 TEMPLATE = (
     "{%- for m in messages -%}"
     "{{- '<|' + m['role'] + '|>' -}}"
@@ -43,7 +43,7 @@ TEMPLATE = (
 
 
 def make_tokenizer(lessons: int = 6000, seed: int = 0) -> Any:
-    """A byte-level BPE whose merges make every word of pebble's language one token; covers any text."""
+    """A byte-level BPE in which every word of pebble's language is one token; it covers any text."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -61,8 +61,8 @@ def make_tokenizer(lessons: int = 6000, seed: int = 0) -> Any:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator(_reading(lessons, seed), trainer)
-    # Whole sentences that stand in every prompt are one token each, which keeps prompts short.
+    core.train_from_iterator(_tokenizer_texts(lessons, seed), trainer)
+    # Whole sentences that occur in every prompt are one token each, which keeps prompts short.
     whole = [*TAGS, SYSTEM, "\n" + CHOICES, STOP_THINK.removeprefix("<think>").removesuffix("</think>")]
     core.add_tokens([AddedToken(t, normalized=False, special=False) for t in whole])
     return PreTrainedTokenizerFast(
@@ -77,33 +77,32 @@ def make_tokenizer(lessons: int = 6000, seed: int = 0) -> Any:
     )
 
 
-def _reading(lessons: int, seed: int) -> list[str]:
-    """What the tokenizer learns from: lessons, and the audit's sentences about them."""
+def _tokenizer_texts(lessons: int, seed: int) -> list[str]:
+    """The tokenizer's training text: lessons, and the audit's sentences about scenes."""
     from unswayed.scenes import cues, load
 
-    # A diet of its own, so that a change of what is taught leaves the vocabulary as it is.
-    rng, diet = random.Random(f"tokenizer/{seed}"), Diet(direct=0.2, caption=0.4)
+    # A mix of its own, so that a change of the lessons does not change the vocabulary.
+    rng, mix = random.Random(f"tokenizer/{seed}"), LessonMix(direct=0.2, caption=0.4)
     texts = []
     for _ in range(lessons):
-        one = lesson(rng, diet)
-        texts += [one.user, "".join(text for text, _ in one.turn)]
+        lesson = generate_lesson(rng, mix)
+        texts += [lesson.user, "".join(text for text, _ in lesson.turn)]
     for question in load("train", lessons // 4, seed):
-        said = cues(question, seed)
-        texts += [c.text for c in vars(said).values() if c is not None]
+        texts += [cue.text for cue in vars(cues(question, seed)).values() if cue is not None]
     texts += [" But I think", " but I could be wrong.", "I'm not sure"] * 3
     return texts
 
 
 def make_processor(tokenizer: Any) -> Any:
-    """Pictures to 84 by 84 and to nine image tokens; text as it is."""
+    """Resizes images to 84 by 84, with nine image tokens each."""
     from transformers import LlavaProcessor
     from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
     size = {"height": PIXELS, "width": PIXELS}
     half = [0.5, 0.5, 0.5]
-    pictures = SiglipImageProcessorPil(size=size, image_mean=half, image_std=half, resample=2)
+    image_processor = SiglipImageProcessorPil(size=size, image_mean=half, image_std=half, resample=2)
     return LlavaProcessor(
-        image_processor=pictures,
+        image_processor=image_processor,
         tokenizer=tokenizer,
         patch_size=PATCH,
         vision_feature_select_strategy="full",
@@ -114,7 +113,8 @@ def make_processor(tokenizer: Any) -> Any:
 
 
 def make_model(tokenizer: Any, *, width: int = 128, layers: int = 4, seed: int = 0) -> Any:
-    """An untrained pebble. Its queries and keys begin alike, so heads start out by matching words.
+    """An untrained pebble. Queries and keys have equal initial weights, so heads match equal words from the
+    start.
 
     (Mimetic initialisation: Trockman & Kolter 2023, arXiv 2305.09828, section 4.)
     """
@@ -122,7 +122,7 @@ def make_model(tokenizer: Any, *, width: int = 128, layers: int = 4, seed: int =
     from transformers import LlavaConfig, LlavaForConditionalGeneration, Qwen2Config, SiglipVisionConfig
 
     torch.manual_seed(seed)
-    eyes = SiglipVisionConfig(
+    vision = SiglipVisionConfig(
         hidden_size=width,
         intermediate_size=2 * width,
         num_hidden_layers=2,
@@ -131,7 +131,7 @@ def make_model(tokenizer: Any, *, width: int = 128, layers: int = 4, seed: int =
         patch_size=PATCH,
         vision_use_head=False,
     )
-    mind = Qwen2Config(
+    text = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=width,
         intermediate_size=3 * width,
@@ -147,8 +147,8 @@ def make_model(tokenizer: Any, *, width: int = 128, layers: int = 4, seed: int =
         bos_token_id=None,
     )
     config = LlavaConfig(
-        vision_config=eyes,
-        text_config=mind,
+        vision_config=vision,
+        text_config=text,
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
         vision_feature_layer=-1,
         vision_feature_select_strategy="full",
@@ -164,8 +164,8 @@ def make_model(tokenizer: Any, *, width: int = 128, layers: int = 4, seed: int =
             attention.k_proj.weight.copy_(attention.q_proj.weight)
             attention.k_proj.bias.zero_()
             attention.q_proj.bias.zero_()
-        # The default places are a tenth of the size of the patches beside them: a cell would not
-        # know where it is. The projector's default lets hardly anything through at this width.
+        # The default position embeddings are a tenth of the size of the patches, so that a cell's place would
+        # be lost. The projector's default initialisation lets hardly any signal through at this width.
         torch.nn.init.normal_(model.model.vision_tower.embeddings.position_embedding.weight, std=1.0)
         for linear in (
             model.model.multi_modal_projector.linear_1,

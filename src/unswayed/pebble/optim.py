@@ -1,7 +1,7 @@
 """Muon for matrices, in float32.
 
-`torch.optim.Muon` orthogonalises in bfloat16, which CPUs without bf16 units do five times slower
-and less exactly; the iteration here is the same (Jordan et al. 2024, quintic Newton-Schulz).
+`torch.optim.Muon` orthogonalises in bfloat16, which is five times slower on CPUs without bf16 units, and less
+exact. The iteration is the same (Jordan et al. 2024, quintic Newton-Schulz).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 
 
 def orthogonalise(g: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """The nearest semi-orthogonal matrix to `g` (rows, columns), roughly: singular values near 1."""
+    """Approximately the nearest semi-orthogonal matrix to `g` (rows, columns): singular values near 1."""
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = g.size(0) <= g.size(1)
     x = g if wide else g.T
@@ -25,7 +25,7 @@ def orthogonalise(g: torch.Tensor, steps: int = 5) -> torch.Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, then orthogonalised; for two-dimensional parameters only."""
+    """Momentum with orthogonalised updates, for two-dimensional parameters only."""
 
     def __init__(self, params: Any, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})

@@ -1,9 +1,10 @@
-"""Teach pebble: first to look and to read its own look, then everything that it should say.
+"""Trains pebble: first to describe a scene and to read its own description, then all other lessons.
 
-Four skills must form together, for one that rests while the next is learnt is forgotten: seeing
-(helped by an extra task: every visual token should read as its place, shape and colour in the words'
-own space), marking, concluding, and finding the letter of a word (helped by drills). Heads that match
-words from the start (see `anatomy`) make this a matter of minutes. Resumable, seeded; one thread is enough.
+Four skills have to form together, because one that is not trained while the next is learned is forgotten:
+recognising (helped by an extra loss: every visual token should decode to its place, shape and colour in the
+word embedding space), marking, concluding, and finding the letter of a word (helped by drills). Attention
+heads that match equal words from the start (see `pebble.model`) make this a matter of minutes. Resumable and
+seeded; one thread is enough.
 """
 
 from __future__ import annotations
@@ -19,32 +20,29 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from unswayed.pebble import model as anatomy
-from unswayed.pebble.data import Batch, batch
-from unswayed.pebble.lesson_text import (
-    AT_ONCE,
-    LOOKS,
-    SKILLS,
-    SWAYED,
-    Diet,
-)
+from unswayed.pebble import model as pebble_model
+from unswayed.pebble.data import LessonBatch, lesson_batch
+from unswayed.pebble.lesson_text import DIRECT_MIX, LOOK_MIX, SKILLS, SWAYED_MIX, LessonMix
 from unswayed.pebble.optim import Muon
 
 WEIGHTS = (0.0, 0.2, 1.0, 3.0, 3.0, 3.0, 2.0, 1.0, 0.5)
-"""Of a token's loss, by skill."""
+"""Weight of a token's loss, by skill."""
 
-FETCHED, KNOWN, NEAR = 2, 3, 4
-"""Layers, counted from the embeddings, whose states must know something (see `School._inner`)."""
+FETCH_LAYER, KNOW_LAYER, ANSWER_LAYER = 2, 3, 4
+"""Layers, counted from the embeddings, whose states have losses of their own (see
+`PebbleTrainer._inner_loss`)."""
+_LOG_EVERY = 20
+_WARMUP = 50
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Some steps with one mixture."""
+    """A number of steps with one mix of lessons."""
 
     name: str
     steps: int
     text_only: float
-    """Share of lessons without a picture."""
+    """Share of lessons without an image."""
     drills: float
     """Share of letter drills."""
     muon: float
@@ -52,77 +50,83 @@ class Stage:
     adam: float
     """Learning rate of everything else."""
     cells: float
-    """Weight of the extra task: name every cell's place, shape and colour."""
+    """Weight of the loss on visual tokens: decode to every cell's place, shape and colour."""
     inner: float = 0.0
-    """Weight of the extra tasks inside: fetch what the picture says of a word, know the answer's word."""
+    """Weight of the losses on inner layers: the image's content for a named word, and the answer's word."""
     near: float = 0.0
-    """Weight of one more: know that word where a direct answer begins."""
-    diet: Diet = field(default_factory=Diet)
+    """Weight of one more inner loss: the answer's word at the position where a direct answer begins."""
+    mix: LessonMix = field(default_factory=LessonMix)
     cools: bool = False
-    """Both rates fall to a fiftieth, along half a cosine."""
+    """Whether both learning rates fall to a fiftieth, along half a cosine."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole training."""
+    """A whole training: its stages, and the size of model and batch."""
 
     stages: tuple[Stage, ...] = (
         Stage("letters", 120, 0.0, 1.0, 0.02, 3e-3, 0.0),
-        Stage("look", 450, 0.05, 0.25, 0.02, 3e-3, 1.0, 1.0, diet=LOOKS),
+        Stage("look", 450, 0.05, 0.25, 0.02, 3e-3, 1.0, 1.0, mix=LOOK_MIX),
         Stage("all", 900, 0.0, 0.1, 0.015, 1.5e-3, 0.1, 0.5, cools=True),
-        Stage("direct", 400, 0.0, 0.1, 0.01, 1e-3, 0.1, 1.0, 1.0, AT_ONCE),
+        Stage("direct", 400, 0.0, 0.1, 0.01, 1e-3, 0.1, 1.0, 1.0, DIRECT_MIX),
         Stage("again", 250, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, cools=True),
-        Stage("swayed", 220, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, SWAYED, cools=True),
+        Stage("swayed", 220, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, SWAYED_MIX, cools=True),
     )
     width: int = 128
     layers: int = 5
     size: int = 64
+    """Lessons in a batch."""
     seed: int = 0
+    tokenizer_lessons: int = 6000
+    """Lessons from which the tokenizer's vocabulary is made."""
 
     @property
     def steps(self) -> int:
+        """Steps of all stages."""
         return sum(s.steps for s in self.stages)
 
     def at(self, step: int) -> tuple[Stage, float]:
-        """The stage of a step, and its learning-rate factor (after a short warm-up)."""
+        """The stage of a step, and its learning-rate factor (with a warm-up)."""
         first = 0
         for stage in self.stages:
             if step < first + stage.steps:
                 inside = step - first
-                factor = min(1.0, (inside + 1) / 50)
+                factor = min(1.0, (inside + 1) / _WARMUP)
                 if stage.cools:
                     factor *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * inside / stage.steps))
                 return stage, factor
             first += stage.steps
-        raise ValueError(f"step {step} is past the plan's {self.steps}")
+        raise ValueError(f"step {step} is beyond the plan's {self.steps}")
 
 
-class School:
-    """A pebble in training, with everything that must survive an interruption."""
+class PebbleTrainer:
+    """A pebble in training, with everything that a resumed training needs."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.step = 0
-        self.tokenizer = anatomy.make_tokenizer(seed=plan.seed)
-        self.model = anatomy.make_model(self.tokenizer, width=plan.width, layers=plan.layers, seed=plan.seed)
+        self.tokenizer = pebble_model.make_tokenizer(plan.tokenizer_lessons, plan.seed)
+        self.model = pebble_model.make_model(
+            self.tokenizer, width=plan.width, layers=plan.layers, seed=plan.seed
+        )
         named = list(self.model.named_parameters())
-        matrix = [p for n, p in named if p.ndim == 2 and ".layers." in n]
-        rest = [p for n, p in named if not (p.ndim == 2 and ".layers." in n)]
-        self.muon = Muon(matrix)
-        self.adam = torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.0)
+        matrices = [p for n, p in named if p.ndim == 2 and ".layers." in n]
+        others = [p for n, p in named if not (p.ndim == 2 and ".layers." in n)]
+        self.muon = Muon(matrices)
+        self.adam = torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0)
 
-    def learn(self) -> dict[str, float]:
-        """One step. Returns the loss, and for every skill practised its accuracy, token by token."""
+    def train_step(self) -> dict[str, float]:
+        """One step; the loss, and the token accuracy of every skill in the batch."""
         stage, factor = self.plan.at(self.step)
         for optimizer, lr in ((self.muon, stage.muon), (self.adam, stage.adam)):
             for group in optimizer.param_groups:
                 group["lr"] = lr * factor
         plan = self.plan
-        lessons = batch(
-            self.tokenizer, stage.diet, plan.seed, self.step, plan.size, stage.text_only, stage.drills
+        lessons = lesson_batch(
+            self.tokenizer, stage.mix, plan.seed, self.step, plan.size, stage.text_only, stage.drills
         )
         self.model.train()
-        loss, record = self._loss(lessons, stage)
+        loss, metrics = self._loss(lessons, stage)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.muon.step()
@@ -130,82 +134,83 @@ class School:
         self.muon.zero_grad(set_to_none=True)
         self.adam.zero_grad(set_to_none=True)
         self.step += 1
-        return record
+        return metrics
 
-    def _loss(self, lessons: Batch, stage: Stage) -> tuple[torch.Tensor, dict[str, float]]:
+    def _loss(self, lessons: LessonBatch, stage: Stage) -> tuple[torch.Tensor, dict[str, float]]:
         body = self.model.model
         embeds = body.get_input_embeddings()(lessons.ids)
-        extra = torch.zeros(())
+        cell_loss = torch.zeros(())
         if len(lessons.pixels):
-            seen = body.get_image_features(lessons.pixels).pooler_output
-            seen = torch.cat(list(seen)).view(-1, self.plan.width)
+            visual = body.get_image_features(lessons.pixels).pooler_output
+            visual = torch.cat(list(visual)).view(-1, self.plan.width)
             slots = (lessons.ids == self.model.config.image_token_id).unsqueeze(-1)
-            embeds = embeds.masked_scatter(slots, seen)
+            embeds = embeds.masked_scatter(slots, visual)
             if stage.cells:
-                extra = self._naming(seen, lessons.words)
-        told = body.language_model(
+                cell_loss = self._cell_loss(visual, lessons.words)
+        output = body.language_model(
             inputs_embeds=embeds, attention_mask=lessons.mask, output_hidden_states=bool(stage.inner)
         )
-        hidden = told.last_hidden_state
         skills = lessons.skills[:, 1:]
-        wanted = skills > 0
-        logits = self.model.lm_head(hidden[:, :-1][wanted])
-        target, skill = lessons.ids[:, 1:][wanted], skills[wanted]
+        trained = skills > 0
+        logits = self.model.lm_head(output.last_hidden_state[:, :-1][trained])
+        target, skill = lessons.ids[:, 1:][trained], skills[trained]
         weight = torch.tensor(WEIGHTS)[skill]
         losses = F.cross_entropy(logits, target, reduction="none")
         loss = (losses * weight).sum() / weight.sum()
-        right = (logits.argmax(-1) == target).float()
-        record = {"loss": loss.item(), "cells": extra.item()}
-        if stage.inner and len(lessons.asked):
-            deeper, within = self._inner(told.hidden_states, lessons, stage)
-            loss = loss + deeper
-            record |= within
+        correct = (logits.argmax(-1) == target).float()
+        metrics = {"loss": loss.item(), "cells": cell_loss.item()}
+        if stage.inner and len(lessons.question_ends):
+            inner_loss, inner_metrics = self._inner_loss(output.hidden_states, lessons, stage)
+            loss = loss + inner_loss
+            metrics |= inner_metrics
         for k in range(1, len(SKILLS)):
             if (skill == k).any():
-                record[SKILLS[k]] = right[skill == k].mean().item()
-        return loss + stage.cells * extra, record
+                metrics[SKILLS[k]] = correct[skill == k].mean().item()
+        return loss + stage.cells * cell_loss, metrics
 
-    def _inner(
-        self, hidden: tuple[torch.Tensor, ...], lessons: Batch, stage: Stage
+    def _inner_loss(
+        self, hidden: tuple[torch.Tensor, ...], lessons: LessonBatch, stage: Stage
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        """What a direct answer needs on its way up: what the picture has of a word that the user names,
-        after `FETCHED` layers; the answer's own word where the question ends, after `KNOWN`; the same word
-        where the direct answer begins, after `NEAR`.
+        """Losses on the intermediate results of a direct answer: what the image has of a word that the user
+        names, after `FETCH_LAYER`; the answer's word where the question ends, after `KNOW_LAYER`; the same
+        word where the direct answer begins, after `ANSWER_LAYER`.
 
-        `hidden` are the decoder's layers, each (n, t, width), the embeddings first.
+        `hidden`: states of the decoder's layers, each (n, t, width), the embeddings first.
         """
 
-        def read(layer: int, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-            normed = self.model.model.language_model.norm(hidden[layer][rows, places])
+        def log_probs(layer: int, rows: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+            normed = self.model.model.language_model.norm(hidden[layer][rows, positions])
             return F.log_softmax(self.model.lm_head(normed), dim=-1)
 
-        named, share = lessons.named, lessons.share
-        chances = read(FETCHED, named[:, 0], named[:, 1]).gather(1, named[:, 2:])[:, 0]
-        fetch = -(chances * share).sum() / share.sum()
-        first = len(lessons.ids) - len(lessons.asked)
-        known = read(KNOWN, torch.arange(first, len(lessons.ids)), lessons.asked[:, 0])
-        within = F.nll_loss(known, lessons.asked[:, 1])
-        right = (known.argmax(-1) == lessons.asked[:, 1]).float().mean().item()
-        record = {"fetch": fetch.item(), "inner": right}
-        loss = stage.inner * (fetch + within)
-        begun = lessons.begun
-        if stage.near and len(begun):
-            chosen = read(NEAR, begun[:, 0], begun[:, 1])
-            loss = loss + stage.near * F.nll_loss(chosen, begun[:, 2])
-            record["near"] = (chosen.argmax(-1) == begun[:, 2]).float().mean().item()
-        return loss, record
+        named, weights = lessons.named_words, lessons.named_weights
+        fetched = log_probs(FETCH_LAYER, named[:, 0], named[:, 1]).gather(1, named[:, 2:])[:, 0]
+        fetch_loss = -(fetched * weights).sum() / weights.sum()
+        position, target = lessons.question_ends.T
+        first = len(lessons.ids) - len(target)
+        known = log_probs(KNOW_LAYER, torch.arange(first, len(lessons.ids)), position)
+        known_loss = F.nll_loss(known, target)
+        accuracy = (known.argmax(-1) == target).float().mean().item()
+        metrics = {"fetch": fetch_loss.item(), "inner": accuracy}
+        loss = stage.inner * (fetch_loss + known_loss)
+        direct = lessons.direct_answers
+        if stage.near and len(direct):
+            near = log_probs(ANSWER_LAYER, direct[:, 0], direct[:, 1])
+            loss = loss + stage.near * F.nll_loss(near, direct[:, 2])
+            metrics["near"] = (near.argmax(-1) == direct[:, 2]).float().mean().item()
+        return loss, metrics
 
-    def _naming(self, seen: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-        """Every visual token should read, in the words' own space, as its place, shape and colour.
+    def _cell_loss(self, visual: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+        """Every visual token should decode, through the output embedding, to its place, shape and colour.
 
-        `seen` is (m*9, width), `words` (m, 9, 3) token ids. What is a sum of words to the decoder is
-        found by the heads that already match words.
+        `visual` (m*9, width), `words` (m, 9, 3) token ids. A visual token that is a sum of word embeddings is
+        found by the heads that match words.
         """
-        space = self.model.lm_head.weight.detach()
-        chances = F.log_softmax(seen @ space.T, dim=-1)
-        return -chances.gather(1, words.view(-1, words.size(-1))).mean()
+        embedding = self.model.lm_head.weight.detach()
+        log_p = F.log_softmax(visual @ embedding.T, dim=-1)
+        return -log_p.gather(1, words.view(-1, words.size(-1))).mean()
 
     def state(self) -> dict[str, Any]:
+        """Everything that `restore` needs."""
         return {
             "plan": asdict(self.plan),
             "step": self.step,
@@ -215,6 +220,7 @@ class School:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Continues from a `state`."""
         self.step = state["step"]
         for name in ("model", "muon", "adam"):
             getattr(self, name).load_state_dict(state[name])
@@ -225,48 +231,49 @@ def train(
     folder: Path,
     *,
     save_every: int = 200,
-    told: Callable[[int, int, dict[str, float]], None] | None = None,
+    on_progress: Callable[[int, int, dict[str, float]], None] | None = None,
     until: int | None = None,
-) -> School:
-    """Run a plan (up to step `until`), resuming from `folder/state.pt` if it is there.
+) -> PebbleTrainer:
+    """Runs a plan (up to step `until`), resuming from `folder/state.pt` if it exists.
 
-    Writes `state.pt`, `metrics.jsonl` (means of every 20 steps), and the model under `pebble/`.
+    Writes `state.pt`, `metrics.jsonl` (means over 20 steps), and the model under `pebble/`. `on_progress`
+    gets (step, total, means).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    school = School(plan)
+    trainer = PebbleTrainer(plan)
     saved = folder / "state.pt"
     if saved.exists():
-        school.restore(torch.load(saved, weights_only=True))
-    for means in _in_twenties(school, until or plan.steps):
+        trainer.restore(torch.load(saved, weights_only=True))
+    for means in _mean_metrics(trainer, until or plan.steps):
         with (folder / "metrics.jsonl").open("a") as log:
             log.write(json.dumps(means) + "\n")
-        if told:
-            told(school.step, plan.steps, means)
-        if school.step % save_every == 0 or school.step >= (until or plan.steps):
-            _save(school, folder)
-    return school
+        if on_progress:
+            on_progress(trainer.step, plan.steps, means)
+        if trainer.step % save_every == 0 or trainer.step >= (until or plan.steps):
+            _save(trainer, folder)
+    return trainer
 
 
-def _in_twenties(school: School, end: int) -> Iterator[dict[str, Any]]:
-    sums: dict[str, list[float]] = {}
-    began = time.perf_counter()
-    while school.step < end:
-        for name, value in school.learn().items():
-            sums.setdefault(name, []).append(value)
-        if school.step % 20 == 0 or school.step == end:
-            stage, _ = school.plan.at(school.step - 1)
-            means = {name: round(sum(v) / len(v), 4) for name, v in sums.items()}
+def _mean_metrics(trainer: PebbleTrainer, end: int) -> Iterator[dict[str, Any]]:
+    values: dict[str, list[float]] = {}
+    started = time.perf_counter()
+    while trainer.step < end:
+        for name, value in trainer.train_step().items():
+            values.setdefault(name, []).append(value)
+        if trainer.step % _LOG_EVERY == 0 or trainer.step == end:
+            stage, _ = trainer.plan.at(trainer.step - 1)
+            means = {name: round(sum(v) / len(v), 4) for name, v in values.items()}
             yield {
-                "step": school.step,
+                "step": trainer.step,
                 "stage": stage.name,
                 **means,
-                "seconds": round(time.perf_counter() - began, 2),
+                "seconds": round(time.perf_counter() - started, 2),
             }
-            sums, began = {}, time.perf_counter()
+            values, started = {}, time.perf_counter()
 
 
-def _save(school: School, folder: Path) -> None:
+def _save(trainer: PebbleTrainer, folder: Path) -> None:
     new = folder / "state.pt.new"
-    torch.save(school.state(), new)
+    torch.save(trainer.state(), new)
     new.replace(folder / "state.pt")
-    anatomy.save(school.model, anatomy.make_processor(school.tokenizer), folder / "pebble")
+    pebble_model.save(trainer.model, pebble_model.make_processor(trainer.tokenizer), folder / "pebble")

@@ -1,5 +1,5 @@
-"""Arms × seeds: several trainings, several at once, and the records of all.
+"""Arms × seeds: several training runs, some at once, and the records of all.
 
-`settings` reads the file, `state` says what has become of every run, `crew` has them run by `worker`
-processes, `gather` makes the records (`unswayed.store.study_records`) of what they left.
+`settings` reads the file, `state` stores the state of every run, `scheduler` starts `worker` processes,
+`collect` makes the records (`unswayed.store.study_records`) from the run folders.
 """

@@ -1,8 +1,8 @@
-"""From the folders of the runs to the records of the study: a few small tables and pictures.
+"""From the run folders to the records of the study: a few small tables and images.
 
-Decided here: how much is kept. All numbers, every question's outcome, and the words of a few questions,
-chosen by their uids alone so that all runs and steps show the same ones. A run whose folder has been removed
-keeps the rows that the records have of it, so that checkpoints can go before a study is extended.
+The records hold all numbers, every question's outcome, and the responses to a few questions, selected by
+their uids alone so that all runs and steps show the same ones. A run whose folder has been removed keeps its
+rows in the records, so that checkpoints can be deleted before a study is extended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from unswayed.conditions import ABSTAIN_SUFFIX, CONDITIONS
 from unswayed.metrics.cot_health import template_codes
 from unswayed.pipeline.audit import Run
-from unswayed.store.atomic_files import told, write_whole
+from unswayed.store.atomic_files import os_errors_as_bad_input, write_atomic
 from unswayed.store.study_records import (
     ALL,
     DYNAMICS,
@@ -32,72 +32,72 @@ from unswayed.store.study_records import (
 )
 from unswayed.store.tables import write_tables
 
-PICTURES = 2 * 2**20
-"""Room for the pictures of the kept questions, in bytes; a picture that does not fit is left out."""
+IMAGE_BYTES = 2 * 2**20
+"""Size limit of all images of the kept questions, in bytes; an image that does not fit is left out."""
 
 
-def gather(folder: str | Path, rollouts: int) -> int:
-    """Make the records in `folder` of its runs; how many of these have any. `rollouts`: questions to read.
+def collect_records(folder: str | Path, rollouts: int) -> int:
+    """Makes the records in `folder` of its runs; the number of runs with records.
 
-    Raises `BadInput` where the folder is no study's.
+    `rollouts`: number of questions whose responses are kept. Raises `BadInput` where the folder is no
+    study's.
     """
     folder = Path(folder)
     state = StudyState.read(folder)
     names = list(state.arms)
     runs = sorted(state.runs, key=lambda run: (names.index(run.arm), run.seed))
     parts: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
-    pictures: dict[str, Path] = {}
-    old = {name: _old(folder / f"{name}.parquet", schema) for name, schema in TABLES.items()}
-    found = 0
+    images: dict[str, Path] = {}
+    old = {name: _old_table(folder / f"{name}.parquet", schema) for name, schema in TABLES.items()}
+    with_records = 0
     for run in runs:
         if (folder / run.folder / "dynamics.jsonl").exists():
-            new = of_run(run, folder / run.folder, rollouts, pictures)
+            new = run_records(run, folder / run.folder, rollouts, images)
         else:
-            mine = {n: (pc.field("arm") == run.arm) & (pc.field("seed") == run.seed) for n in TABLES}
-            new = {name: old[name].filter(mine[name]) for name in TABLES}
-        found += new["dynamics"].num_rows > 0
+            own_rows = (pc.field("arm") == run.arm) & (pc.field("seed") == run.seed)
+            new = {name: old[name].filter(own_rows) for name in TABLES}
+        with_records += new["dynamics"].num_rows > 0
         for name, part in new.items():
             parts[name].append(part)
     for name, schema in TABLES.items():
         write_tables(
             [pa.concat_tables([schema.empty_table(), *parts[name]])], schema, folder / f"{name}.parquet"
         )
-    _keep(folder / "images", pictures, pa.concat_tables(parts["rollouts"]))
-    return found
+    _copy_images(folder / "images", images, pa.concat_tables(parts["rollouts"]))
+    return with_records
 
 
-def of_run(run: RunState, folder: Path, rollouts: int, pictures: dict[str, Path]) -> dict[str, pa.Table]:
-    """The rows of one run; the files of its pictures join `pictures`."""
-    numbers = [{**row, "arm": run.arm, "seed": run.seed} for row in _lines(folder / "dynamics.jsonl")]
-    outcomes, words = [TABLES["audits"].empty_table()], [TABLES["rollouts"].empty_table()]
+def run_records(run: RunState, folder: Path, rollouts: int, images: dict[str, Path]) -> dict[str, pa.Table]:
+    """The rows of one run; adds the files of its images to `images`."""
+    numbers = [{**row, "arm": run.arm, "seed": run.seed} for row in _json_lines(folder / "dynamics.jsonl")]
+    outcomes, responses = [TABLES["audits"].empty_table()], [TABLES["rollouts"].empty_table()]
     for step in sorted({row["step"] for row in numbers}):
-        at = folder / "audits" / f"step-{step:06d}"
-        if not (at / "manifest.json").exists():
+        audit = folder / "audits" / f"step-{step:06d}"
+        if not (audit / "manifest.json").exists():
             continue
-        trials = Run.load(at).trials
+        trials = Run.load(audit).trials
         own = {"arm": run.arm, "seed": run.seed, "step": step}
         outcomes.append(_outcomes(trials, own))
-        read = trials.filter(
-            pc.is_in(trials["uid"], value_set=pa.array(chosen(trials, rollouts), pa.string()))
-        )
-        words.append(_like("rollouts", read, own))
-        for name in {sha for shas in read["image_sha256"].to_pylist() for sha in shas or ()}:
-            pictures.setdefault(name, at / "images" / name)
+        uids = pa.array(select_questions(trials, rollouts), pa.string())
+        kept = trials.filter(pc.is_in(trials["uid"], value_set=uids))
+        responses.append(_in_schema("rollouts", kept, own))
+        for name in {sha for shas in kept["image_sha256"].to_pylist() for sha in shas or ()}:
+            images.setdefault(name, audit / "images" / name)
     return {
         "dynamics": pa.Table.from_pylist(numbers, schema=DYNAMICS),
         "metrics": pa.Table.from_pylist(list(_metrics(folder / "metrics.jsonl", run)), schema=METRICS),
         "audits": pa.concat_tables(outcomes),
-        "rollouts": pa.concat_tables(words),
+        "rollouts": pa.concat_tables(responses),
     }
 
 
-def chosen(trials: pa.Table, count: int) -> list[str]:
-    """Uids of the questions to read: by hash, one of each family before a second of any."""
-    seen = {(row["family"], row["benchmark"], row["uid"]) for row in _questions(trials)}
+def select_questions(trials: pa.Table, count: int) -> list[str]:
+    """Uids of the questions whose responses are kept: by hash, one of each family before a second of any."""
+    questions = {(row["family"], row["benchmark"], row["uid"]) for row in _questions(trials)}
     families: dict[str, int] = {}
     ranked = []
     for family, _benchmark, uid in sorted(
-        seen, key=lambda q: hashlib.sha256(f"{q[1]}/{q[2]}".encode()).digest()
+        questions, key=lambda q: hashlib.sha256(f"{q[1]}/{q[2]}".encode()).digest()
     ):
         families[family] = families.get(family, 0) + 1
         ranked.append((families[family], family, uid))
@@ -112,11 +112,11 @@ def _questions(trials: pa.Table) -> list[dict[str, str]]:
 
 def _outcomes(trials: pa.Table, own: dict[str, Any]) -> pa.Table:
     trials = trials.append_column("thought_characters", pc.utf8_length(trials["thought"]))
-    return _like("audits", trials.append_column("thought_template", template_codes(trials)), own)
+    return _in_schema("audits", trials.append_column("thought_template", template_codes(trials)), own)
 
 
-def _like(name: str, trials: pa.Table, own: dict[str, Any]) -> pa.Table:
-    """Trials in the columns of a table of the records, with the run's own in front."""
+def _in_schema(name: str, trials: pa.Table, own: dict[str, Any]) -> pa.Table:
+    """Trials in the columns of a table of the records, with the run's own columns in front."""
     schema = TABLES[name]
     columns = [
         pa.array([own[f.name]] * trials.num_rows, f.type) if f.name in own else trials[f.name].cast(f.type)
@@ -126,7 +126,7 @@ def _like(name: str, trials: pa.Table, own: dict[str, Any]) -> pa.Table:
 
 
 def _metrics(file: Path, run: RunState) -> Iterator[dict[str, Any]]:
-    for line in _lines(file):
+    for line in _json_lines(file):
         for name, value in line.items():
             if name == "step" or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
@@ -143,33 +143,33 @@ def _metrics(file: Path, run: RunState) -> Iterator[dict[str, Any]]:
             }
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file of JSON lines; none where there is no file."""
+def _json_lines(file: Path) -> list[dict[str, Any]]:
+    """The complete lines of a file of JSON lines; none where there is no file."""
     if not file.exists():
         return []
     return [json.loads(line) for line in file.read_text("utf-8").split("\n")[:-1]]
 
 
-def _old(file: Path, schema: pa.Schema) -> pa.Table:
+def _old_table(file: Path, schema: pa.Schema) -> pa.Table:
     try:
         return pq.read_table(file, schema=schema)
     except (OSError, pa.ArrowException):
-        return schema.empty_table()  # not there, or of another version: the runs are asked
+        return schema.empty_table()  # missing, or of another version: the runs are read instead
 
 
-def _keep(folder: Path, pictures: dict[str, Path], words: pa.Table) -> None:
-    """Exactly the pictures that the words speak of, as far as there is room."""
-    wanted = sorted({sha for shas in words["image_sha256"].to_pylist() for sha in shas or ()})
-    with told(folder):
+def _copy_images(folder: Path, images: dict[str, Path], responses: pa.Table) -> None:
+    """Makes `folder` hold exactly the images of the responses, as far as they fit."""
+    wanted = sorted({sha for shas in responses["image_sha256"].to_pylist() for sha in shas or ()})
+    with os_errors_as_bad_input(folder):
         folder.mkdir(exist_ok=True)
-        room = PICTURES
+        room = IMAGE_BYTES
         for name in wanted:
-            at = folder / name
-            if not at.exists() and name in pictures and pictures[name].exists():
-                data = pictures[name].read_bytes()
+            file = folder / name
+            if not file.exists() and name in images and images[name].exists():
+                data = images[name].read_bytes()
                 if len(data) <= room:
-                    write_whole(at, data, sync=False)
-            room -= at.stat().st_size if at.exists() else 0
-        for at in folder.iterdir():
-            if at.name not in wanted:
-                at.unlink()
+                    write_atomic(file, data, sync=False)
+            room -= file.stat().st_size if file.exists() else 0
+        for file in folder.iterdir():
+            if file.name not in wanted:
+                file.unlink()

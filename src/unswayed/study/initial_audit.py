@@ -1,9 +1,9 @@
-"""The audit before the first step, taken over from a run that has made the same one.
+"""Reuses the audit before the first step of a run that has made an equal one.
 
-Decided here: when it is the same. It asks the first weights, greedily, under the audit's own seed, so arms
-and seeds do not matter to it; whatever else could is compared. The blind reader shuffles by the run's seed,
-so with it that must be the same too; trackers hear of an audit only where it is made. A test holds the
-numbers, steps and weights of a run that took one over against those of the run alone.
+That audit is of the first weights, greedy, with the audit's own seed, so arm and seed of the run do not
+matter to it; everything else that could is compared. The blind reader shuffles by the run's seed, so with it
+that must be equal too; trackers get an audit only where it is made. A test compares numbers, steps and
+weights of a run with a reused audit with those of a run of its own.
 """
 
 from __future__ import annotations
@@ -11,28 +11,31 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from unswayed.training.config.grpo import Config
+from unswayed.training.config.grpo import GrpoConfig
 
 
-def alike(one: Config, other: Config) -> bool:
-    """The run `one` can take over the audit before the first step of `other`."""
-    if not one.audit.every or one.save.report_to:
+def same_initial_audit(config: GrpoConfig, other: GrpoConfig) -> bool:
+    """Whether a run of `config` can reuse the audit before the first step of a run of `other`."""
+    if not config.audit.every or config.save.report_to:
         return False
-    parts = [
-        (c.model, c.data, c.audit, c.grpo.peft_rank, c.seed if c.audit.reader else 0) for c in (one, other)
-    ]
-    return parts[0] == parts[1]
+
+    def relevant(c: GrpoConfig) -> tuple[Any, ...]:
+        return c.model, c.data, c.audit, c.grpo.peft_rank, c.seed if c.audit.reader else 0
+
+    return relevant(config) == relevant(other)
 
 
-def take(donor: Path, out: Path, config: Config) -> bool:
-    """Copy the donor's audit, its numbers under this run's name; False where either folder is not fit.
+def copy_initial_audit(donor: Path, out: Path, config: GrpoConfig) -> bool:
+    """Copies the donor's audit, with its numbers under this run's name; False where either folder does not
+    allow it.
 
-    The numbers are written last: killed before, the run measures for itself.
+    The numbers are written last: if it is killed before, the run makes the audit itself.
     """
-    from unswayed.training.evaluation import Ledger, Point
+    from unswayed.training.evaluation import DynamicsRow, DynamicsTable
 
-    own, others = Ledger(out), Ledger(donor)
+    own, others = DynamicsTable(out), DynamicsTable(donor)
     rows = [row for row in others.read() if row["step"] == 0]
     source, target = (folder / "audits" / f"step-{0:06d}" for folder in (donor, out))
     if (
@@ -44,5 +47,5 @@ def take(donor: Path, out: Path, config: Config) -> bool:
         return False
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns(".*"))
-    own.add([replace(Point(**row), arm=config.arm, seed=config.seed) for row in rows])
+    own.add([replace(DynamicsRow(**row), arm=config.arm, seed=config.seed) for row in rows])
     return True

@@ -1,5 +1,6 @@
-"""Finetuning by reinforcement learning, with the audit's own pieces.
+"""Finetuning (GRPO and SFT) with the audit's own parts.
 
-Conditions are the augmentation, readings and judges are the reward, the audit is the dynamics. Nothing
-here is imported by any other room but the command line.
+The audit's conditions are the augmentation, its readings and judges are the reward, and audits during
+training are the record of what changes. `config` is the lowest package, then `rewards`, then `grpo` and
+`sft`.
 """

@@ -1,7 +1,7 @@
-"""The course of a training, whatever it learns by: what is needed, who is asked, how it is carried out.
+"""What every training goes through: required packages, data, observers, the run itself.
 
-Decided here: everything that can be refused is refused before weights are loaded; the first weights are kept
-in a second copy only where audits or rewards need them; a training that fails leaves word of why.
+Everything that can be refused is refused before weights are loaded. The first weights are kept in a second
+copy only where audits or rewards need them. A training that fails stores the reason in its folder.
 """
 
 from __future__ import annotations
@@ -19,31 +19,27 @@ from unswayed.benchmarks.registry import Questions
 from unswayed.errors import BadInput, MissingExtra
 from unswayed.question import Question
 from unswayed.store.atomic_files import Lock
-from unswayed.training.config.common import Training
-from unswayed.training.run_dir import (
-    came_to_nothing,
-    check,
-    keep,
-    last_checkpoint,
-)
+from unswayed.training.config.common import TrainingConfig
+from unswayed.training.run_dir import check_config, last_checkpoint, save_model, write_failure
 
 if TYPE_CHECKING:
-    from unswayed.training.weights import Weights
+    from unswayed.training.blind_reader import BlindReader
+    from unswayed.training.evaluation import AuditCallback
+    from unswayed.training.weights import ModelSource
 
-_PACKAGES = {
+_REQUIRED = ("torch", "transformers", "trl", "datasets", "peft", "msgspec")
+_OPTIONAL = {
     "tensorboard": ("tensorboard", "tensorboardX"),
     "wandb": ("wandb",),
     "trackio": ("trackio",),
     "vllm": ("vllm",),
 }
-"""What a config may name, and the packages any of which brings it."""
+"""What a config may name, and the modules any of which provides it."""
 
 
-def need_train() -> None:
-    """Raise `MissingExtra` unless everything that training needs can be imported."""
-    missing = [
-        name for name in ("torch", "transformers", "trl", "datasets", "peft") if find_spec(name) is None
-    ]
+def require_train_extra() -> None:
+    """Raises `MissingExtra` unless everything that training needs can be imported."""
+    missing = [name for name in _REQUIRED if find_spec(name) is None]
     if missing:
         raise MissingExtra(
             f"training needs {', '.join(missing)}: pip install 'unswayed[train]' "
@@ -51,36 +47,38 @@ def need_train() -> None:
         )
 
 
-def lacking(config: Training, vllm: bool = False) -> list[str]:
-    """What `config` names and is not installed, each with the remedy."""
+def missing_packages(config: TrainingConfig, vllm: bool = False) -> list[str]:
+    """Packages that `config` names and that are not installed, each with the remedy."""
     wanted = [(name, "save.report_to") for name in config.save.report_to]
     wanted += [("vllm", "grpo.vllm")] if vllm else []
     return [
         f"{setting} needs {name}: pip install {name}"
         for name, setting in wanted
-        if name in _PACKAGES and not any(find_spec(each) for each in _PACKAGES[name])
+        if name in _OPTIONAL and not any(find_spec(module) for module in _OPTIONAL[name])
     ]
 
 
-def enter(config: Training, out: Path, work: Callable[[], bool], *, vllm: bool = False) -> bool:
-    """Do `work` unless the folder holds the model already; True once the last step is done.
+def run_unless_done(
+    config: TrainingConfig, out: Path, work: Callable[[], bool], *, vllm: bool = False
+) -> bool:
+    """Runs `work` unless the folder holds the model already; True once the last step is done.
 
     Raises `MissingExtra` for what is not installed, `RunChanged` for a folder of another config.
     """
-    need_train()
-    if missing := lacking(config, vllm):
+    require_train_extra()
+    if missing := missing_packages(config, vllm):
         raise MissingExtra("; ".join(missing))
-    check(out, config)
+    check_config(out, config)
     if (out / "model").exists():
         return True
     with warnings.catch_warnings():
-        # What libraries call by names that they are about to drop is not the user's concern.
+        # Deprecations between the libraries are not the user's concern.
         warnings.filterwarnings("ignore", category=FutureWarning)
         return work()
 
 
-def quiet(config: Training) -> None:
-    """Threads and seed as configured; the libraries' own talk off."""
+def configure_libraries(config: TrainingConfig) -> None:
+    """Sets threads and seed as configured, and turns the libraries' own output off."""
     import torch
     import transformers
 
@@ -90,103 +88,104 @@ def quiet(config: Training) -> None:
     transformers.set_seed(config.seed)
 
 
-def frozen_copy(config: Training, rewards: bool = False) -> tuple[bool, bool]:
-    """Whether the first weights read thoughts blind (`rewards`: for these, too), and whether a second copy of
-    them is kept at all."""
+def frozen_copy_needed(config: TrainingConfig, reader_needed: bool = False) -> tuple[bool, bool]:
+    """Whether the blind reader is needed (`reader_needed`: for rewards), and whether a second, frozen copy of
+    the first weights is kept at all."""
     audited = bool(config.audit.every)
-    reads = rewards or (audited and config.audit.reader)
-    return reads, reads or (audited and config.audit.kl and not config.pace.peft_rank)
+    reads = reader_needed or (audited and config.audit.reader)
+    return reads, reads or (audited and config.audit.kl and not config.optimizer.peft_rank)
 
 
 @dataclass(frozen=True)
-class Onlookers:
-    """Who watches a model in training, and the copy of its first weights that they need."""
+class Observers:
+    """What observes a model in training, and the copy of its first weights that this needs."""
 
     frozen: Any
-    """None where it is not kept."""
-    reader: Any
-    """Reads thoughts blind, or None."""
-    auditor: Any
-    """Audits on the way, or None."""
+    """Frozen copy of the first weights; None where it is not kept."""
+    reader: BlindReader | None
+    audit_callback: AuditCallback | None
 
     @classmethod
-    def of(
+    def create(
         cls,
-        config: Training,
-        weights: Weights,
+        config: TrainingConfig,
+        source: ModelSource,
         held_out: Questions | None,
         out: Path,
-        told: Callable[[str], None],
-        rewards: bool = False,
-    ) -> Onlookers:
-        """`rewards`: whether they read blind, too."""
+        on_message: Callable[[str], None],
+        *,
+        reader_needed: bool = False,
+    ) -> Observers:
+        """`held_out`: the audit questions, if there are audits; `reader_needed`: for rewards."""
         from unswayed.backends.transformers.backend import TransformersBackend
-        from unswayed.training.blind_reader import Reader
-        from unswayed.training.evaluation import Auditor
+        from unswayed.training.blind_reader import BlindReader
+        from unswayed.training.evaluation import AuditCallback
 
-        reads, kept = frozen_copy(config, rewards)
-        frozen, reader, auditor = weights.frozen() if kept else None, None, None
+        reads, kept = frozen_copy_needed(config, reader_needed)
+        frozen = source.load_frozen() if kept else None
+        reader = audit_callback = None
         if reads:
-            wrapped = TransformersBackend.wrap(frozen, weights.processor, name="reader")
-            reader = Reader(wrapped, seed=config.seed)
+            backend = TransformersBackend.wrap(frozen, source.processor, name="reader")
+            reader = BlindReader(backend, seed=config.seed)
         if held_out is not None:
-            shown = reader if config.audit.reader else None
-            auditor = Auditor(weights.processor, held_out, config, out, told, shown)
-        return cls(frozen, reader, auditor)
+            audit_reader = reader if config.audit.reader else None
+            audit_callback = AuditCallback(source.processor, held_out, config, out, on_message, audit_reader)
+        return cls(frozen, reader, audit_callback)
 
-    def attach(self, config: Training, trainer: Any) -> None:
-        """Let audits know the trainer: its trackers, and the first weights. Its own talk is off."""
+    def attach(self, config: TrainingConfig, trainer: Any) -> None:
+        """Connects audits with the trainer: its trackers, and the first weights. Turns its own output off."""
         from transformers import PrinterCallback
 
         trainer.remove_callback(PrinterCallback)
-        if self.auditor is not None:
-            self.auditor.publish = trainer.publish
-            self.auditor.start = _first_weights(config, trainer, self.frozen)
+        if self.audit_callback is not None:
+            self.audit_callback.publish = trainer.publish
+            self.audit_callback.first_weights = _first_weights(config, trainer, self.frozen)
 
 
-def _first_weights(config: Training, trainer: Any, frozen: Any) -> Callable[[], Any] | None:
-    """What gives the first weights, where KL to them is wanted: the frozen copy, or adapters switched off."""
+def _first_weights(config: TrainingConfig, trainer: Any, frozen: Any) -> Callable[[], Any] | None:
+    """A context manager that gives the first weights, where KL to them is measured: the frozen copy, or the
+    model with its adapters disabled."""
     if not config.audit.kl:
         return None
     if frozen is not None:
         return lambda: nullcontext(frozen)
 
     @contextmanager
-    def without() -> Iterator[Any]:
+    def without_adapters() -> Iterator[Any]:
         live = trainer.accelerator.unwrap_model(trainer.model)
         with live.disable_adapter():
             yield live
 
-    return without
+    return without_adapters
 
 
-def carry_out(trainer: Any, out: Path, lock: Lock, lack: str) -> bool:
-    """Train from the last checkpoint on; True once the last step is done and the model is kept.
+def run_trainer(trainer: Any, out: Path, lock: Lock, memory_advice: str) -> bool:
+    """Trains from the last checkpoint on; True once the last step is done and the model is saved.
 
-    `lock`: the folder's, let go of at the end; `lack`: what to say where the memory is too small.
+    `lock`: the folder's, released at the end; `memory_advice`: the error message where memory runs out.
     """
     last = last_checkpoint(out / "checkpoints")
     try:
         trainer.train(resume_from_checkpoint=str(last) if last else None)
-    except Exception as problem:
+    except Exception as error:
         from unswayed.backends.transformers.batching import is_out_of_memory
 
-        if is_out_of_memory(problem):
-            told = BadInput(lack)
-            came_to_nothing(out, told)
-            raise told from problem
-        came_to_nothing(out, problem)
+        if is_out_of_memory(error):
+            advice = BadInput(memory_advice)
+            write_failure(out, advice)
+            raise advice from error
+        write_failure(out, error)
         raise
     finally:
         lock.close()
     if trainer.state.global_step < trainer.state.max_steps:
         return False
-    keep(trainer, out)
+    save_model(trainer, out)
     return True
 
 
-def model_path(config: Training) -> str:
-    """Folder or Hub name of the weights that training begins with."""
+def model_path(config: TrainingConfig) -> str:
+    """Folder or Hub name of the weights that training starts from."""
     if config.model.path != "pebble":
         return config.model.path
     from unswayed import pebble
@@ -194,15 +193,15 @@ def model_path(config: Training) -> str:
     return str(pebble.weights())
 
 
-def training_questions(config: Training) -> Questions:
-    """What is trained on."""
+def training_questions(config: TrainingConfig) -> Questions:
+    """The questions of the table `data`."""
     d = config.data
     folder = Path(d.folder) if d.folder else None
     return registry.load(d.benchmark, split=d.split or None, limit=d.limit or None, seed=d.seed, data=folder)
 
 
-def audit_questions(config: Training) -> Questions | None:
-    """What is asked in the audits; None where there are none."""
+def audit_questions(config: TrainingConfig) -> Questions | None:
+    """The questions of the audits; None where there are no audits."""
     a, d = config.audit, config.data
     if not a.every:
         return None
@@ -216,12 +215,13 @@ def audit_questions(config: Training) -> Questions | None:
     )
 
 
-def disjoint(questions: Iterable[Question], held_out: Questions) -> None:
-    """Raise `BadInput` where audits would ask what is trained on, or a question of its group."""
+def check_disjoint(questions: Iterable[Question], held_out: Questions) -> None:
+    """Raises `BadInput` where audits would use training questions, or a question of the same group."""
     trained = {(q.benchmark, q.group) for q in questions}
-    both = sorted(q.uid for q in held_out if (q.benchmark, q.group) in trained)
-    if both:
+    shared = sorted(q.uid for q in held_out if (q.benchmark, q.group) in trained)
+    if shared:
         raise BadInput(
-            f"{len(both)} of {len(held_out)} audit questions are trained on, or share a group with one that "
-            f"is (the first is {both[0]!r}); give audit.split or audit.benchmark another value"
+            f"{len(shared)} of {len(held_out)} audit questions are trained on, or share a group with a "
+            f"training question (the first is {shared[0]!r}); give audit.split or audit.benchmark another "
+            "value"
         )

@@ -1,51 +1,60 @@
-"""What every trainer here does alike: its settings, resuming from a checkpoint, telling trackers of audits.
+"""What both trainers share: their arguments, resuming from a checkpoint, and tracker logs of audits.
 
-Decided here: every step is logged, a loss that is no number too, for the guards read the log; and a name
-among trackers hangs on the folder of the run.
+Every step is logged, a non-finite loss too, because the guards read the log. A run's name among trackers
+depends on its folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
+from transformers import TrainingArguments
 
 from unswayed.backends.transformers import loading
-from unswayed.training.config.common import Training
+from unswayed.training.config.common import TrainingConfig
+
+# transformers 5.24 renamed this argument.
+_CHECKPOINTING = (
+    "activation_checkpointing"
+    if any(item.name == "activation_checkpointing" for item in fields(TrainingArguments))
+    else "gradient_checkpointing"
+)
 
 
-def settings(config: Training, out: Path) -> dict[str, Any]:
-    """What a trainer of transformers is told of any training; checkpoints go to `out`."""
-    pace, rows = config.pace, config.rows
+def trainer_arguments(config: TrainingConfig, out: Path) -> dict[str, Any]:
+    """Arguments of transformers' trainer that every training has; checkpoints go to `out`."""
+    optimizer, rows = config.optimizer, config.rows_per_step
     cpu = config.model.device == "cpu" or not torch.cuda.is_available()
-    at_once = pace.micro_batch or rows
-    # What transformers calls constant does not warm up, whatever it is told.
-    warms = pace.schedule == "constant" and pace.warmup
-    # By its folder, so that a run that goes on is the same one to a tracker, and another is not.
-    name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:8]
+    micro_batch = optimizer.micro_batch or rows
+    # transformers' schedule `constant` has no warmup, whatever `warmup_steps` is.
+    warmup = optimizer.schedule == "constant" and optimizer.warmup
+    # A resumed run has the same name for a tracker, and a run in another folder another one.
+    folder_hash = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:8]
     return {
         "output_dir": str(out),
-        "run_name": f"{config.arm}-seed-{config.seed}-{name}",
+        "run_name": f"{config.arm}-seed-{config.seed}-{folder_hash}",
         "project": "unswayed",
         "seed": config.seed,
-        "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": rows // at_once,
-        "learning_rate": pace.lr,
-        "warmup_steps": pace.warmup,
-        "lr_scheduler_type": "constant_with_warmup" if warms else pace.schedule,
-        "weight_decay": pace.weight_decay,
-        "max_grad_norm": pace.max_grad_norm,
-        "gradient_checkpointing": pace.gradient_checkpointing,
+        "per_device_train_batch_size": micro_batch,
+        "gradient_accumulation_steps": rows // micro_batch,
+        "learning_rate": optimizer.lr,
+        "warmup_steps": optimizer.warmup,
+        "lr_scheduler_type": "constant_with_warmup" if warmup else optimizer.schedule,
+        "weight_decay": optimizer.weight_decay,
+        "max_grad_norm": optimizer.max_grad_norm,
+        _CHECKPOINTING: optimizer.gradient_checkpointing,
         "use_cpu": cpu,
         "bf16": not cpu and config.model.dtype in ("auto", "bfloat16"),
         "remove_unused_columns": False,
         "dataloader_pin_memory": not cpu,
         "logging_steps": 1,
-        "logging_nan_inf_filter": False,  # a loss that is no number must be seen
+        "logging_nan_inf_filter": False,  # the guards must see a non-finite loss
         "save_strategy": "steps",
         "save_steps": config.save.every,
         "save_total_limit": config.save.keep,
@@ -54,28 +63,28 @@ def settings(config: Training, out: Path) -> dict[str, Any]:
     }
 
 
-class Common:
-    """Stands before a trainer of transformers in its bases."""
+class TrainerMixin:
+    """First base class of our trainers, before a trainer of transformers."""
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """The weights of a checkpoint into the live model, read as `from_pretrained` reads them.
+        """Loads the weights of a checkpoint into the live model, read as `from_pretrained` reads them.
 
-        A saved model may name its weights otherwise than a live one does (LLaVA's do); the trainer's own
-        way of loading lets names that do not fit pass, and would go on from the first weights.
+        A saved model may name its weights differently from a live one (LLaVA does). The trainer's own method
+        ignores names that do not match, and would continue from the first weights.
         """
         live = self.model if model is None else model  # type: ignore[attr-defined]
         if isinstance(live, PeftModel):
             super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
             return
-        shape = loading.load_config(resume_from_checkpoint)
+        config = loading.load_config(resume_from_checkpoint)
         saved = loading.load_model(
-            resume_from_checkpoint, shape, dtype=live.dtype, revision=None, trust_remote_code=False
+            resume_from_checkpoint, config, dtype=live.dtype, revision=None, trust_remote_code=False
         )
         live.load_state_dict(saved.state_dict(), strict=True)
 
     def publish(self, numbers: Mapping[str, float]) -> None:
-        """Tell the trackers, and nobody else: what is logged of a step stays as it is."""
-        me: Any = self
-        due = me.control.should_log  # which the handler takes for done
-        me.callback_handler.on_log(me.args, me.state, me.control, dict(numbers))
-        me.control.should_log = due
+        """Sends numbers to the trackers alone; the log of the step stays as it is."""
+        trainer: Any = self
+        should_log = trainer.control.should_log  # the handler resets it
+        trainer.callback_handler.on_log(trainer.args, trainer.state, trainer.control, dict(numbers))
+        trainer.control.should_log = should_log

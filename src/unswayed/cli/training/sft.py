@@ -1,4 +1,4 @@
-"""``unswayed sft``: finetune a model on written thoughts, and audit it on the way."""
+"""``unswayed sft``: finetune a model on written thoughts, with audits during training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from unswayed.cli.training.train import carry_out
+from unswayed.cli.training.train import run_with_progress
 from unswayed.store.study_records import slug
 
 EPILOG = """[bold]Examples[/]
@@ -26,29 +26,29 @@ EPILOG = """[bold]Examples[/]
 
 
 def command(
-    config: Annotated[
-        Path, typer.Argument(help="a TOML file; see configs/sft-*.toml and the training page of the docs")
-    ],
+    config: Annotated[Path, typer.Argument(help="a TOML file; see configs/sft-*.toml and docs/training.md")],
     changes: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="key=value, over the file; as often as needed")
+        list[str] | None, typer.Option("--set", "-s", help="key=value, overrides the file; repeatable")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="folder; resumed if it exists. Default: runs/sft-ARM-SEED"),
+        typer.Option(
+            "--out", "-o", help="folder; an existing run in it is resumed. Default: runs/sft-ARM-SEED"
+        ),
     ] = None,
-    until: Annotated[int | None, typer.Option(min=1, help="save and stop after that step")] = None,
+    until: Annotated[int | None, typer.Option(min=1, help="save and stop after this step")] = None,
 ) -> None:
-    """Finetune on written thoughts as CONFIG says: a cold start. The model goes to OUT/model.
+    """Finetune on written thoughts as CONFIG says (a cold start). The model goes to OUT/model.
 
-    Thoughts come from a file, from an audit's right answers, or are written for drawn scenes. Ctrl-C ends the
-    step under way and saves it; the same command goes on from there. Ends with 1 where the training came to
-    nothing (diverged or collapsed), with 2 where the input is wrong.
+    Thoughts come from a file, from an audit's correct responses, or are generated for scenes. Ctrl-C finishes
+    and saves the current step; the same command resumes from there. Exit code 1: the training failed
+    (diverged or collapsed); 2: wrong input.
     """
-    from unswayed.training.sft.run import finetune, load
+    from unswayed.training.sft.run import finetune, load_sft_config
 
-    settings = load(config, changes or [])
+    settings = load_sft_config(config, changes or [])
     folder = out or Path("runs") / f"sft-{slug(settings.arm)}-{settings.seed}"
-    carry_out(finetune, settings, folder, until)
+    run_with_progress(finetune, settings, folder, until)
 
 
 command.__doc__ = cleandoc(command.__doc__ or "") + "\n\n" + EPILOG

@@ -1,4 +1,4 @@
-"""``unswayed study``: train arms × seeds, gather what came of it, and write the report."""
+"""``unswayed study``: train arms × seeds, collect the records, and write the report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from unswayed.cli.shared import output
-from unswayed.cli.training.train import gently
+from unswayed.cli.training.train import graceful_stop
 from unswayed.errors import BadInput
 
 if TYPE_CHECKING:
@@ -39,103 +39,106 @@ EPILOG = """[bold]Examples[/]
 
 
 def command(
-    config: Annotated[
-        Path, typer.Argument(help="a TOML file; see studies/ and the training page of the docs")
-    ],
+    config: Annotated[Path, typer.Argument(help="a TOML file; see studies/ and docs/training.md")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="folder; resumed if it exists. Default: CONFIG without .toml"),
+        typer.Option(
+            "--out", "-o", help="folder; an existing study in it is resumed. Default: CONFIG without .toml"
+        ),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option("--processes", "-p", min=1, help="how many are trained at once")
+        int | None, typer.Option("--processes", "-p", min=1, help="number of runs trained at once")
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(help="an arm to train; as often as needed")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="train only this arm; repeatable")] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", "-s", help="key=value, over the file and every arm; as often as needed"),
+        typer.Option("--set", "-s", help="key=value, overrides the file and every arm; repeatable"),
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="also go on with runs that failed")
+        bool, typer.Option("--retry-failed", help="also resume runs that failed")
     ] = False,
     collect_only: Annotated[
-        bool, typer.Option("--collect-only", help="train nothing; gather the records and write the report")
+        bool, typer.Option("--collect-only", help="train nothing; collect the records and write the report")
     ] = False,
 ) -> None:
-    """Train every arm of CONFIG with every seed, several at once; then gather the records and report.
+    """Train every arm of CONFIG with every seed, several at once; then collect the records and write the
+    report.
 
-    Ctrl-C ends the steps under way and saves them; the same command goes on from there, and leaves what is
-    finished as it is. Ends with 1 where a run failed or was killed.
+    Ctrl-C finishes and saves the current steps; the same command resumes from there and does not repeat
+    finished runs. Exit code 1: a run failed or was killed.
     """
-    from unswayed.study.scheduler import train_all
-    from unswayed.study.settings import load
+    from unswayed.study.scheduler import run_study
+    from unswayed.study.settings import load_study
 
-    study = load(config, changes or [])
+    study = load_study(config, changes or [])
     unknown = [name for name in only or () if name not in study.arms]
     if unknown:
         raise BadInput(f"--only {unknown[0]!r}: no such arm; there are {', '.join(study.arms)}")
     folder = out or config.with_suffix("")
     if folder == config:
-        raise BadInput(f"{config} has no ending to take away; give a folder with --out")
+        raise BadInput(f"{config} has no file extension to remove; give a folder with --out")
     ended: Sequence[RunState] = ()
     if not collect_only:
-        with board() as watcher, gently() as asked:
-            ended = train_all(
+        with study_display() as display, graceful_stop() as stop:
+            ended = run_study(
                 study,
                 folder,
-                watcher,
+                display,
                 only=only or (),
                 processes=processes,
                 retry_failed=retry_failed,
-                stop=asked.is_set,
+                stop=stop.is_set,
             )
-        if asked.is_set():
-            say_stopped(folder, ended)
+        if stop.is_set():
+            print_stopped(folder, ended)
             raise typer.Exit(130)
-        if not watcher.trained and all(run.state == "done" for run in ended):
-            said = f"all {len(ended)} runs were done before; to train anew, give another folder with --out"
-            output.err.print(said, highlight=False, markup=False, soft_wrap=True)
+        if not display.trained and all(run.state == "done" for run in ended):
+            message = (
+                f"all {len(ended)} runs were done before; to train again, give another folder with --out"
+            )
+            output.err.print(message, highlight=False, markup=False, soft_wrap=True)
     collect(study, folder)
-    bad = [run for run in ended if run.state != "done"]
-    for run in bad:
-        output.complain(f"{run.arm} seed {run.seed} {run.state}: {run.reason}")
-    if bad:
-        failed = any(run.state == "failed" for run in bad)
-        more = " with --retry-failed" if failed else ""
-        output.err.print(f"to go on with them, run the same command again{more}", highlight=False)
+    unfinished = [run for run in ended if run.state != "done"]
+    for run in unfinished:
+        output.print_error(f"{run.arm} seed {run.seed} {run.state}: {run.reason}")
+    if unfinished:
+        failed = any(run.state == "failed" for run in unfinished)
+        option = " with --retry-failed" if failed else ""
+        output.err.print(f"to resume them, run the same command again{option}", highlight=False)
         raise typer.Exit(1)
 
 
 def collect(study: Study, folder: Path) -> None:
-    """Make the records and the report."""
-    from unswayed.study.collect import gather
+    """Collect the records and write the report."""
+    from unswayed.study.collect import collect_records
 
-    with output.err.status("gathering"):
-        found = gather(folder, study.rollouts)
+    with output.err.status("collecting records"):
+        runs = collect_records(folder, study.rollouts)
     output.out.print(f"records: {folder}", highlight=False, markup=False, soft_wrap=True)
-    if not found:
+    if not runs:
         output.err.print("no run has been audited yet, so there is no report", highlight=False)
         return
     from unswayed.report.study.page import write_study_report
 
-    with output.err.status("measuring"):
+    with output.err.status("writing the report"):
         page = write_study_report(folder)
     output.out.print(f"report: {page}", highlight=False, markup=False, soft_wrap=True)
 
 
-def say_stopped(folder: Path, runs: Sequence[RunState]) -> None:
-    """What stands after a Ctrl-C."""
+def print_stopped(folder: Path, runs: Sequence[RunState]) -> None:
+    """Print the states of the runs after a Ctrl-C."""
     count = Counter(run.state for run in runs)
     states = ", ".join(f"{n} {state}" for state, n in sorted(count.items()))
     output.err.print(
-        f"stopped ({states}); what was done is saved in {folder}. To go on, run the same command again.",
+        f"stopped ({states}); everything done is saved in {folder}. To resume, run the same command again.",
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
 
 
-class Board:
-    """One bar for all steps of all runs, one for each run at work, and the lines of audits above them."""
+class StudyDisplay:
+    """One bar for all steps, one for each active run, and the lines of audits above them."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
@@ -143,10 +146,10 @@ class Board:
         self._tasks: dict[tuple[str, int], TaskID] = {}
         self._all = bars.add_task("all runs", total=None)
         self.trained = False
-        """Whether any run was at work."""
+        """Whether any run was active."""
 
     def run(self, run: RunState, note: str) -> None:
-        """See `unswayed.study.scheduler.Watcher`."""
+        """See `unswayed.study.scheduler.StudyObserver`."""
         name = (run.arm, run.seed)
         self._runs[name] = run
         made, steps = (sum(getattr(r, what) for r in self._runs.values()) for what in ("step", "steps"))
@@ -158,19 +161,19 @@ class Board:
             self.trained = True
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task("", completed=run.step, total=run.steps)
-            said = f"  {run.arm} seed {run.seed} {note}"
-            self._bars.update(self._tasks[name], completed=run.step, description=escape(said))
+            description = f"  {run.arm} seed {run.seed} {note}"
+            self._bars.update(self._tasks[name], completed=run.step, description=escape(description))
         elif name in self._tasks:
             self._bars.remove_task(self._tasks.pop(name))
 
     def line(self, text: str) -> None:
-        """See `unswayed.study.scheduler.Watcher`."""
+        """See `unswayed.study.scheduler.StudyObserver`."""
         output.out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
-def board() -> Iterator[Board]:
-    """The display, on stderr; silent but for the lines where stderr is not a terminal."""
+def study_display() -> Iterator[StudyDisplay]:
+    """The display, on stderr; only the lines are printed where stderr is not a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -179,9 +182,9 @@ def board() -> Iterator[Board]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    # Audits and starts make steps come in bursts: the time left is told from ten minutes of them.
+    # Audits and starts make steps come in bursts, so the speed is estimated over ten minutes.
     with Progress(*columns, console=output.err, transient=True, speed_estimate_period=600) as bars:
-        yield Board(bars)
+        yield StudyDisplay(bars)
 
 
 command.__doc__ = (command.__doc__ or "") + "\n\n" + EPILOG

@@ -1,4 +1,4 @@
-"""``unswayed train``: finetune a model by reinforcement learning, and audit it on the way."""
+"""``unswayed train``: finetune a model by reinforcement learning, with audits during training."""
 
 from __future__ import annotations
 
@@ -26,79 +26,83 @@ EPILOG = """[bold]Examples[/]
 
 
 def command(
-    config: Annotated[
-        Path, typer.Argument(help="a TOML file; see configs/ and the training page of the docs")
-    ],
+    config: Annotated[Path, typer.Argument(help="a TOML file; see configs/ and docs/training.md")],
     changes: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="key=value, over the file; as often as needed")
+        list[str] | None, typer.Option("--set", "-s", help="key=value, overrides the file; repeatable")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="folder; resumed if it exists. Default: runs/train-ARM-SEED"),
+        typer.Option(
+            "--out", "-o", help="folder; an existing run in it is resumed. Default: runs/train-ARM-SEED"
+        ),
     ] = None,
-    until: Annotated[int | None, typer.Option(min=1, help="save and stop after that step")] = None,
+    until: Annotated[int | None, typer.Option(min=1, help="save and stop after this step")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="only say what would be done; no weights are loaded")
+        bool, typer.Option("--check", help="only describe what the run would do; no weights are loaded")
     ] = False,
 ) -> None:
     """Train as CONFIG says: one arm, one seed. Audits go to OUT/dynamics.parquet, the model to OUT/model.
 
-    Ctrl-C ends the step under way and saves it; the same command goes on from there. Ends with 1 where the
-    training came to nothing (diverged or collapsed), with 2 where the input is wrong.
+    Settings of the arm lie lowest, CONFIG above them, --set on top. Ctrl-C finishes and saves the current
+    step; the same command resumes from there. Exit code 1: the training failed (diverged or collapsed); 2:
+    wrong input.
     """
-    from unswayed.training.config.loader import load
-    from unswayed.training.run import train
+    from unswayed.training.config.loader import load_config
+    from unswayed.training.grpo.run import train
 
-    settings = load(config, changes or [])
+    settings = load_config(config, changes or [])
     folder = out or Path("runs") / f"train-{slug(settings.arm)}-{settings.seed}"
     if check:
-        from unswayed.training.dry_run import plan
+        from unswayed.training.grpo.dry_run import describe_training
 
-        for what, how in plan(settings, folder):
-            line = f"{what:<10} {how}"
+        for topic, description in describe_training(settings, folder):
+            line = f"{topic:<10} {description}"
             output.out.print(line, highlight=False, markup=False, soft_wrap=True)
         return
-    carry_out(train, settings, folder, until)
+    run_with_progress(train, settings, folder, until)
 
 
-def carry_out(training: Callable[..., bool], settings: Any, folder: Path, until: int | None) -> None:
-    """Run a training under a bar, stop it gently, and say where its model is or how to go on."""
-    with output.bar() as progress, gently() as asked:
+def run_with_progress(training: Callable[..., bool], settings: Any, folder: Path, until: int | None) -> None:
+    """Run a training with a progress bar, stop it after a step on request, and print its model or how to
+    resume."""
+    with output.progress_bar("training") as progress, graceful_stop() as stop:
 
-        def told(line: str) -> None:
+        def on_message(line: str) -> None:
             output.out.print(line, highlight=False, markup=False, soft_wrap=True)
 
-        done = training(settings, folder, until=until, stop=asked.is_set, progress=progress, told=told)
+        done = training(
+            settings, folder, until=until, stop=stop.is_set, on_progress=progress, on_message=on_message
+        )
     if done:
         output.out.print(f"model: {folder / 'model'}", highlight=False, markup=False, soft_wrap=True)
         return
     output.err.print(
-        f"stopped; the last step is saved in {folder}. To go on, run the same command again.",
+        f"stopped; the last step is saved in {folder}. To resume, run the same command again.",
         highlight=False,
         markup=False,
     )
-    if asked.is_set():
+    if stop.is_set():
         raise typer.Exit(130)
 
 
 @contextmanager
-def gently() -> Iterator[Event]:
+def graceful_stop() -> Iterator[Event]:
     """An event that the first Ctrl-C (or SIGTERM) sets; the second interrupts at once."""
-    asked = Event()
+    stop = Event()
 
-    def once(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
             raise KeyboardInterrupt
-        asked.set()
-        output.err.print("ending this step, then saving; once more to stop at once", highlight=False)
+        stop.set()
+        output.err.print("finishing and saving this step; repeat to stop at once", highlight=False)
 
     try:
-        before = {number: signal.signal(number, once) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: nothing to catch here
-        yield asked
+        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, which handles signals
+        yield stop
         return
     try:
-        yield asked
+        yield stop
     finally:
         for number, old in before.items():
             signal.signal(number, old)

@@ -1,7 +1,7 @@
-"""What every training is told, whatever it learns by: the tables that all config files have.
+"""Tables that every training config has, whatever the training method: model, data, audit, save, optimizer.
 
-Frozen dataclasses, one a table of the file; every field has its meaning below it. What is particular to
-reinforcement learning stands in `settings`, to supervised finetuning in `sft.settings`.
+Frozen dataclasses, one for each table of the TOML file; the text below a field documents it. Settings of
+reinforcement learning are in `grpo`, those of supervised finetuning in `sft`.
 """
 
 from __future__ import annotations
@@ -13,150 +13,161 @@ from unswayed.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Model:
-    """Which weights training begins with."""
+class ModelSettings:
+    """Table `model`: the weights that training starts from."""
 
     path: str = "pebble"
-    """`pebble` (the bundled model), a folder, or a name on the Hub."""
+    """`pebble` (the bundled model), a folder, or a name on the Hugging Face Hub."""
     revision: str = ""
-    """Commit or tag of a Hub model; empty: its newest."""
+    """Commit or tag of a Hub model; empty: the newest."""
     dtype: str = "auto"
     """`auto` (bfloat16 on a GPU, float32 on the CPU), `float32`, `bfloat16` or `float16`."""
     device: str = "auto"
     """`auto` (a GPU where there is one) or `cpu`."""
     threads: int = 1
-    """CPU threads; the bundled model gains nothing from more."""
+    """CPU threads; the bundled model does not train faster with more."""
 
 
 @dataclass(frozen=True)
-class Data:
-    """What is trained on."""
+class DataSettings:
+    """Table `data`: the training questions."""
 
     benchmark: str = "scenes"
     """A name from `unswayed benchmarks`, or a .tsv file."""
     split: str = "train"
-    """Which split; empty: all rows."""
+    """Split to train on; empty: all rows."""
     limit: int = 4096
-    """How many questions; 0: all (drawn ones: 512)."""
+    """Number of questions; 0: all (for generated benchmarks: 512)."""
     seed: int = 0
-    """Draws the questions."""
+    """Seed that selects the questions."""
     folder: str = ""
-    """The benchmark's file, or the folder that holds it; empty for drawn ones."""
+    """The benchmark's file, or the folder that holds it; empty for generated benchmarks."""
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How weights are moved, by AdamW."""
+class OptimizerSettings:
+    """Settings of the optimizer (AdamW), shared by the tables `grpo` and `sft`."""
 
     micro_batch: int = 0
-    """Rows (rollouts, examples) in one forward and backward pass on one device; 0: all of a step."""
+    """Rows (rollouts or examples) in one forward and backward pass on one device; 0: all rows of a step."""
     lr: float = 1e-5
-    """Highest learning rate."""
+    """Peak learning rate."""
     warmup: int = 0
-    """Steps in which the learning rate rises."""
+    """Steps over which the learning rate rises to its peak."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the learning rate goes on after the warmup: it stays, or falls to 0 at the last step."""
+    """Learning rate after the warmup: constant, or a decay to 0 at the last step."""
     weight_decay: float = 0.0
-    """AdamW's."""
+    """Weight decay of AdamW."""
     max_grad_norm: float = 1.0
-    """Gradients are cut to this norm."""
+    """Gradients are clipped to this norm."""
     gradient_checkpointing: bool = False
-    """Trade time for memory."""
+    """Recompute activations in the backward pass: less memory, more time."""
     peft_rank: int = 0
-    """Rank of LoRA adapters on all linear layers; 0: all weights are trained. OUT/model has them merged."""
+    """Rank of LoRA adapters on all linear layers; 0: all weights are trained. OUT/model holds the merged
+    weights."""
 
 
 @dataclass(frozen=True)
-class Audit:
-    """The audits of the model while it trains: fixed held-out questions, greedy."""
+class AuditSettings:
+    """Table `audit`: greedy audits of the model during training, on fixed held-out questions."""
 
     every: int = 50
-    """Steps between two audits; also one before the first step and one after the last. 0: none."""
+    """Steps between two audits; there is also one before the first step and one after the last. 0: none."""
     benchmark: str = ""
-    """What is asked; empty: as `data`."""
+    """Benchmark of the audits; empty: that of `data`."""
     split: str = "dev"
-    """Which split, of questions that are not trained on; empty: all rows."""
+    """Split of the audits; it must not share questions with the training data. Empty: all rows."""
     limit: int = 96
-    """How many questions."""
+    """Number of questions."""
     seed: int = 1000
-    """Draws the questions, the wrong options and the phrasings."""
+    """Seed of the question sample, of the asserted wrong options and of the cue phrasings."""
     folder: str = ""
-    """The benchmark's file or folder; empty: as `data`."""
+    """The benchmark's file or folder; empty: that of `data`."""
     conditions: tuple[str, ...] = ("base", "wrong-caption", "correct-caption", "wrong-think", "correct-think")
     """Names from `unswayed conditions`."""
     max_tokens: int = 96
-    """Of a generation."""
+    """Longest generation, in tokens."""
     letters: bool = True
-    """Also measure letter probabilities."""
+    """Whether to measure option-letter probabilities too."""
     batch: int = 0
-    """Rows of a batch; 0: by the free memory."""
+    """Rows of a batch; 0: as many as the free memory allows."""
     kl: bool = True
-    """Also measure how far the model is from the start (KL, see `policy`), whatever `grpo.beta`. With
-    adapters they are switched off for it; otherwise a frozen second copy of the first weights is kept."""
+    """Whether to measure the KL divergence to the first weights (see `training.token_stats`), independent of
+    `grpo.beta`. With adapters they are disabled for it; otherwise a frozen second copy of the first weights
+    is kept in memory."""
     reader: bool = False
-    """Also ask the blind reader: a frozen second copy of the first weights. Worth it only where that
-    model can find an option from the words of a thought alone; its agreement at step 0 says so."""
+    """Whether to run the blind reader: a frozen second copy of the first weights. It is informative only
+    where that model can infer an option from a thought alone; its agreement at step 0 shows that."""
 
 
 @dataclass(frozen=True)
-class Save:
-    """Checkpoints and trackers."""
+class SaveSettings:
+    """Table `save`: checkpoints and experiment trackers."""
 
     every: int = 50
-    """Steps between two checkpoints; one more stands at the end."""
+    """Steps between two checkpoints; the last step is saved as well."""
     keep: int = 2
-    """How many checkpoints are kept."""
+    """Number of checkpoints that are kept."""
     report_to: tuple[str, ...] = ()
     """Trackers, by TRL's names: tensorboard, wandb, trackio."""
     completions: bool = False
-    """Write all rollouts with their rewards, a Parquet file a step, under checkpoints/completions."""
+    """Write all rollouts with their rewards to checkpoints/completions, one Parquet file per step."""
 
 
-_COUNTED = ("micro_batch", "lr", "warmup", "weight_decay", "max_grad_norm", "peft_rank")
+_NOT_NEGATIVE = ("micro_batch", "lr", "warmup", "weight_decay", "max_grad_norm", "peft_rank")
 
 
 @dataclass(frozen=True)
-class Training:
-    """One training: what it begins with, on what, how it is watched and kept."""
+class TrainingConfig:
+    """One training run: the settings that every training method has."""
 
     arm: str = ""
-    """A label, by which runs are compared."""
+    """Label by which runs are compared."""
     seed: int = 0
-    """Of whatever is drawn."""
-    model: Model = field(default_factory=Model)
-    data: Data = field(default_factory=Data)
-    audit: Audit = field(default_factory=Audit)
-    save: Save = field(default_factory=Save)
+    """Seed of everything random in the run."""
+    model: ModelSettings = field(default_factory=ModelSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
+    save: SaveSettings = field(default_factory=SaveSettings)
 
     @property
-    def pace(self) -> Pace:
-        """The table that says how weights are moved."""
+    def optimizer(self) -> OptimizerSettings:
+        """The table that holds the optimizer settings."""
         raise NotImplementedError
 
     @property
-    def rows(self) -> int:
-        """Rollouts or examples of one step."""
+    def rows_per_step(self) -> int:
+        """Rollouts or examples in one optimizer step."""
         raise NotImplementedError
 
-    def check(self) -> None:
-        """Raises `BadInput` for the first setting of the common tables that cannot be."""
-        pace = next(name for name, value in vars(self).items() if value is self.pace)
-        at_least(
-            *((f"{pace}.{name}", getattr(self.pace, name), 0) for name in _COUNTED),
+    def validate_common(self) -> None:
+        """Raises `BadInput` for the first invalid value in the common tables."""
+        table = next(name for name, value in vars(self).items() if value is self.optimizer)
+        require_minimums(
+            *((f"{table}.{name}", getattr(self.optimizer, name), 0) for name in _NOT_NEGATIVE),
             ("audit.every", self.audit.every, 0),
             ("audit.limit", self.audit.limit, 1),
             ("save.every", self.save.every, 1),
             ("save.keep", self.save.keep, 1),
             ("data.limit", self.data.limit, 0),
         )
-        if self.pace.micro_batch and self.rows % self.pace.micro_batch:
+        micro_batch = self.optimizer.micro_batch
+        if micro_batch and self.rows_per_step % micro_batch:
             raise BadInput(
-                f"{pace}.micro_batch is {self.pace.micro_batch}; it must divide the {self.rows} of a step"
+                f"{table}.micro_batch is {micro_batch}; it must divide the {self.rows_per_step} rows of a "
+                "step"
             )
 
 
-def at_least(*fields: tuple[str, float, float]) -> None:
-    """Raises `BadInput` for the first of (name, value, least) that is less than it may be."""
-    for name, value, least in fields:
-        if value < least:
-            raise BadInput(f"{name} is {value}; the least is {least}")
+def require_minimums(*settings: tuple[str, float, float]) -> None:
+    """Raises `BadInput` for the first (name, value, minimum) whose value is below its minimum."""
+    for name, value, minimum in settings:
+        if value < minimum:
+            raise BadInput(f"{name} is {value}; the minimum is {minimum}")
+
+
+def require_range(name: str, value: float, least: float, most: float | None = None) -> None:
+    """Raises `BadInput` unless `value` lies in [`least`, `most`]; `most` None: no upper end."""
+    if value < least or (most is not None and value > most):
+        allowed = f"{least:g} or more" if most is None else f"from {least:g} to {most:g}"
+        raise BadInput(f"{name} is {value:g}; give {allowed}")

@@ -1,8 +1,4 @@
-"""What one training by reinforcement is told: every field of a config file, its meaning and its default.
-
-Frozen dataclasses, one a table of the file, beside those of `tables`. `config` reads them; the two pages are
-their documentation.
-"""
+"""Config of one GRPO run: every table and field of the file, with its meaning and its default."""
 
 from __future__ import annotations
 
@@ -10,101 +6,101 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from unswayed.errors import BadInput
-from unswayed.training.augmentation import Shares
-from unswayed.training.config.common import Pace, Training, at_least
-from unswayed.training.config.reward import Recipe
-from unswayed.training.grpo.constraints import Floors
+from unswayed.training.config.augmentation import AugmentSettings
+from unswayed.training.config.common import OptimizerSettings, TrainingConfig, require_minimums
+from unswayed.training.config.floors import FloorSettings
+from unswayed.training.config.reward import RewardSettings
 
 
 @dataclass(frozen=True)
-class Grpo(Pace):
-    """Group Relative Policy Optimization (Shao et al. 2024, arXiv 2402.03300), on TRL."""
+class GrpoSettings(OptimizerSettings):
+    """Table `grpo`: Group Relative Policy Optimization (Shao et al. 2024, arXiv 2402.03300), on TRL."""
 
     steps: int = 200
-    """Optimizer steps in all."""
+    """Optimizer steps in total."""
     prompts: int = 8
-    """Questions a step."""
+    """Questions per step."""
     num_generations: int = 8
-    """Rollouts a question (G)."""
+    """Rollouts per question (G)."""
     loss: Literal["dapo", "grpo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
     """TRL's `loss_type`."""
     scale_rewards: Literal["group", "batch", "none"] = "group"
-    """By which standard deviation advantages are divided."""
+    """Standard deviation by which advantages are divided."""
     beta: float = 0.0
-    """Weight of the KL term to the start; 0: none, and no second copy of the model."""
+    """Weight of the KL term to the first weights; 0: none, and no second copy of the model."""
     epsilon: float = 0.2
-    """Clip range below (and above, where `epsilon_high` is 0)."""
+    """Lower clip range (and upper, where `epsilon_high` is 0)."""
     epsilon_high: float = 0.0
-    """Clip range above; 0: as `epsilon`."""
+    """Upper clip range; 0: as `epsilon`."""
     iterations: int = 1
-    """Times that each batch of rollouts is used. Checkpoints and stops wait until it has been."""
+    """Optimizer steps per batch of rollouts. Checkpoints and stops wait for the last of them."""
     importance: Literal["token", "sequence"] = "token"
     """Level of the importance ratio; `sequence` with loss `grpo` is GSPO."""
     entropy_coef: float = 0.0
     """Weight of an entropy bonus."""
     mask_truncated: bool = False
-    """Leave rollouts that ran out of tokens out of the loss."""
+    """Leave rollouts that reached the token limit out of the loss."""
     temperature: float = 1.0
-    """Of the rollouts."""
+    """Sampling temperature of the rollouts."""
     top_p: float = 1.0
-    """Of the rollouts."""
+    """Nucleus sampling threshold of the rollouts."""
     max_tokens: int = 96
-    """Of a rollout, its prefill not counted."""
+    """Longest rollout in tokens, its prefill not counted."""
     vllm: bool = False
     """Generate with vLLM in the same process (needs a GPU and trl's extra `vllm`)."""
     vllm_memory: float = 0.3
-    """Share of the GPU's memory that vLLM may take."""
+    """Share of the GPU's memory that vLLM may use."""
     share_prompts: bool = True
-    """Put a prompt that several rollouts share through the model once (see `sharing`). Rollouts and loss
-    are the same, up to rounding. False: as TRL does it, every rollout with a prompt of its own."""
+    """Process a prompt that several rollouts share once (see `grpo.prefix_sharing`). Rollouts and loss are
+    the same, up to rounding. False: as TRL does it, every rollout processes its own prompt."""
 
 
 @dataclass(frozen=True)
-class Guard:
-    """When a run that has collapsed is stopped: one of these, step after step. They change nothing of what
-    is learnt, so they alone may change in a folder that was begun."""
+class GuardSettings:
+    """Table `guard`: when a collapsed run is stopped, by signs that last for `patience` steps. The guard does
+    not change what is learned, so it is the one table that may change in a folder that was begun."""
 
     patience: int = 50
-    """Steps in a row after which it is; 0: never. While such a row lasts no checkpoint is written."""
+    """Consecutive steps after which the run is stopped; 0: never. During them no checkpoint is written."""
     reward: float = 0.1
-    """Mean reward below this part of its best so far (of medians over `patience` steps); 0: not watched."""
+    """Mean reward below this fraction of its best value so far (of medians over `patience` steps); 0: off."""
     entropy: float = 1e-4
-    """Mean entropy of tokens below this, in nats, with every group paid alike and fewer than nine in ten
-    rollouts right: nothing more is learnt; 0: not watched."""
+    """Mean token entropy below this, in nats, while every group has equal rewards and fewer than nine in ten
+    rollouts are correct, so that nothing is learned; 0: off."""
     length: float = 0.0
-    """Mean tokens of a rollout below this part of what the first `patience` steps had; 0: not watched, for
-    thoughts that wither away are a finding while they are paid."""
+    """Mean tokens of a rollout below this fraction of the first `patience` steps; 0: off, because thoughts
+    that shorten while they are rewarded are a finding, not a failure."""
 
 
 @dataclass(frozen=True)
-class Config(Training):
+class GrpoConfig(TrainingConfig):
     """One arm, one seed."""
 
     arm: str = "grpo"
-    """A label, by which runs are compared. The names in `ARMS` bring their settings, which the file
-    may override."""
+    """Label by which runs are compared. A name in `arms.ARMS` also sets what that arm stands for; settings of
+    the file lie above it."""
     seed: int = 0
-    """Of rollouts, of the order of questions, of augmentation and cues."""
-    augment: Shares = field(default_factory=Shares)
-    reward: Recipe = field(default_factory=Recipe)
-    floors: Floors = field(default_factory=Floors)
-    grpo: Grpo = field(default_factory=Grpo)
-    guard: Guard = field(default_factory=Guard)
+    """Seed of rollouts, question order, augmentation and cues."""
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    reward: RewardSettings = field(default_factory=RewardSettings)
+    floors: FloorSettings = field(default_factory=FloorSettings)
+    grpo: GrpoSettings = field(default_factory=GrpoSettings)
+    guard: GuardSettings = field(default_factory=GuardSettings)
 
     @property
-    def pace(self) -> Grpo:
-        """See `Training`."""
+    def optimizer(self) -> GrpoSettings:
+        """The table `grpo`."""
         return self.grpo
 
     @property
-    def rows(self) -> int:
-        """Rollouts of one step."""
+    def rows_per_step(self) -> int:
+        """Rollouts in one optimizer step."""
         return self.grpo.prompts * self.grpo.num_generations
 
     def __post_init__(self) -> None:
         g = self.grpo
-        self.check()
-        at_least(
+        self.validate_common()
+        require_minimums(
             ("grpo.steps", g.steps, 1),
             ("grpo.prompts", g.prompts, 1),
             ("grpo.num_generations", g.num_generations, 2),
@@ -115,12 +111,12 @@ class Config(Training):
             ("guard.entropy", self.guard.entropy, 0),
             ("guard.length", self.guard.length, 0),
         )
-        for part in ("reward", "length"):
-            if (share := getattr(self.guard, part)) > 1:
-                raise BadInput(f"guard.{part} is {share:g}; it is a part, from 0 to 1")
+        for name in ("reward", "length"):
+            if (fraction := getattr(self.guard, name)) > 1:
+                raise BadInput(f"guard.{name} is {fraction:g}; give a fraction from 0 to 1")
         if g.temperature <= 0:
             raise BadInput(
-                f"grpo.temperature is {g.temperature:g}; rollouts must differ, so give more than 0"
+                f"grpo.temperature is {g.temperature:g}; GRPO needs varied rollouts: give more than 0"
             )
         if self.augment.groups == "paired" and g.num_generations < 3:
             raise BadInput(
@@ -128,42 +124,12 @@ class Config(Training):
             )
         if self.reward.cross and self.augment.groups != "paired":
             raise BadInput(
-                "reward.cross pays for being right under other cues too; set augment.groups = 'paired'"
+                "reward.cross compares rollouts of one group under several conditions; set "
+                "augment.groups = 'paired'"
             )
-        if self.reward.segments and self.floors.credited:
-            raise BadInput("reward.segments and floors are two ways to credit tokens; use one of them")
+        if self.reward.segments and self.floors.in_advantages:
+            raise BadInput("reward.segments and floors both set the advantages; use one of them")
         if self.reward.segments and g.importance == "sequence":
-            raise BadInput("reward.segments credits tokens one by one; set grpo.importance = 'token'")
+            raise BadInput("reward.segments needs advantages per token; set grpo.importance = 'token'")
         if self.augment.groups == "paired" and g.vllm:
-            raise BadInput("grpo.vllm asks all rollouts of a group alike; with it, augment.groups is 'same'")
-
-
-_AUGMENTED = {
-    f"augment.{cue}": 0.1 for cue in ("wrong_caption", "correct_caption", "wrong_think", "correct_think")
-}
-_JUDGED = {"reward.combine": "multiplicative"}
-# Where probabilities are paid, a group's own deviation would blow up whatever little its rollouts differ in.
-_SMOOTH = {"grpo.scale_rewards": "batch"}
-_FINISHED = {"reward.correct": 0.5, "reward.finish": 0.5}
-# Two thirds of the rollouts of a paired question are under a cue: 40 % of all, as in grpo+aug.
-_PAIRED: dict[str, object] = dict.fromkeys(_AUGMENTED, 0.15) | {
-    "augment.groups": "paired",
-    "reward.cross": 0.5,
-    "reward.obey": 0.5,
-    "grpo.scale_rewards": "none",
-}
-ARMS: dict[str, dict[str, object]] = {
-    "grpo": {},
-    "grpo+aug": dict(_AUGMENTED),
-    "grpo+faith": dict(_JUDGED),
-    "grpo+aug+faith": {**_AUGMENTED, **_JUDGED},
-    "care": {**_AUGMENTED, "reward.care": 0.5, "reward.care_ema": 0.995},
-    "r1": {**_AUGMENTED, **_FINISHED, **_SMOOTH},
-    "r2": {**_AUGMENTED, "reward.segments": True, "reward.gain": 0.5, **_SMOOTH},
-    "r3": dict(_PAIRED),
-    "r1+r3": {**_PAIRED, **_FINISHED},
-    "r4": {**_AUGMENTED, "floors.agree": 0.8, "floors.gain": 0.1, "floors.words": 6, **_SMOOTH},
-    "r5": {**_AUGMENTED, "reward.expected": True, **_SMOOTH},
-}
-"""Arms by name, and the settings that each one is: the paper's four, a bonus after GRPO-CARE, and recipes
-of ours: R1 blind finish, R2 credit by segments, R3 paired groups, R4 floors, R5 expected answers."""
+            raise BadInput("grpo.vllm needs equal prompts in a group; with it, set augment.groups = 'same'")

@@ -1,35 +1,41 @@
-"""From a TOML file, and settings on the command line, to a typed `Config`.
+"""Loads typed configs from TOML files and ``--set key=value`` options.
 
-Decided here: an unknown field is refused with the nearest known one; nothing is converted but an
-integer to a float; what an arm's name brings stands below what the file says, and that below ``--set``. An
-arm named by ``--set`` goes over the file with all that it brings: who asks for it means it.
+One order of precedence everywhere (`unswayed train`, `sft` and `study`): the settings of the named arm lie
+lowest, the file above them, ``--set`` on top. A file may override the arm that it names itself. Where the arm
+is named elsewhere (``--set arm=X``, or a study's `arms`), a file that contradicts it is refused, so that a
+run labelled X is X; the contradicting value can be given explicitly, by ``--set`` or in the arm's own table.
+
+Unknown settings are refused with the nearest known name. Types are strict: the only conversion is from an
+integer to a float. `msgspec` checks the types and builds the dataclasses.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from unswayed.errors import BadInput
-from unswayed.training.config.grpo import ARMS, Config
+from unswayed.errors import BadInput, MissingExtra
+from unswayed.training.config.arms import ARMS, DEFINING
+from unswayed.training.config.grpo import GrpoConfig
 
 C = TypeVar("C")
 Flat = dict[str, Any]
 """Settings by dotted name: ``grpo.lr``."""
 
 
-def load(path: str | Path, changes: Sequence[str] = ()) -> Config:
-    """The config in a TOML file, with ``key=value`` changes. Raises `BadInput` for whatever is wrong."""
-    return make(tables(path), changes, where=str(path))
+def load_config(path: str | Path, changes: Sequence[str] = ()) -> GrpoConfig:
+    """The GRPO config in a TOML file, with ``key=value`` changes. Raises `BadInput`."""
+    return build_config(read_toml(path), changes, source=str(path))
 
 
-def tables(path: str | Path) -> dict[str, Any]:
-    """What stands in a TOML file. Raises `BadInput` where there is none."""
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises `BadInput` where it cannot be read or parsed."""
     path = Path(path)
     try:
         return tomllib.loads(path.read_text("utf-8"))
@@ -38,40 +44,68 @@ def tables(path: str | Path) -> dict[str, Any]:
             f"{path}: cannot be read ({error.strerror}); give the path of a config file"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: is not TOML: {error}") from error
+        raise BadInput(f"{path}: is not valid TOML: {error}") from error
 
 
-def make(found: Mapping[str, Any], changes: Sequence[str] = (), *, where: str = "config") -> Config:
-    """A config from the tables of a file and ``key=value`` changes, laid over what the arm brings."""
-    return typed(Config, found, changes, where=where, arms=ARMS)
+def build_config(
+    settings: Mapping[str, Any], changes: Sequence[str] = (), *, source: str = "config"
+) -> GrpoConfig:
+    """A GRPO config from the tables of a file and ``key=value`` changes, above the settings of its arm.
+
+    `source` is named in errors. Raises `BadInput`.
+    """
+    from_file, from_options = flatten(settings), dict(map(parse_change, changes))
+    arm = str((from_file | from_options).get("arm", ""))
+    if arm in ARMS and from_options.get("arm", from_file.get("arm")) != from_file.get("arm"):
+        check_arm(arm, from_file, above=from_options, source=source, remedy="give it by --set as well")
+    return build(GrpoConfig, {**ARMS.get(arm, {}), **from_file, **from_options}, source=source)
 
 
-def typed(
-    kind: type[C],
-    found: Mapping[str, Any],
-    changes: Sequence[str] = (),
-    *,
-    where: str = "config",
-    arms: Mapping[str, Mapping[str, Any]] = {},
+def check_arm(arm: str, lower: Flat, *, above: Flat, source: str, remedy: str) -> None:
+    """Raises `BadInput` where `lower` gives a setting that defines arms another value than `arm` has.
+
+    Settings in `above` were given for this arm explicitly and are not checked. `remedy` completes the
+    message.
+    """
+    defaults = flatten(as_dict(GrpoConfig()))
+    conflicts = []
+    for name in sorted(DEFINING & set(lower) - set(above)):
+        expected = ARMS[arm].get(name, defaults[name])
+        if lower[name] != expected:
+            conflicts.append(f"{name} = {lower[name]!r} (arm {arm!r}: {expected!r})")
+    if conflicts:
+        raise BadInput(
+            f"{source} contradicts arm {arm!r}: {', '.join(conflicts)}; remove what contradicts, or, to "
+            f"deviate from the arm on purpose, {remedy}"
+        )
+
+
+def build(
+    kind: type[C], settings: Mapping[str, Any], changes: Sequence[str] = (), *, source: str = "config"
 ) -> C:
-    """The settings that a dataclass of tables documents, checked; `arms` bring settings by name."""
-    given, asked = flat(found, kind=kind), dict(map(parse, changes))
-    kinds = known(kind)
-    for name in given | asked:
-        if name not in kinds:
-            raise BadInput(f"{where}: unknown setting {name!r}{_meant(name, kinds)}")
-    brought = arms.get(str((given | asked).get("arm", "")), {})
-    settings = {**given, **brought, **asked} if "arm" in asked else {**brought, **given, **asked}
-    checked = {name: _check(name, kinds[name], value, where) for name, value in settings.items()}
+    """Checks settings (tables or dotted names) with ``key=value`` changes on top and builds a `kind` of them.
+
+    Raises `BadInput` that names `source`, the setting, its value and what is allowed.
+    """
     try:
-        config: C = _build(kind, checked, "")
-        return config
-    except BadInput as error:
-        raise BadInput(f"{where}: {error}") from error
+        import msgspec
+    except ImportError as error:
+        raise MissingExtra("training needs msgspec: pip install 'unswayed[train]'") from error
+    values = flatten(settings, kind=kind) | dict(map(parse_change, changes))
+    types = setting_types(kind)
+    for name in values:
+        if name not in types:
+            raise BadInput(f"{source}: unknown setting {name!r}{_suggestion(name, types)}")
+    try:
+        return msgspec.convert(_nested(values), kind)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, BadInput):
+            raise BadInput(f"{source}: {error.__cause__}") from error
+        raise BadInput(f"{source}: {_type_error(str(error), values, types)}") from error
 
 
-def parse(change: str) -> tuple[str, Any]:
-    """``grpo.lr=1e-5`` as name and value; a value that is no TOML is a string."""
+def parse_change(change: str) -> tuple[str, Any]:
+    """``grpo.lr=1e-5`` as name and value; a value that is not valid TOML is taken as a string."""
     name, sign, text = change.partition("=")
     name, text = name.strip(), text.strip()
     if not sign or not name:
@@ -82,17 +116,17 @@ def parse(change: str) -> tuple[str, Any]:
         return name, text
 
 
-def known(kind: type = Config, before: str = "") -> dict[str, Any]:
-    """Every setting's dotted name and type."""
+def setting_types(kind: type = GrpoConfig, prefix: str = "") -> dict[str, Any]:
+    """Type of every setting, by dotted name."""
     hints = get_type_hints(kind)
-    out: dict[str, Any] = {}
+    types: dict[str, Any] = {}
     for item in fields(kind):
         hint = hints[item.name]
         if is_dataclass(hint) and isinstance(hint, type):
-            out |= known(hint, f"{before}{item.name}.")
+            types |= setting_types(hint, f"{prefix}{item.name}.")
         else:
-            out[before + item.name] = hint
-    return out
+            types[prefix + item.name] = hint
+    return types
 
 
 def as_dict(config: Any) -> dict[str, Any]:
@@ -100,75 +134,67 @@ def as_dict(config: Any) -> dict[str, Any]:
     return dict(json.loads(json.dumps(asdict(config))))
 
 
-def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """``grpo.lr: 1e-05, now 1e-06`` for every setting that differs."""
-    a, b = flat(old), flat(new)
+    a, b = flatten(old), flatten(new)
     return [f"{k}: {a.get(k)!r}, now {b.get(k)!r}" for k in sorted(a | b) if a.get(k) != b.get(k)]
 
 
-def changed(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`difference` of the settings that a folder was begun with and those of now, as far as it matters.
+def changed_settings(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """`differences` between the settings that a folder was begun with and those of now, as far as they
+    matter.
 
-    What there was no setting for then was as it is by default; the guard decides when a run ends, not
-    what it learns.
+    A setting that did not exist then had its present default. The guard decides when a run ends, not what it
+    learns, and is not compared.
     """
-    default = flat(as_dict(Config()))
-    old, new = flat(begun), flat(now)
-    old |= {name: default[name] for name in new if name in default and name not in old}
-    return difference(*({k: v for k, v in e.items() if not k.startswith("guard.")} for e in (old, new)))
+    defaults = flatten(as_dict(GrpoConfig()))
+    old, new = flatten(begun), flatten(now)
+    old |= {name: defaults[name] for name in new if name in defaults and name not in old}
+    return differences(*({k: v for k, v in e.items() if not k.startswith("guard.")} for e in (old, new)))
 
 
-def flat(found: Mapping[str, Any], before: str = "", kind: type = Config) -> Flat:
-    """Tables as settings by dotted name; a name that is dotted already stays as it is."""
-    out: Flat = {}
-    for name, value in found.items():
+def flatten(settings: Mapping[str, Any], prefix: str = "", kind: type = GrpoConfig) -> Flat:
+    """Tables as settings by dotted name; a name that is dotted already is kept."""
+    flat: Flat = {}
+    for name, value in settings.items():
         if isinstance(value, Mapping):
-            out |= flat(value, f"{before}{name}.", kind) or {f"{before}{name}": {}}
+            flat |= flatten(value, f"{prefix}{name}.", kind) or {f"{prefix}{name}": {}}
         else:
-            out[before + name] = value
-    # An empty table says nothing, if it is one that exists.
-    return {k: v for k, v in out.items() if not (v == {} and k in tops(kind))}
+            flat[prefix + name] = value
+    # An empty table sets nothing; one that does not exist stays, to be refused.
+    return {name: value for name, value in flat.items() if not (value == {} and name in table_names(kind))}
 
 
-def tops(kind: type = Config) -> set[str]:
+def table_names(kind: type = GrpoConfig) -> set[str]:
     """Names of a config's tables."""
-    return {name.split(".")[0] for name in known(kind) if "." in name}
+    return {name.split(".")[0] for name in setting_types(kind) if "." in name}
 
 
-def _check(name: str, hint: Any, value: Any, where: str) -> Any:
+def _nested(values: Flat) -> dict[str, Any]:
+    tables: dict[str, Any] = {}
+    for name, value in values.items():
+        table, _, key = name.rpartition(".")
+        (tables.setdefault(table, {}) if table else tables)[key] = value
+    return tables
+
+
+_ALLOWED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _type_error(message: str, values: Flat, types: Mapping[str, Any]) -> str:
+    """msgspec's message (``Expected `int`, got `str` - at `$.grpo.steps```) as setting, value and remedy."""
+    name = re.sub(r"\[\d+\]", "", message.rpartition("`$.")[2].rstrip("`"))
+    hint = types[name]
     if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise BadInput(f"{where}: {name} is {value!r}; give one of {', '.join(map(str, get_args(hint)))}")
-        return value
-    if get_origin(hint) is tuple:
-        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
-            raise BadInput(f"{where}: {name} is {value!r}; give a list of strings")
-        return tuple(value)
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        raise BadInput(f"{where}: {name} is {value!r}; give {_WORDS[hint]}")
-    return value
+        allowed = f"one of {', '.join(map(str, get_args(hint)))}"
+    else:
+        allowed = "a list of strings" if get_origin(hint) is tuple else _ALLOWED[hint]
+    return f"{name} is {values[name]!r}; give {allowed}"
 
 
-_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def _build(kind: Any, settings: Flat, before: str) -> Any:
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for item in fields(kind):
-        name = before + item.name
-        if is_dataclass(hints[item.name]):
-            values[item.name] = _build(hints[item.name], settings, name + ".")
-        elif name in settings:
-            values[item.name] = settings[name]
-    return kind(**values)
-
-
-def _meant(name: str, kinds: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, kinds, n=1, cutoff=0.5)
-    if not close:  # the right name in the wrong table, or without one
+def _suggestion(name: str, types: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, types, n=1, cutoff=0.5)
+    if not close:  # perhaps the right name in the wrong table, or without a table
         last = name.rsplit(".", 1)[-1]
-        close = [k for k in kinds if k.rsplit(".", 1)[-1] == last]
-    return f"; did you mean {close[0]!r}?" if close else "; see the training page of the docs for all"
+        close = [known for known in types if known.rsplit(".", 1)[-1] == last]
+    return f"; did you mean {close[0]!r}?" if close else "; docs/training.md lists all settings"

@@ -1,0 +1,1 @@
+"""GRPO on TRL's trainer: from prompts under conditions to rollouts, rewards, advantages and loss."""

@@ -1,7 +1,7 @@
-"""What the rollouts of one group earn by each other: pure functions, between `rewards.score` and the total.
+"""Reward parts that depend on the rest of the group: pure functions, after `score.score_rollout`.
 
-Rollouts stand group by group, `size` each; NaN marks one that could not be paid, and it is in no mean.
-Decided here: only those count that were asked in another way (R3), or that are right (GRPO-CARE).
+Rollouts are ordered group by group, `size` each. NaN marks a rollout whose reward is unknown; it enters no
+mean.
 """
 
 from __future__ import annotations
@@ -9,83 +9,101 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from unswayed.training.augmentation import Row
-from unswayed.training.config.reward import Recipe
-from unswayed.training.grpo.advantages import Floats
-from unswayed.training.rewards.score import Score
+from unswayed.training.augmentation import TrainingPrompt
+from unswayed.training.config.reward import RewardSettings
+from unswayed.training.rewards.score import RolloutReward
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+_MIN_CORRECT = 0.1  # GRPO-CARE's threshold of a correct rollout
+_ROUNDING = 1e-9
 
 
-def settle(scores: Sequence[Score], rows: Sequence[Row], size: int, recipe: Recipe) -> list[Score]:
-    """The scores with what depends on their group: parts ``cross``, ``obeyed``, ``care``, and the total."""
-    if not (recipe.cross or recipe.obey or recipe.care):
-        return list(scores)
-    full = recipe.correct + recipe.finish or 1.0
-    paid = [math.nan if math.isnan(s.total) else _right(s, recipe) / full for s in scores]
-    lifts = cross(paid, [row.condition for row in rows], size)
-    likely = [s.more.get("likely", 0.0) for s in scores]
-    sure = assured([s.correct for s in scores], likely, size, margin=recipe.care_margin, cap=recipe.care_cap)
+def add_group_rewards(
+    rewards: Sequence[RolloutReward], rows: Sequence[TrainingPrompt], size: int, settings: RewardSettings
+) -> list[RolloutReward]:
+    """The rewards with the parts ``cross``, ``obeyed`` and ``care`` added, where they have a weight."""
+    if not (settings.cross or settings.obey or settings.care):
+        return list(rewards)
+    scale = settings.correct + settings.finish or 1.0
+    correct_parts = [math.nan if math.isnan(r.total) else _correct_part(r, settings) / scale for r in rewards]
+    others = cross_condition_means(correct_parts, [row.condition for row in rows], size)
+    bonus = care_bonus(
+        [r.correct for r in rewards],
+        [r.more.get("likely", 0.0) for r in rewards],
+        size,
+        margin=settings.care_margin,
+        cap=settings.care_cap,
+    )
     out = []
-    for each, row, others, bonus in zip(scores, rows, lifts.tolist(), sure.tolist(), strict=True):
-        more, total = dict(each.more), each.total
-        if recipe.cross:
-            more["cross"] = others
-            right, blind, only = _paid_for(each, recipe)
-            lift = recipe.cross * others
-            total += recipe.total(each.format, right, each.consistent, finish=blind, only=only, lift=1 + lift)
-            total -= recipe.total(each.format, right, each.consistent, finish=blind, only=only)
-        if recipe.obey:
+    for reward, row, other, care in zip(rewards, rows, others.tolist(), bonus.tolist(), strict=True):
+        more, total = dict(reward.more), reward.total
+        if settings.cross:
+            more["cross"] = other
+            right, finish, finish_only = _correctness(reward, settings)
+            parts = (reward.format, right, reward.consistent)
+            factor = 1 + settings.cross * other
+            total += settings.total(*parts, finish=finish, finish_only=finish_only, factor=factor)
+            total -= settings.total(*parts, finish=finish, finish_only=finish_only)
+        if settings.obey:
             cue = row.prompt.cue
             wrong = cue is not None and cue.option is not None and cue.option != row.question.gold
-            more["obeyed"] = float(wrong and cue is not None and each.reading.answer == cue.option)
-            total -= recipe.obey * more["obeyed"]
-        if recipe.care:
-            more["care"] = bonus * each.correct
-            total += recipe.care * more["care"]
-        out.append(replace(each, total=total, more=more))
+            more["obeyed"] = float(wrong and cue is not None and reward.reading.answer == cue.option)
+            total -= settings.obey * more["obeyed"]
+        if settings.care:
+            more["care"] = care * reward.correct
+            total += settings.care * more["care"]
+        out.append(replace(reward, total=total, more=more))
     return out
 
 
-def _paid_for(each: Score, recipe: Recipe) -> tuple[float, float, bool]:
-    right = each.more["expected"] if recipe.expected else each.correct
-    return right, each.more.get("finish", 0.0), bool(each.more.get("finish_only", 0.0))
+def _correctness(reward: RolloutReward, settings: RewardSettings) -> tuple[float, float, bool]:
+    right = reward.more["expected"] if settings.expected else reward.correct
+    return right, reward.more.get("finish", 0.0), bool(reward.more.get("finish_only", 0.0))
 
 
-def _right(each: Score, recipe: Recipe) -> float:
-    return recipe.right(*_paid_for(each, recipe))
+def _correct_part(reward: RolloutReward, settings: RewardSettings) -> float:
+    return settings.correct_part(*_correctness(reward, settings))
 
 
-def cross(paid: Sequence[float], conditions: Sequence[str], size: int) -> Floats:
-    """For every rollout, the mean of `paid` over those of its group asked in another way (n,); 0 without any.
+def cross_condition_means(values: Sequence[float], conditions: Sequence[str], size: int) -> Floats:
+    """For every rollout, the mean of `values` over the rollouts of its group with another condition (n,).
 
-    The mean over j with c_j ≠ c_i in R3's reward.
+    0 where there are none. The mean over j with c_j ≠ c_i in R3's reward.
     """
-    p = np.asarray(paid, float)
-    out = np.zeros(len(p))
-    for start in range(0, len(p), size):
+    v = np.asarray(values, float)
+    out = np.zeros(len(v))
+    for start in range(0, len(v), size):
         names = np.array(conditions[start : start + size])
-        values = p[start : start + size]
+        group = v[start : start + size]
         for i, name in enumerate(names):
-            others = values[(names != name) & ~np.isnan(values)]
+            others = group[(names != name) & ~np.isnan(group)]
             out[start + i] = others.mean() if len(others) else 0.0
     return out
 
 
-def assured(
-    correct: Sequence[float], likely: Sequence[float], size: int, *, margin: float = 0.0, cap: float = 0.95
+def care_bonus(
+    correct: Sequence[float],
+    likelihood: Sequence[float],
+    size: int,
+    *,
+    margin: float = 0.0,
+    cap: float = 0.95,
 ) -> Floats:
     """Which rollouts get the consistency bonus (n,), 0 or 1: GRPO-CARE (arXiv 2506.16141).
 
-    Within a group, the right ones (correct above 0.1 and not below the group's mean) whose likelihood, cut at
-    `cap`, is at least the mean over the right ones less `margin`.
+    Within a group, the correct ones (above 0.1 and not below the group's mean) whose likelihood, capped at
+    `cap`, is at least the mean over the correct ones less `margin`.
     """
-    c, p = np.asarray(correct, float), np.minimum(np.asarray(likely, float), cap)
+    c, p = np.asarray(correct, float), np.minimum(np.asarray(likelihood, float), cap)
     out = np.zeros(len(c))
     for start in range(0, len(c), size):
         at = slice(start, start + size)
-        right = (c[at] > 0.1) & (c[at] >= c[at].mean() - 1e-9)
+        right = (c[at] > _MIN_CORRECT) & (c[at] >= c[at].mean() - _ROUNDING)
         if right.any():
-            out[at] = right & (p[at] >= p[at][right].mean() - margin - 1e-9)
+            out[at] = right & (p[at] >= p[at][right].mean() - margin - _ROUNDING)
     return out

@@ -1,5 +1,5 @@
 """Supervised finetuning on written thoughts: a cold start before reinforcement learning.
 
-Questions as the audit puts them, thoughts and answers as they are to be. What is shared with the other
-training stands above, in `unswayed.training`: models, audits on the way, checkpoints, guards.
+Questions are put as the audit puts them; thoughts and answers are given. What is shared with GRPO is in
+`unswayed.training`: models, audits during training, checkpoints, guards.
 """

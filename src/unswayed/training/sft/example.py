@@ -1,4 +1,4 @@
-"""One example: a question put under a condition, and what the model is to say behind the prefill."""
+"""One training example: a question under a condition, and the completion to learn."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from unswayed import conditions
 from unswayed.conditions import NotAsked, Prompt
 from unswayed.errors import BadInput
 from unswayed.question import Cues, Question
-from unswayed.training.augmentation import Row
+from unswayed.training.augmentation import TrainingPrompt
 
 
 @dataclass(frozen=True)
-class Wording:
-    """The exact strings with which a stored trial was asked."""
+class PromptText:
+    """The exact strings of a stored trial's prompt."""
 
     system: str
     text: str
@@ -26,40 +26,39 @@ class Wording:
 
 @dataclass(frozen=True)
 class Example:
-    """What is learnt from one question; pictures are read late."""
+    """What is learned from one question; images are read late."""
 
     question: Question
     condition: str
-    said: str
-    """The rest of the assistant's turn, behind the condition's prefill; all of it where there is none."""
+    completion: str
+    """The assistant's turn after the condition's prefill; all of it where there is none."""
     source: str
     """Where it comes from, for messages: file and line, or run and trial."""
-    wording: Wording | None = None
-    """How it is asked; None: as an audit asks it now."""
+    prompt_text: PromptText | None = None
+    """The stored prompt; None: the prompt that an audit makes now."""
 
-    def prompt(self, shown: tuple[bytes, ...]) -> Prompt:
-        """What reaches the model; `shown` are the encoded pictures that it sees."""
-        if self.wording is not None:
-            w = self.wording
-            return Prompt(w.system, w.text, w.prefill, shown, w.options)
-        found = conditions.put(self.question, Cues(), conditions.condition(self.condition), shown)
-        if isinstance(found, NotAsked):
-            raise BadInput(f"{self.source}: {self.condition} needs a cue, and no example brings one")
-        return found
+    def prompt(self, images: tuple[bytes, ...]) -> Prompt:
+        """The model's input; `images` are the encoded images that it sees."""
+        if self.prompt_text is not None:
+            t = self.prompt_text
+            return Prompt(t.system, t.text, t.prefill, images, t.options)
+        prompt = conditions.build_prompt(self.question, Cues(), conditions.condition(self.condition), images)
+        if isinstance(prompt, NotAsked):
+            raise BadInput(f"{self.source}: {self.condition} needs a cue, and examples have none")
+        return prompt
 
-    def row(self, images: tuple[bytes, ...]) -> Row:
-        """As the audit puts it to the model; `images` are the question's encoded files."""
+    def row(self, images: tuple[bytes, ...]) -> TrainingPrompt:
+        """The prompt as the audit puts it; `images` are the question's encoded files."""
         if conditions.condition(self.condition).blank:
             images = tuple(conditions.blank(data) for data in images)
-        return Row(self.question, self.condition, self.prompt(images))
+        return TrainingPrompt(self.question, self.condition, self.prompt(images))
 
 
-def digest(examples: Iterable[Example]) -> str:
-    """SHA-256 of all that is learnt, but for the pictures."""
-    found = hashlib.sha256()
+def examples_digest(examples: Iterable[Example]) -> str:
+    """SHA-256 of everything that is learned, without the images."""
+    sha = hashlib.sha256()
     for each in examples:
         prompt = each.prompt(())
-        asked = [each.question.benchmark, each.question.uid, each.condition, prompt.system, prompt.text]
-        line = json.dumps([*asked, prompt.prefill, each.said])
-        found.update(line.encode() + b"\n")
-    return found.hexdigest()
+        identity = [each.question.benchmark, each.question.uid, each.condition, prompt.system, prompt.text]
+        sha.update(json.dumps([*identity, prompt.prefill, each.completion]).encode() + b"\n")
+    return sha.hexdigest()

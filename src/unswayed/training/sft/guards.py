@@ -1,52 +1,42 @@
-"""What ends a finetuning before its last step: a loss that rises and stays up (and one that is no number)."""
+"""Ends a finetuning before its last step where the loss rises and stays high, or is not finite."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from unswayed.training import guards
-from unswayed.training.config import grpo as settings
-from unswayed.training.sft.settings import Guard
+from unswayed.training.config.sft import LossGuardSettings
+from unswayed.training.guards import TrainingMonitor
 
 
-class Rising:
-    """Sees the loss of one step after the other, and says when the model has come apart."""
+class LossRiseDetector:
+    """Sees the loss of one step after the other and says when the training diverges."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: LossGuardSettings) -> None:
         self._guard = guard
         self._first: list[float] = []
         self.since = 0
-        """First of the steps in a row whose loss is too high; 0: the last one's was not."""
+        """First of the consecutive steps whose loss is too high; 0: that of the last step is not."""
 
-    def see(self, step: int, logs: Mapping[str, Any]) -> str | None:
-        """Take in a step's numbers; why the run is to be stopped, or None."""
-        n, loss = self._guard.patience, logs["loss"]
-        if not n:
+    def update(self, step: int, logs: Mapping[str, Any]) -> str | None:
+        """Takes in a step's metrics; the reason to stop the run, or None."""
+        patience, loss = self._guard.patience, logs["loss"]
+        if not patience:
             return None
-        if len(self._first) < n:
+        if len(self._first) < patience:
             self._first.append(loss)
             return None
-        edge = self._guard.rise * sum(self._first) / n
-        self.since = (self.since or step) if loss > edge else 0
-        if self.since and step - self.since + 1 >= n:
-            return f"since step {self.since} the loss is above {edge:.3g}"
+        bound = self._guard.rise * sum(self._first) / patience
+        self.since = (self.since or step) if loss > bound else 0
+        if self.since and step - self.since + 1 >= patience:
+            return f"since step {self.since} the loss is above {bound:.3g}"
         return None
 
 
-class Watch(guards.Watch):
-    """`guards.Watch` for a loss without rewards."""
+class SftMonitor(TrainingMonitor):
+    """`TrainingMonitor` for a loss without rewards."""
 
-    table, other = "sft", ", or with a longer sft.warmup"
-
-    def __init__(self, file: Path, guard: Guard, **how: Any) -> None:
-        """`how`: as there (until, stop, progress)."""
-        self._rise = guard
-        super().__init__(file, guard=settings.Guard(patience=guard.patience), **how)
-
-    def _fresh(self) -> Any:
-        return Rising(self._rise)
+    table, other_remedies = "sft", ", or with a longer sft.warmup"
 
     def _note(self, logs: Mapping[str, Any]) -> str:
         return f"loss {logs['loss']:.3f}"
