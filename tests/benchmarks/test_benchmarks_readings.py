@@ -49,14 +49,45 @@ from unswayed.errors import BadInput
             ("left", "right"),
         ),
         (
-            "Point (A)?\n(A) cup\n(B) lamp (C) sofa\nAnswer with the letter.",
-            "Point (A)?",
-            ("cup", "lamp", "sofa"),
+            "Which of the points (A), (B) and (C) is nearest?\n(A) the red\n(B) the blue",
+            "Which of the points (A), (B) and (C) is nearest?",
+            ("the red", "the blue"),
+        ),
+        (
+            "Which of the points (A), (B), (C) is red? (A) yes (B) no",
+            "Which of the points (A), (B), (C) is red?",
+            ("yes", "no"),
+        ),
+        (
+            "Is point (A) nearer than (B) or (C)? (A) yes (B) no",
+            "Is point (A) nearer than (B) or (C)?",
+            ("yes", "no"),
+        ),
+        ("Four? (A) cup (B) lamp\n(C) sofa (D) box", "Four?", ("cup", "lamp", "sofa", "box")),
+        ("Where? (A) left (B) right (C) both", "Where?", ("left", "right", "both")),
+        ("Sum?\n(A) +\n(B) -", "Sum?", ("+", "-")),
+        (
+            "Point?\n(A) Point (A)\n(B) Point (B)\n(C) Point (C)",
+            "Point?",
+            ("Point (A)", "Point (B)", "Point (C)"),
         ),
     ],
 )
 def test_letters_in_the_question_are_no_options(text: str, question: str, options: tuple[str, ...]) -> None:
     assert split_options(text) == (question, options)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Point (A)?\n(A) cup\n(B) lamp (C) sofa",
+        "Where?\nA. left\nB. right of (C) the box",
+        "Points (A) and (B)?",
+    ],
+)
+def test_options_that_can_be_read_in_two_ways_are_left_out(text: str) -> None:
+    with pytest.raises(UnusableRow):
+        split_options(text)
 
 
 WORDS = st.text("abcdefg ", min_size=3, max_size=12).filter(lambda t: t.strip() == t and "  " not in t)
@@ -65,7 +96,7 @@ WORDS = st.text("abcdefg ", min_size=3, max_size=12).filter(lambda t: t.strip() 
 @given(
     question=WORDS,
     mention=st.lists(st.sampled_from("ABCD"), max_size=3),
-    options=st.lists(WORDS, min_size=2, max_size=6),
+    options=st.lists(WORDS, min_size=2, max_size=6, unique=True),
     inline=st.booleans(),
 )
 def test_options_behind_a_question_that_mentions_letters_are_found(

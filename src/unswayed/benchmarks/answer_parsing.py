@@ -24,6 +24,7 @@ INSTRUCTION = re.compile(
     r"|(?:please\s+)?(?:select|choose|pick|give|return|output|provide)\b(?=[^?]*\b"
     r"(?:answers?|options?|choices?|letters?|alternatives?|candidates?)\b).*"
     r"|(?:please\s+)?(?:select|choose|pick)\s+(?:only\s+)?one[.!]?"
+    r"|(?:please\s+)?(?:only\s+)?answer\s+(?:only\s+)?(?:yes or no|true or false)\b.*"
     r"|(?:the )?(?:best|correct|right) answer is\s*:?.*"
     r"|(?:the )?(?:choices|options) are listed below\s*:?"
     r"|(?:answer )?(?:choices|options)\s*:|answer\s*:",
@@ -33,6 +34,7 @@ INSTRUCTION = re.compile(
 
 "Select the best answer." is one; "Select the object that is nearest." is the question.
 """
+_CONNECTIVE = re.compile(r"\b(?:and|or|nor|vs|versus|than)\b", re.IGNORECASE)
 _RELATIVE = re.compile(r"\b(?:that|which|who|whose|where)\b", re.IGNORECASE)
 
 
@@ -40,34 +42,40 @@ def split_options(text: object) -> tuple[str, tuple[str, ...]]:
     """A text with its options inside, as the question and the options; instructions are cut off.
 
     Options begin with ``(A)``, or with ``A.``, ``A)`` or ``A:`` at the start of a line, in alphabetical
-    order. Of several such series ("Which is nearer to point (A)?\\n(A) the cup\\n(B) …") the longest is
-    taken, of equally long ones the last. Raises `UnusableRow` if there are not two options, or if something
-    that is no instruction follows the last.
+    order. Series at the start of lines come first; of several series of a kind the longest is taken whose
+    stretches can be options, of equally long ones the last, so letters that the question mentions ("Which is
+    nearer to point (A)?") are no options. Raises `UnusableRow` if there are not two options, if they can be
+    read in two ways, or if something that is no instruction follows the last.
     """
     if is_missing(text):
         raise UnusableRow("it has no question")
     text = str(text)
-    markers = max((_longest_series(text, marker) for marker in _MARKERS), key=len)
-    if len(markers) < 2:
+    series = next((s for marker in _MARKERS if len(s := _best_series(text, marker)) >= 2), None)
+    if series is None:
         raise UnusableRow("no options can be found in its text")
-    ends = [start for start, _ in markers[1:]]
-    options = [text[start:end].strip() for (_, start), end in zip(markers, ends, strict=False)]
-    question = text[: markers[0][0]]
-    last, _, rest = text[markers[-1][1] :].strip().partition("\n")
-    if rest.strip() and not _is_instruction(rest.strip(), question):
-        raise UnusableRow(f"what stands behind its last option is not understood: {rest.strip()[:60]!r}")
-    return strip_instruction(question), (*options, last.strip())
+    options, rest = _options_of(text, series)
+    question = text[: series[0][0]]
+    following = LETTERS[len(options) : len(options) + 1]
+    if following and re.search(rf"(?<=\s)\({following}\)\s", f"{options[-1]} "):
+        raise UnusableRow(f"its last option holds the mark of another, ({following}): {options[-1][:60]!r}")
+    if rest and not _is_instruction(rest, question):
+        raise UnusableRow(f"what stands behind its last option is not understood: {rest[:60]!r}")
+    return strip_instruction(question), options
 
 
-def _longest_series(text: str, marker: str) -> list[tuple[int, int]]:
-    """Spans of the markers A, B, … in order: the longest series, of equally long ones the last."""
-    spans = []
+Series = list[tuple[int, int]]
+"""Spans of the marks A, B, … of one list of options."""
+
+
+def _best_series(text: str, marker: str) -> Series:
+    """The longest series whose stretches can be options, of equally long ones the last."""
+    spans: list[Series] = []
     for letter in LETTERS:
         hits = [match.span() for match in re.finditer(marker.format(letter), text, re.MULTILINE)]
         if not hits:
             break
         spans.append(hits)
-    best: list[tuple[int, int]] = []
+    best: Series = []
     for first in spans[0] if spans else ():
         series = [first]
         for hits in spans[1:]:
@@ -75,9 +83,30 @@ def _longest_series(text: str, marker: str) -> list[tuple[int, int]]:
             if following is None:
                 break
             series.append(following)
-        if len(series) >= len(best):
+        if len(series) >= len(best) and _plausible(text, series):
             best = series
     return best
+
+
+def _options_of(text: str, series: Series) -> tuple[tuple[str, ...], str]:
+    """The options of a series, and what follows the line of the last one."""
+    ends = [start for start, _ in series[1:]]
+    options = [text[start:end].strip() for (_, start), end in zip(series, ends, strict=False)]
+    last, _, rest = text[series[-1][1] :].strip().partition("\n")
+    return (*options, last.strip()), rest.strip()
+
+
+def _plausible(text: str, series: Series) -> bool:
+    """Whether a series can be options: each has a word of its own, and no question with another list follows.
+
+    "points (A), (B) and (C)" is none.
+    """
+    options, _ = _options_of(text, series)
+    if len({*options}) < len(options) and len(options) == 2:
+        return False
+    if any(not re.search(r"\w|[^\w\s,.;:!?()]", _CONNECTIVE.sub("", option)) for option in options):
+        return False
+    return not any(re.search(r"\?.*(?<!\w)\(?A[).]", option, re.DOTALL) for option in options)
 
 
 def strip_instruction(text: object) -> str:
