@@ -112,7 +112,7 @@ def test_damage_on_both_sides_is_read_as_far_as_it_goes_and_the_rest_is_asked_ag
     cut_table(run, 40)
     with pytest.warns(UserWarning, match="holds 40 of 60"):
         assert len(Run.load(run).trials) == 40
-    with pytest.raises(BadInput, match="cut short.*unswayed repair"):
+    with pytest.raises(BadInput, match=r"cut short.*unswayed repair"):
         ask(run)
     result = repair(run)
     assert (result.trials, result.missing, result.manifest_restored) == (40, 20, False)
@@ -189,5 +189,5 @@ def test_a_run_of_an_earlier_version_without_its_manifest_names_the_way_back(tmp
     stored = Path(__file__).parents[1] / "data/stored/v0.1/judged-run"
     run = Path(shutil.copytree(stored, tmp_path / "run"))
     (run / "manifest.json").write_text("{")
-    with pytest.raises(BadInput, match="bring back a copy.*None of the run's shards"):
+    with pytest.raises(BadInput, match=r"bring back a copy.*None of the run's shards"):
         repair(run)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+import unswayed
 from synthetic import cues, question, questions, stream
-from unswayed.backends import scripted
-from unswayed.conditions import CONDITIONS, Prompt
+from unswayed.backends import open_backend, scripted
+from unswayed.conditions import CONDITIONS, Prompt, build_prompt
 from unswayed.errors import BackendError, BadImage, BadInput, RunChanged
 from unswayed.model_io import (
     Capabilities,
@@ -308,6 +309,53 @@ def test_an_answer_is_stored_before_its_letters_are_asked(tmp_path: Path) -> Non
     resumed = run(again, questions(4), store=tmp_path / "run")
     assert (len(again.asked), len(again.scored)) == (0, 4)
     assert resumed.trials.drop_columns(COST).equals(run(Model(), questions(4)).trials.drop_columns(COST))
+
+
+def test_a_batch_is_stored_as_soon_as_it_is_finished(tmp_path: Path) -> None:
+    """A model that works through its chunk in batches: what is finished outlives a failure of the rest."""
+    stored: list[int] = []
+
+    class Batches(Model):
+        chunk, concurrency = 6, 1
+
+        async def generate_in_batches(self, requests: Sequence[Request], on_batch: Any) -> list[Generation]:
+            answers = await self.generate(requests)
+            for start in range(0, len(answers), 2):
+                on_batch({start: answers[start], start + 1: answers[start + 1]})
+                stored.append(len(Run.load(tmp_path / "run").trials))
+                if fails and start == 2:
+                    raise BackendError("out of memory")
+            return answers
+
+    fails = True
+    with pytest.raises(BackendError, match="out of memory"):
+        run(Batches(), questions(6), store=tmp_path / "run")
+    assert stored == [2, 4]
+    fails = False
+    again = Batches()
+    resumed = run(again, questions(6), store=tmp_path / "run", letters=True)
+    assert (len(again.asked), len(again.scored)) == (2, 6)
+    assert resumed.trials.drop_columns(COST).equals(run(Model(), questions(6)).trials.drop_columns(COST))
+
+
+def test_a_local_model_hands_over_every_batch() -> None:
+    backend = open_backend("pebble", batch_size=2)
+    questions = unswayed.load_questions("scenes", limit=5)
+    sampling = Sampling(max_tokens=8)
+    prompts = [build_prompt(q, Cues(), CONDITIONS["base"], (q.images[0].read(),)) for q in questions]
+    requests = [Request(prompt, sampling) for prompt in prompts if isinstance(prompt, Prompt)]
+    batches: list[dict[int, Generation]] = []
+
+    async def generate() -> list[Generation]:
+        try:
+            return await backend.generate_in_batches(requests, lambda batch: batches.append(dict(batch)))  # type: ignore[attr-defined]
+        finally:
+            await backend.close()
+
+    results = asyncio.run(generate())
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    handed_over = {index: generation for batch in batches for index, generation in batch.items()}
+    assert [handed_over[index] for index in range(5)] == results
 
 
 def test_resuming_asks_nothing_twice_and_gives_the_same_table(tmp_path: Path) -> None:

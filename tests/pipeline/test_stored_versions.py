@@ -107,7 +107,7 @@ class EarlierSampling(Sampling):
     """Settings as the run's version stored them; planted respondents end their texts by themselves."""
 
     def as_dict(self) -> dict[str, Any]:
-        return dict(temperature=0.0, top_p=1.0, max_tokens=1024, stop=("</answer>",))
+        return {"temperature": 0.0, "top_p": 1.0, "max_tokens": 1024, "stop": ("</answer>",)}
 
 
 def test_an_interrupted_run_asks_only_the_rest(stored: Path) -> None:

@@ -6,12 +6,15 @@ parse, judge or store. Its capabilities are probed and recorded, never assumed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from unswayed.conditions import Prompt
 from unswayed.model_io import Capabilities, Generation, LetterScores, Request
+
+OnBatch = Callable[[Mapping[int, Generation]], None]
+"""Receives finished generations by the index of their request, in the thread of the event loop."""
 
 
 class Backend(Protocol):
@@ -85,6 +88,8 @@ class OptionalParts:
     constrains: bool
     facts: Mapping[str, Any]
     spend: Any
+    generate_in_batches: Callable[[Sequence[Request], OnBatch], Awaitable[list[Generation]]] | None
+    """As `generate`, but hands over every batch as soon as it is finished; None: the backend has none."""
 
 
 def optional_parts(backend: Backend) -> OptionalParts:
@@ -97,4 +102,5 @@ def optional_parts(backend: Backend) -> OptionalParts:
         bool(getattr(backend, "constrains", BackendBase.constrains)),
         getattr(backend, "facts", BackendBase.facts),
         getattr(backend, "spend", BackendBase.spend),
+        getattr(backend, "generate_in_batches", None),
     )

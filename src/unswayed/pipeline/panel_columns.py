@@ -67,7 +67,8 @@ def all_votes(path: Path, trials: pa.Table, manifest: Mapping[str, Any]) -> dict
 def apply_majority(trials: pa.Table, panel: Sequence[Mapping[str, Vote]]) -> pa.Table:
     """`trials` with the majority of `panel` in the judge's columns. Pure.
 
-    `panel` has one mapping per judge, from key to vote. A missing vote is an abstention. Trials without a thought to judge keep their nulls.
+    `panel` has one mapping per judge, from key to vote. A missing vote is an abstention. Trials without a
+    thought to judge keep their nulls.
     """
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     for row in stored_rows(trials):

@@ -18,8 +18,8 @@ from typing import Any, Protocol, TypeVar
 
 from unswayed.answers.letter_probs import letter_prefill, measure_letters
 from unswayed.answers.parser import Reading, read
-from unswayed.backends.base import Backend
-from unswayed.errors import BackendError, RunChanged
+from unswayed.backends.base import Backend, optional_parts
+from unswayed.errors import BackendError, BadInput, RunChanged
 from unswayed.judges.base import Case, Judge, Verdict
 from unswayed.model_io import Generation, LetterScores
 from unswayed.pipeline.planner import PlannedTrial
@@ -135,16 +135,24 @@ class Runner:
     ) -> None:
         self._store([PositionedTrial(p.position, self._build(p)) for p in plans if p.request is None])
         asked = [plan for plan in plans if plan.request is not None]
-        generations = await self._generate(asked)
-        rows = []
-        for plan, generation in zip(asked, generations, strict=True):
-            trial = self._build(plan, generation, _read(plan, generation))
-            is_open = trial.state != "error" and (self._letters or _has_thought(vars(trial)))
-            rows.append(PositionedTrial(plan.position, trial, is_open))
-            if is_open:
-                incomplete.append((plan, vars(trial)))
-        self._keep_images(asked)
-        self._store(rows)
+        stored: set[int] = set()
+
+        def store(generations: Mapping[int, Generation]) -> None:
+            rows = []
+            for index in sorted(generations.keys() - stored):
+                generation = _clean(generations[index])
+                trial = self._build(asked[index], generation, _read(asked[index], generation))
+                is_open = trial.state != "error" and (self._letters or _has_thought(vars(trial)))
+                rows.append(PositionedTrial(asked[index].position, trial, is_open))
+                self._keep_images(asked[index])
+            self._store(rows)
+            new = sorted(generations.keys() - stored)
+            stored.update(new)
+            incomplete.extend(
+                (asked[index], vars(row.trial)) for index, row in zip(new, rows, strict=True) if row.open
+            )
+
+        await self._generate(asked, store)
         await self._complete(incomplete)
 
     async def _complete(self, trials: list[tuple[PlannedTrial, Fields]]) -> None:
@@ -180,28 +188,39 @@ class Runner:
             self._done += sum(not row.open for row in rows)
             self._report("")
 
-    def _keep_images(self, plans: list[PlannedTrial]) -> None:
-        for plan in plans:
-            assert plan.request is not None
-            for sha256, data in zip(plan.image_sha256, plan.request.prompt.images, strict=True):
-                self._sink.keep_image(sha256, data)
+    def _keep_images(self, plan: PlannedTrial) -> None:
+        assert plan.request is not None
+        for sha256, data in zip(plan.image_sha256, plan.request.prompt.images, strict=True):
+            self._sink.keep_image(sha256, data)
 
     def _build(self, plan: PlannedTrial, *answer: Any) -> Any:
         return build_trial(plan, self._backend.name, self._backend.revision, *answer)
 
-    async def _generate(self, plans: list[PlannedTrial]) -> list[Generation]:
-        """One generation per plan; a failed one has ``finish="error"``."""
+    async def _generate(
+        self, plans: list[PlannedTrial], store: Callable[[Mapping[int, Generation]], None]
+    ) -> None:
+        """Store one generation per plan, by its index; a failed one has ``finish="error"``."""
         requests = [plan.request for plan in plans if plan.request is not None]
         if not requests:
-            return []
-        generations, attempts = await self._call(
-            lambda: self._backend.generate(requests), len(requests), self._calls
-        )
-        if isinstance(generations, RetriesExhausted):
-            return [Generation("", "error", attempts=attempts, error=generations.message) for _ in requests]
-        # No table can hold lone surrogates. They become U+FFFD here, so that parser, judge and table see
-        # the same text.
-        return [_clean(generation, attempts - 1) for generation in generations]
+            return
+        in_batches = optional_parts(self._backend).generate_in_batches
+
+        def store_batch(batch: Mapping[int, Generation]) -> None:
+            with contextlib.suppress(BadInput):  # a full disk: raised when the call has returned
+                store(batch)
+
+        async def generate() -> list[Generation]:
+            if in_batches is None:
+                return await self._backend.generate(requests)
+            return await in_batches(requests, store_batch)
+
+        results, attempts = await self._call(generate, len(requests), self._calls)
+        if isinstance(results, RetriesExhausted):
+            error = Generation("", "error", attempts=attempts, error=results.message)
+            results = [error for _ in requests]
+        elif attempts > 1:
+            results = [replace(result, attempts=result.attempts + attempts - 1) for result in results]
+        store(dict(enumerate(results)))
 
     async def _score_letters(
         self, trials: list[tuple[PlannedTrial, Fields]]
@@ -270,12 +289,10 @@ def _has_thought(fields: Fields) -> bool:
     return fields["state"] == "ok" and bool(fields["thought"])
 
 
-def _clean(generation: Generation, more_attempts: int) -> Generation:
-    text = generation.text
+def _clean(generation: Generation) -> Generation:
+    """No table can hold lone surrogates. They become U+FFFD, so that parser, judge and table see one text."""
     try:
-        text.encode()
+        generation.text.encode()
     except UnicodeEncodeError:
-        text = replace_surrogates(text)
-    if text is generation.text and not more_attempts:
-        return generation
-    return replace(generation, text=text, attempts=generation.attempts + more_attempts)
+        return replace(generation, text=replace_surrogates(generation.text))
+    return generation

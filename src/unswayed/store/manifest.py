@@ -90,8 +90,8 @@ def read(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: not a run's manifest ({problem}); {remedy}") from error
     except (ValueError, RecursionError) as error:
         raise BadInput(
-            f"{path}: not a run's manifest, or a damaged one ({error}); bring back a copy, or restore it from "
-            f"the run's shards: unswayed repair {path.parent}"
+            f"{path}: not a run's manifest, or a damaged one ({error}); bring back a copy, or restore it "
+            f"from the run's shards: unswayed repair {path.parent}"
         ) from error
     if isinstance(manifest, dict) and "format" in manifest and manifest["format"] not in _READABLE:
         raise BadInput(
@@ -100,8 +100,8 @@ def read(path: Path) -> dict[str, Any]:
         )
     if problem := _problem(manifest):
         raise BadInput(
-            f"{path}: not a run's manifest, or a damaged one ({problem}); give the folder of a run, bring back a "
-            f"copy, or restore it from the run's shards: unswayed repair {path.parent}"
+            f"{path}: not a run's manifest, or a damaged one ({problem}); give the folder of a run, bring back "
+            f"a copy, or restore it from the run's shards: unswayed repair {path.parent}"
         )
     return manifest  # type: ignore[no-any-return]
 

@@ -1,7 +1,7 @@
 """Restores a damaged run folder from what is left of its manifest, its shards and its table.
 
-Nothing is deleted: trials that only the table holds are appended to a new shard, a missing manifest comes from
-the first line of the newest shard. What is lost everywhere is asked again when the audit is resumed.
+Nothing is deleted: trials that only the table holds are appended to a new shard, a missing manifest comes
+from the first line of the newest shard. What is lost everywhere is asked again when the audit is resumed.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from unswayed.backends.base import BackendBase
+from unswayed.backends.base import BackendBase, OnBatch
 from unswayed.backends.rendering import Renderer, template_text
 from unswayed.backends.transformers import loading
 from unswayed.conditions import Prompt
@@ -139,7 +139,16 @@ class TransformersBackend(BackendBase):
 
     async def generate(self, requests: Sequence[Request]) -> list[Generation]:
         """One generation per request, in order. Raises `BackendError` when the model itself fails."""
-        return await self._work(lambda cancel: self._generate(requests, cancel))
+        return await self.generate_in_batches(requests, lambda results: None)
+
+    async def generate_in_batches(self, requests: Sequence[Request], on_batch: OnBatch) -> list[Generation]:
+        """As `generate`; `on_batch` gets every batch as soon as it is finished."""
+        loop = asyncio.get_running_loop()
+
+        def deliver(results: Mapping[int, Generation]) -> None:
+            loop.call_soon_threadsafe(on_batch, results)
+
+        return await self._work(lambda cancel: self._generate(requests, cancel, deliver))
 
     async def score_letters(self, prompts: Sequence[Prompt]) -> list[LetterScores | None]:
         """Letter probabilities of each prompt; None where it cannot be shown to the model."""
@@ -191,7 +200,7 @@ class TransformersBackend(BackendBase):
             for module in training:
                 module.training = True
 
-    def _generate(self, requests: Sequence[Request], cancel: Event) -> list[Generation]:
+    def _generate(self, requests: Sequence[Request], cancel: Event, deliver: OnBatch) -> list[Generation]:
         import numpy as np
 
         from unswayed.backends.transformers.batching import ImageCache, prepare_items
@@ -230,7 +239,10 @@ class TransformersBackend(BackendBase):
                 raise
             for item in batch:
                 item.seconds += (time.perf_counter() - began) / len(batch)
+            ended = [item for item in batch if item.state.finish is not None]
+            deliver({index[id(item)]: _generation(item, item.state) for item in ended})
 
+        index = {id(item): number for number, item in enumerate(todo)}
         while pool := [item for item in todo if item.error is None and item.state.finish is None]:
             self._batcher.run(pool, images, max(_left(item.state) for item in pool), work)
         return [_generation(item, item.state) for item in todo]
