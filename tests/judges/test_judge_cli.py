@@ -10,6 +10,7 @@ import pytest
 from cli_process import run
 from unswayed.cli.evaluate.judge import assign_addresses, expand_presets
 from unswayed.errors import BadInput
+from unswayed.judges.rules import RuleJudge
 
 A, B, C = "http://a/v1", "http://b/v1", "http://c/v1"
 
@@ -57,7 +58,7 @@ def test_a_stored_run_is_judged_and_its_report_rebuilt(tmp_path: Path) -> None:
     done = run("judge", out, "-j", "rules", "-j", "planted:wrong=0.3", "-j", "llm:scripted:guesser")
     assert done.returncode == 0, done.stderr
     for said in (
-        "rules-2",
+        RuleJudge.name,
         "planted:wrong=0.3",
         "llm:scripted:guesser",
         "agrees with exact rules",
