@@ -1,4 +1,5 @@
-"""Planted respondents: their true use of the thought lies in the intervals, and is found question by question."""
+"""Planted respondents: their true use of the thought lies in the intervals, and is found question by
+question."""
 
 import asyncio
 import math

@@ -157,6 +157,7 @@ def test_another_model_is_refused(run):
         ask(run, other)
 
 
+@pytest.mark.filterwarnings("ignore:.*is damaged")
 def test_a_changed_thought_is_refused_on_resuming(run):
     ask(run, None, FILLER)
     for shard in (run.path / "shards").iterdir():

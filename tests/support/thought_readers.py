@@ -1,8 +1,8 @@
 """Planted respondents whose use of their own thought is known: a rate of questions on which it is as named.
 
-Each writes the same kind of thought under `base` ("… It is blue."), with the option that it believes at its end.
-On the other questions it ignores its thought. `other` is what it answers where its thought fails it: never its
-belief.
+Each writes the same kind of thought under `base` ("… It is blue."), with the option that it believes at its
+end. On the other questions it ignores its thought. `other` is what it answers where its thought fails it:
+never its belief.
 """
 
 from __future__ import annotations

@@ -40,7 +40,8 @@ class LetterRunner(Runner):
             results = [scores.message] * len(asked)
         else:
             results = [score.error if score and score.error else score for score in scores]
-        self._keep_images(asked)
+        for plan in asked:
+            self._keep_images(plan)
         self._store(
             [
                 PositionedTrial(plan.position, answered(self._build(plan), plan, score, attempts))
@@ -50,7 +51,7 @@ class LetterRunner(Runner):
 
 
 def answered(trial: Trial, plan: PlannedTrial, score: LetterScores | str | None, attempts: int) -> Trial:
-    """`trial` with the answer that the letters give; in state `error` where there are none (a string: why)."""
+    """`trial` with the answer that the letters give; in state `error` without letters (`score` may say why)."""
     assert plan.request is not None
     letters = None if isinstance(score, str) else measure_letters(score, trial.gold)
     if letters is None:

@@ -1,8 +1,9 @@
 """`think-mistake`: where a thought can be falsified, and which false statement stands there.
 
-Questions about synthetic scenes use `scene_mistakes`, whose false statements are false of the scene. Elsewhere,
-and where that finds no statement, rules replace one option, number, direction or colour by another. A rule knows
-the right option, so it never asserts it; that a changed number, direction or colour is false is assumed.
+Questions about synthetic scenes use `scene_mistakes`, whose false statements are false of the scene.
+Elsewhere, and where that finds no statement, rules replace one option, number, direction or colour by
+another. A rule knows the right option, so it never asserts it; that a changed number, direction or colour is
+false is assumed.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ _LIST_MARKER = re.compile(r"(?:^|\n)\s*\Z")
 _OPPOSITES = (
     ("left", "right"), ("above", "below"), ("top", "bottom"), ("upper", "lower"), ("in front of", "behind"),
     ("north", "south"), ("east", "west"), ("clockwise", "counterclockwise"), ("closer", "farther"),
-    ("nearer", "further"), ("leftmost", "rightmost"), ("foreground", "background"), ("horizontal", "vertical"),
-    ("inside", "outside"), ("upward", "downward"), ("larger", "smaller"), ("taller", "shorter"),
+    ("nearer", "further"), ("leftmost", "rightmost"), ("foreground", "background"), ("inside", "outside"),
+    ("horizontal", "vertical"), ("upward", "downward"), ("larger", "smaller"), ("taller", "shorter"),
 )  # fmt: skip
 _OTHER_WAY = dict(_OPPOSITES) | {second: first for first, second in _OPPOSITES}
 _DIRECTION = re.compile(rf"\b(?:{'|'.join(sorted(_OTHER_WAY, key=len, reverse=True))})\b", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """`think-paraphrased`: the same content in other words.
 
-Thoughts about synthetic scenes are paraphrased by templates. Other thoughts need a `Paraphraser`, a function that a
-caller of `interventions.probe` may pass; none by a language model is part of this version.
+Thoughts about synthetic scenes are paraphrased by templates. Other thoughts need a `Paraphraser`, a function
+that a caller of `interventions.probe` may pass; none by a language model is part of this version.
 """
 
 from __future__ import annotations

@@ -22,10 +22,11 @@ class PeerIndex:
         return self._by_name.get((benchmark, uid, sample))
 
     def choose(self, own: BaseThought, rng: random.Random) -> BaseThought | None:
-        """The thought nearest in words, of the same sample and another group; of equally near ones a random one.
+        """The thought nearest in words, of the same sample and another group; of equally near ones a random
+        one.
 
-        A thought that came to another answer (by the option's text) is preferred to a nearer one that did not:
-        one with the same answer could change nothing. None where no other group has a thought.
+        A thought that came to another answer (by the option's text) is preferred to a nearer one that did
+        not: one with the same answer could change nothing. None where no other group has a thought.
         """
         return self._nearest(own, rng, other_answer=True) or self._nearest(own, rng, other_answer=False)
 

@@ -1,4 +1,5 @@
-"""Thoughts and interventions become planned trials: the prefill of each, or the reason why it is not asked."""
+"""Thoughts and interventions become planned trials: the prefill of each, or the reason why it is not
+asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Interventions on the thoughts of a stored run: asked again, stored beside its trials, measured.
 
-The answers are an ordinary run folder, ``probe`` in the folder of the audited run, written by the same store and
-runner: append-only, resumable, and never part of the audit's own table.
+The answers are an ordinary run folder, ``probe`` in the folder of the audited run, written by the same store
+and runner: append-only, resumable, and never part of the audit's own table.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ async def probe(
     """Ask `backend` again with changed versions of the thoughts that it wrote in the stored `run`.
 
     `names` are those of `catalogue.INTERVENTIONS` (None: all), `limit` the number of thoughts (None: all).
-    `questions` by uid supply images that the run folder did not keep. Model, sampling and seed are the run's own;
-    an interrupted or widened probe goes on where it was. Raises `BadInput` where the run has no folder or no
-    thoughts, `RunChanged` where `backend` is another model or another thought was stored since, `BackendError`
-    where the model cannot be asked at all. The backend is not closed.
+    `questions` by uid supply images that the run folder did not keep. Model, sampling and seed are the run's
+    own; an interrupted or widened probe goes on where it was. Raises `BadInput` where the run has no folder
+    or no thoughts, `RunChanged` where `backend` is another model or another thought was stored since,
+    `BackendError` where the model cannot be asked at all. The backend is not closed.
     """
     if run.path is None:
         raise BadInput("the run was made in memory; give one with a folder")

@@ -32,9 +32,9 @@ _WORDINGS: dict[type[Statement], tuple[str, str]] = {
 def scene_mistakes(thought: str, truth: SceneTruth, answer: int, rng: random.Random) -> list[Mistake]:
     """One mistake for every statement of the thought that can be falsified, in order.
 
-    `Mistake.option` is the option that is true if the false statement is believed and all else is as the thought
-    describes it, where that option is neither the right one, nor the one that the thought's own description
-    makes true, nor `answer`, the model's own.
+    `Mistake.option` is the option that is true if the false statement is believed and all else is as the
+    thought describes it, where that option is neither the right one, nor the one that the thought's own
+    description makes true, nor `answer`, the model's own.
     """
     pieces = read_pieces(thought, truth.question.options)
     described = described_scene(pieces, truth.scene)
@@ -75,7 +75,8 @@ def _cell(
 
 
 def _others(piece: CellReport) -> Iterator[SceneObject]:
-    """Contents that differ from the report in shape or in colour; any object where it says that there is none."""
+    """Contents that differ from the report in shape or in colour; any object where it says that there is
+    none."""
     if piece.thing is None:
         yield from (SceneObject(piece.cell, shape, colour) for shape in SHAPES for colour in COLOURS)
         return

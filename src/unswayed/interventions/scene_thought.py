@@ -1,7 +1,7 @@
 """What a thought says about a synthetic scene, piece by piece: reports of cells, statements, the conclusion.
 
-Reports of cells are the bundled model's language (``b2 circle red one``, see `pebble.lesson_text`); statements are
-those of `scenes.language`.
+Reports of cells are the bundled model's language (``b2 circle red one``, see `pebble.lesson_text`);
+statements are those of `scenes.language`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _REPORT = re.compile(
     rf"(?P<colour>{'|'.join(COLOURS)})\b(?: (?P<count>{'|'.join(NUMBERS)})\b)?)"
 )
 _CONCLUSION = re.compile(
-    r"(?:\bSo (?:here \w+, |first [abc][1-3] second [abc][1-3], )?)?\bit is (?P<word>\w+)(?P<letter> \([A-Z]\))?",
+    r"(?:\bSo (?:here \w+, |first [abc][1-3] second [abc][1-3], )?)?"
+    r"\bit is (?P<word>\w+)(?P<letter> \([A-Z]\))?",
     re.IGNORECASE,
 )
 

@@ -21,7 +21,7 @@ from unswayed.report.headline import headline, key_figures, robust_note
 from unswayed.report.manifest import manifest_sections
 from unswayed.report.rendering import json_block, render
 from unswayed.report.svg import condition_class
-from unswayed.report.thought_use import thought_use_section
+from unswayed.report.thought_use.section import thought_use_section
 from unswayed.trial import SCHEMA
 
 STATIC_EXAMPLES = 6

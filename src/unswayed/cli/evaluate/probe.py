@@ -31,6 +31,7 @@ from unswayed.metrics.thought_use import KINDS, MEASURES, ThoughtUse, truncated_
 from unswayed.pipeline.audit import Run
 from unswayed.question import Question
 
+
 @option_groups
 def command(
     run: Annotated[Path, typer.Argument(help="a run folder, e.g. runs/first")],
@@ -55,8 +56,8 @@ def command(
 ) -> None:
     """Change the thoughts that a model wrote under `base`, ask it again, and print what that changes.
 
-    Answers go to RUN/probe; the same command resumes, and a wider one adds to it. A condition that the model cannot
-    be asked is stored as not asked, with the reason.
+    Answers go to RUN/probe; the same command resumes, and a wider one adds to it. A condition that the model
+    cannot be asked is stored as not asked, with the reason.
 
     [bold]Examples[/]
 
