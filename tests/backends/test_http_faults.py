@@ -247,7 +247,7 @@ def test_a_server_that_goes_away_for_a_while_costs_time_and_no_trial() -> None:
             if done == 40:
                 server.stop()
 
-        with pytest.raises(BackendError, match=r"cannot connect.*start the server"):
+        with pytest.raises(BackendError, match=r"cannot connect.*start or check the server"):
             run(made, 80, progress=end, letters=False)
 
 

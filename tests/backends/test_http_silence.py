@@ -147,3 +147,25 @@ def test_a_server_that_hangs_beside_the_chat_endpoint_stalls_no_probe(
         trials = run(made, 3, ["base"]).trials
     assert trials["state"].to_pylist() == ["ok"] * 3
     assert "letters: the 20 likeliest tokens" in made.facts["seen"]
+
+
+def test_a_pause_that_the_server_asks_for_is_no_silence_up_to_as_long_again() -> None:
+    async def go() -> None:
+        dog = watchdog.Watchdog("x", 10.0)
+        now = 1000.0
+        dog._loop = type("Clock", (), {"time": lambda _: now})()  # type: ignore[assignment]
+        assert dog.failure("u", "429", heard=True, pause=8.0) is None
+        now += 17.0
+        assert [dog.failure("u", "429", heard=True) for _ in range(3)] == [None] * 3
+        now += 1.5
+        reason = dog.failure("u", "429: slow down", heard=True)
+        assert reason is not None
+        assert "5 attempts failed, the last one with: u: 429: slow down" in reason
+        dog.success()
+        assert dog.failure("u", "500", heard=True, pause=900.0) is None
+        now += 19.0
+        assert [dog.failure("u", "500", heard=True) for _ in range(3)] == [None] * 3
+        now += 2.0
+        assert dog.failure("u", "500", heard=True) is not None, "no pause is granted without end"
+
+    asyncio.run(go())

@@ -162,3 +162,18 @@ def test_vllm_in_this_process_cuts_no_thought(
     assert read(generation.text, BOATS, prefill=prefill).answer == 1
     early = text.index("</answer>") + len("</answer>") < len(text)
     assert sent == ([["</answer>"], []] if early else [["</answer>"]])
+
+
+@pytest.mark.parametrize(("flag", "stop"), [("--stop", ["</answer>"]), ("--no-stop", [])])
+def test_the_command_chooses(flag: str, stop: list[str], tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from unswayed.cli import app
+    from unswayed.pipeline.audit import Run
+
+    line = ["audit", "scripted:oracle", "--limit", "2", "-c", "base", "--out", str(tmp_path / "run"), flag]
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 0, done.output
+    asks = Run.load(tmp_path / "run").manifest["asks"]["sampling"]
+    assert asks["stop"] == stop
+    assert ("stop_rule" in asks) == bool(stop)

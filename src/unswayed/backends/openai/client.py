@@ -34,6 +34,7 @@ from unswayed.retry import AttemptFailed, RetriesExhausted, call_with_retry
 T = TypeVar("T")
 _SIDE_TIMEOUT = 30.0  # seconds for what costs no generation: a server that hangs there must not stall a run
 _SIDE_ATTEMPTS = 3
+_REMEDY = "start or check the server, then run the same command"
 _GATEWAY_STATUSES = frozenset({408, 504, 524})  # of gateways that gave up waiting for the server behind them
 
 
@@ -80,6 +81,7 @@ class EndpointClient:
         self._questions = itertools.count()
         self._refusals: int | None = 0  # None once anything was answered
         self._ended = asyncio.Event()
+        watchdog.end_idle_run = self._end_idle_run
 
     async def complete(
         self,
@@ -128,9 +130,11 @@ class EndpointClient:
                 if not probing:
                     self._count_refusal(replica, outcome.message)
                 return Failure(outcome.message, made + 1, True, status)
-            if reason := self._watchdog.failure(replica.url, outcome.message, heard=self._pool.heard):
-                remedy = "start" if outcome.kind == "unreachable" else "check"
-                self._end_run(f"{reason}; {remedy} the server, then run the same command")
+            reason = self._watchdog.failure(
+                replica.url, outcome.message, heard=self._pool.heard, pause=outcome.wait
+            )
+            if reason is not None:
+                self._end_run(f"{reason}; {_REMEDY}")
             avoid = replica
             if outcome.kind == "unreachable":
                 raise AttemptFailed(outcome.message, counts=False)
@@ -228,3 +232,9 @@ class EndpointClient:
         self._pool.close(reason)
         self._ended.set()
         raise BackendError(reason)
+
+    def _end_idle_run(self, reason: str) -> None:
+        """The same, where every open question waits for its turn and none can notice."""
+        if not any(replica.open for replica in self._pool.all):
+            self._pool.close(f"{reason}; {_REMEDY}")
+            self._ended.set()
