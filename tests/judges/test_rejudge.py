@@ -31,7 +31,7 @@ from unswayed.store import verdicts
 
 CONDITIONS = ["base", "wrong-think", "wrong-caption", "base+abstain", "blank-image"]
 ASKED = 60
-NOW = Retry(attempts=3, first=0.0)
+NOW = Retry(attempts=3, initial_pause=0.0)
 COLUMNS = ("concluded", "judged", "consistent", "under_cue", "acknowledges")
 
 
@@ -75,7 +75,7 @@ class Counting:
         return [
             Verdict("abstains", error="lost")
             if self.rng.random() < self.errors
-            else Verdict("option", 0, None, "raw")
+            else Verdict("option", 0, raw="raw")
             for _ in cases
         ]
 
@@ -86,8 +86,8 @@ def test_judging_by_the_same_rules_changes_nothing(run: Path) -> None:
     assert Run.load(run).trials.equals(before)
     assert pq.read_table(run / "trials.parquet").equals(before)
     assert done.outcomes == {"unanimous": done.thoughts}
-    assert done.asked == {"rules-2": 0}  # the audit's own verdicts are those of this judge
-    assert judge(run, RuleJudge(), again=True).asked == {"rules-2": done.thoughts}
+    assert done.asked == {RuleJudge.name: 0}  # the audit's own verdicts are those of this judge
+    assert judge(run, RuleJudge(), again=True).asked == {RuleJudge.name: done.thoughts}
     assert Run.load(run).trials.equals(before)
 
 
@@ -98,7 +98,7 @@ def test_the_majority_fills_the_columns_and_the_votes_stay(run: Path) -> None:
     after = Run.load(run)
     assert after.trials.drop_columns(list(COLUMNS)).equals(audited.drop_columns(list(COLUMNS)))
     votes = verdicts.read_votes(run)
-    assert set(votes) == {"rules-2", *(j.name for j in judges)}
+    assert set(votes) == {RuleJudge.name, *(j.name for j in judges)}
     changed = 0
     for row, own in zip(after.trials.to_pylist(), audited.to_pylist(), strict=True):
         wanted = majority([Verdict(v.found, v.option) for j in judges for v in [votes[j.name][row["key"]]]])
@@ -206,10 +206,10 @@ def test_a_judge_that_stops_does_not_stop_the_others(run: Path) -> None:
     assert Run.load(run).trials.equals(before), "the columns change only once every vote is there"
     found = verdicts.read_votes(run)
     assert (len(found["stops"]), len(found["goes"])) == (64, len(goes.seen))
-    assert len(goes.seen) == len(found["rules-2"])
+    assert len(goes.seen) == len(found[RuleJudge.name])
     again = Slow("stops")
     done = judge(run, again, Slow("goes"), RuleJudge())
-    assert done.asked == {"stops": done.thoughts - 64, "goes": 0, "rules-2": 0}
+    assert done.asked == {"stops": done.thoughts - 64, "goes": 0, RuleJudge.name: 0}
 
 
 def as_of(folder: Path, name: str) -> None:
@@ -225,14 +225,14 @@ def test_a_run_read_by_older_rules_is_not_continued_before_one_judge_read_all(ru
     as_of(run, "rules-1")
     assert outdated_rules(Run.load(run).manifest) == "rules-1"
     with pytest.raises(
-        RunChanged, match=r"by the judge rules-1, .* rules-2.*unswayed judge .* --judge rules"
+        RunChanged, match=r"judged by rules-1, .* rules-[0-9]+.*unswayed judge .* --judge rules"
     ):
         asked(run)
     done = judge(run, RuleJudge())
-    assert done.asked == {"rules-2": done.thoughts}, (
+    assert done.asked == {RuleJudge.name: done.thoughts}, (
         "the old verdicts are not taken for those of the new rules"
     )
-    assert set(verdicts.read_votes(run)) == {"rules-1", "rules-2"}
+    assert set(verdicts.read_votes(run)) == {"rules-1", RuleJudge.name}
     found = asked(run)
     assert found.trials.equals(whole)
     assert outdated_rules(found.manifest) is None
@@ -297,9 +297,9 @@ def test_planted_errors_are_found_and_taken_out(run: Path) -> None:
     assert confusion.agrees.low < 0.7 / 0.9 < confusion.agrees.high
     line = reference.corrected[0]
     assert (line.condition, len(reference.corrected)) == ("all", 1 + len(CONDITIONS))
-    for e in (line.seen, line.corrected, line.by_reference):
+    for e in (line.apparent, line.corrected, line.by_reference):
         assert e.value is not None
-    truth, seen = line.by_reference.value, line.seen.value
+    truth, seen = line.by_reference.value, line.apparent.value
     assert truth is not None
     assert seen is not None
     assert seen < truth - 0.1
@@ -314,7 +314,7 @@ def test_the_page_tells_of_judges_only_where_there_were_several(run: Path) -> No
     def page() -> str:
         opened = Run.load(run)
         return build(
-            opened.summary(), opened.trials, opened.manifest, lambda _: None, judging=opened.judges()
+            opened.summary(), opened.trials, opened.manifest, lambda _: None, judge_report=opened.judges()
         )
 
     assert opened.judges() is None
@@ -324,7 +324,7 @@ def test_the_page_tells_of_judges_only_where_there_were_several(run: Path) -> No
     judge(run, RuleJudge(), noisy.from_spec("planted:wrong=0.1"), hostile)
     html = page()
     for said in (
-        "Who judged, and how well",
+        "Judges: agreement and error",
         "Krippendorff",
         "majority of 3",
         "Consistency, corrected",
@@ -333,4 +333,4 @@ def test_the_page_tells_of_judges_only_where_there_were_several(run: Path) -> No
         assert said in html
     assert "<script>alert" not in html
     assert "⟨U+202E⟩" in html
-    assert json.loads((run / "manifest.json").read_text())["judging"]["panel"][0]["judge"] == "rules-2"
+    assert json.loads((run / "manifest.json").read_text())["judging"]["panel"][0]["judge"] == RuleJudge.name
