@@ -36,9 +36,9 @@ def votes_of(seed: int, n: int = 120, judges: int = 4, categories: int = 4, nois
 def test_fleiss_kappa_is_that_of_statsmodels(seed: int) -> None:
     votes = votes_of(seed, categories=2 + seed)
     counts, _ = inter_rater.aggregate_raters(votes)
-    found = fleiss_kappa(votes, single(len(votes)), 50, RNG(0))
-    assert found.value == pytest.approx(inter_rater.fleiss_kappa(counts, method="fleiss"), abs=1e-12)
-    assert found.n == len(votes)
+    result = fleiss_kappa(votes, single(len(votes)), 50, RNG(0))
+    assert result.value == pytest.approx(inter_rater.fleiss_kappa(counts, method="fleiss"), abs=1e-12)
+    assert result.n == len(votes)
 
 
 # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", section C: four observers, twelve units.
@@ -55,20 +55,20 @@ def test_krippendorffs_own_example() -> None:
         [NO_VOTE if x == "." else int(x) - 1 for x in line.split()] for line in EXAMPLE.split("\n") if line
     ]
     votes = np.array(lines).T
-    found = krippendorff_alpha(votes, single(12), 200, RNG(0))
-    assert found.value == pytest.approx(0.743, abs=5e-4)
-    assert found.n == 11
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low < 0.743 < found.high
+    result = krippendorff_alpha(votes, single(12), 200, RNG(0))
+    assert result.value == pytest.approx(0.743, abs=5e-4)
+    assert result.n == 11
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low < 0.743 < result.high
 
 
 def test_two_judges_two_categories_by_hand() -> None:
     # Ten units; agree on 6 (all "0" but one), ratings 0: 14, 1: 6.  D_o = 0.4, D_e = 2*14*6 / (20*19).
     a = np.array([0, 1, 0, 0, 0, 0, 0, 0, 1, 0])
     b = np.array([1, 1, 1, 0, 0, 1, 0, 0, 0, 0])
-    found = krippendorff_alpha(np.stack([a, b], 1), single(10), 50, RNG(0))
-    assert found.value == pytest.approx(1 - 0.4 / (2 * 14 * 6 / (20 * 19)))
+    result = krippendorff_alpha(np.stack([a, b], 1), single(10), 50, RNG(0))
+    assert result.value == pytest.approx(1 - 0.4 / (2 * 14 * 6 / (20 * 19)))
     # Fleiss with two judges is Scott's pi: (0.6 - (0.7^2 + 0.3^2)) / (1 - ...)
     kappa = fleiss_kappa(np.stack([a, b], 1), single(10), 50, RNG(0))
     assert kappa.value == pytest.approx((0.6 - 0.58) / 0.42)
@@ -85,7 +85,7 @@ def test_abstentions_are_no_votes() -> None:
     assert pairs[0, 1].value == pytest.approx(np.mean(votes[:, 0] == votes[:, 1]))
 
 
-def test_what_cannot_be_told_is_none_and_warns_of_nothing() -> None:
+def test_undefined_coefficients_are_none_without_warnings() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for coefficient in (fleiss_kappa, krippendorff_alpha):
@@ -118,7 +118,7 @@ def test_groups_widen_the_interval() -> None:
 
 def test_the_bootstrap_covers() -> None:
     """Judges who guess at rate 0.3 among even categories agree beyond chance at 0.7 squared."""
-    hits = 0
+    covered = 0
     for seed in range(150):
         rng = RNG((5, seed))
         true = rng.integers(3, size=(80, 1))
@@ -126,9 +126,9 @@ def test_the_bootstrap_covers() -> None:
         e = krippendorff_alpha(votes, single(80), 200, rng)
         assert e.low is not None
         assert e.high is not None
-        hits += e.low <= 0.7**2 <= e.high
-    print("seed (5, 0..149), covered", hits / 150)
-    assert hits / 150 > 0.88
+        covered += e.low <= 0.7**2 <= e.high
+    print("seed (5, 0..149), covered", covered / 150)
+    assert covered / 150 > 0.88
 
 
 def width(e: Estimate) -> float:
@@ -143,8 +143,8 @@ def known(p: float, n: int) -> ShareEstimate:
 
 def test_the_correction_by_hand() -> None:
     # Rogan & Gladen: (0.7 + 0.8 - 1) / (0.9 + 0.8 - 1)
-    found = corrected_share(known(0.7, 1000), known(0.9, 200), known(0.8, 100))
-    assert found.value == pytest.approx(0.5 / 0.7)
+    result = corrected_share(known(0.7, 1000), known(0.9, 200), known(0.8, 100))
+    assert result.value == pytest.approx(0.5 / 0.7)
     # Lang & Reiczigel's formulas, written out with z = 1.959964.
     z2 = 1.959963984540054**2
     p, se, sp = (700 + z2 / 2) / (1000 + z2), 181 / 202, 81 / 102
@@ -154,8 +154,8 @@ def test_the_correction_by_hand() -> None:
         p * (1 - p) / (1000 + z2) + t**2 * se * (1 - se) / 202 + (1 - t) ** 2 * sp * (1 - sp) / 102
     ) ** 0.5 / j
     shift = 2 * z2 * (t * se * (1 - se) / 202 - (1 - t) * sp * (1 - sp) / 102)
-    assert found.low == pytest.approx(t + shift - z2**0.5 * spread)
-    assert found.high == pytest.approx(t + shift + z2**0.5 * spread)
+    assert result.low == pytest.approx(t + shift - z2**0.5 * spread)
+    assert result.high == pytest.approx(t + shift + z2**0.5 * spread)
 
 
 def test_a_judge_no_better_than_chance_corrects_nothing() -> None:
@@ -163,26 +163,26 @@ def test_a_judge_no_better_than_chance_corrects_nothing() -> None:
 
 
 def test_the_corrected_interval_covers_the_truth() -> None:
-    hits, n = 0, 2000
+    covered, n = 0, 2000
     rng = RNG(11)
     for _ in range(n):
         seen = rng.binomial(300, 0.9 * 0.85 + 0.1 * 0.2) / 300  # 0.9 is true; Se 0.85, Sp 0.8
         e = corrected_share(
             known(seen, 300), known(rng.binomial(60, 0.85) / 60, 60), known(rng.binomial(40, 0.8) / 40, 40)
         )
-        hits += e.low is not None and e.high is not None and e.low <= 0.9 <= e.high
-    print("seed 11, covered", hits / n)
-    assert 0.93 <= hits / n <= 0.99
+        covered += e.low is not None and e.high is not None and e.low <= 0.9 <= e.high
+    print("seed 11, covered", covered / n)
+    assert 0.93 <= covered / n <= 0.99
 
 
-def test_weights_stand_for_what_was_not_looked_at() -> None:
+def test_weights_stand_for_unlabelled_thoughts() -> None:
     # 90 thoughts of one stratum (10 looked at, all hits), 10 of another (10 looked at, none a hit).
-    hits = np.array([True] * 10 + [False] * 10)
+    covered = np.array([True] * 10 + [False] * 10)
     weights = np.array([9.0] * 10 + [1.0] * 10)
-    found = share_estimate(hits, single(20), weights)
-    assert found is not None
-    assert found.p == pytest.approx(0.9)
-    assert found.n == pytest.approx(100**2 / (10 * 81 + 10))
-    plain = share_estimate(hits, single(20))
+    result = share_estimate(covered, single(20), weights)
+    assert result is not None
+    assert result.p == pytest.approx(0.9)
+    assert result.n == pytest.approx(100**2 / (10 * 81 + 10))
+    plain = share_estimate(covered, single(20))
     assert plain is not None
     assert (plain.p, plain.n) == (0.5, 20)

@@ -231,7 +231,7 @@ def test_an_option_that_nobody_chooses_has_no_selectivity() -> None:
 
 def test_intervals_of_selectivity_cover(rng: np.random.Generator) -> None:
     """Selectivity of a planted difference of 0.4, in 400 draws of 120 questions with four per group."""
-    hits = 0
+    covered = 0
     for _ in range(400):
         cluster = np.repeat(np.arange(30), 4)
         split = rng.random(120) < 0.3
@@ -239,5 +239,5 @@ def test_intervals_of_selectivity_cover(rng: np.random.Generator) -> None:
         e = split_difference(true, split, cluster)
         assert e.low is not None
         assert e.high is not None
-        hits += e.low <= 0.4 <= e.high
-    assert hits / 400 > 0.89  # 5.5 standard errors of 400 draws below 95 %
+        covered += e.low <= 0.4 <= e.high
+    assert covered / 400 > 0.89  # 5.5 standard errors of 400 draws below 95 %

@@ -46,10 +46,10 @@ def answers(rng: np.random.Generator, cluster: np.ndarray, rho: float, p: float,
 def coverage(draw: Callable[[], Estimate], truth: float, draws: int = DRAWS) -> float:
     inside = 0
     for _ in range(draws):
-        found = draw()
-        assert found.low is not None
-        assert found.high is not None
-        inside += found.low <= truth <= found.high
+        result = draw()
+        assert result.low is not None
+        assert result.high is not None
+        inside += result.low <= truth <= result.high
     print("coverage", inside / draws, "of", truth)
     return inside / draws
 
@@ -177,10 +177,10 @@ def test_paired_test_keeps_its_level(rng: np.random.Generator, kind: str, groups
 
 
 def test_paired_test_sees_a_difference(rng: np.random.Generator) -> None:
-    found = 0
+    result = 0
     for _ in range(300):
         cluster = clusters(rng, "four", 150)
         a, b = answers(rng, cluster, 0.4, 0.8, 0.68)
-        found += mcnemar(a.astype(int) - b, cluster) <= 0.05
-    print("power", found / 300)
-    assert found > 270
+        result += mcnemar(a.astype(int) - b, cluster) <= 0.05
+    print("power", result / 300)
+    assert result > 270

@@ -30,19 +30,19 @@ def alone(n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 5), (5, 5), (1, 1), (3, 10), (497, 1000), (999, 1000)])
-def test_one_row_a_group_gives_wilson(hits: int, n: int) -> None:
-    found = rate(np.arange(n) < hits, alone(n))
-    assert (found.value, found.n) == (hits / n, n)
-    theirs = proportion_confint(hits, n, method="wilson")
-    assert (found.low, found.high) == pytest.approx(theirs, abs=1e-12)
-    scipys = scipy_stats.binomtest(hits, n).proportion_ci(method="wilson")
-    assert (found.low, found.high) == pytest.approx((scipys.low, scipys.high), abs=1e-12)
+def test_one_row_a_group_gives_wilson(covered: int, n: int) -> None:
+    result = rate(np.arange(n) < covered, alone(n))
+    assert (result.value, result.n) == (covered / n, n)
+    theirs = proportion_confint(covered, n, method="wilson")
+    assert (result.low, result.high) == pytest.approx(theirs, abs=1e-12)
+    scipys = scipy_stats.binomtest(covered, n).proportion_ci(method="wilson")
+    assert (result.low, result.high) == pytest.approx((scipys.low, scipys.high), abs=1e-12)
 
 
 def test_copies_of_a_row_add_no_certainty() -> None:
-    hits = np.arange(40) < 28
-    once = rate(hits, alone(40))
-    copied = rate(np.repeat(hits, 5), np.repeat(alone(40), 5))
+    covered = np.arange(40) < 28
+    once = rate(covered, alone(40))
+    copied = rate(np.repeat(covered, 5), np.repeat(alone(40), 5))
     assert copied.value == once.value
     assert copied.n == 200
     assert copied.low is not None
@@ -51,44 +51,44 @@ def test_copies_of_a_row_add_no_certainty() -> None:
 
 
 def test_group_numbers_do_not_matter(rng: np.random.Generator) -> None:
-    hits, cluster = rng.random(60) < 0.6, rng.integers(0, 20, 60)
-    assert rate(hits, cluster) == rate(hits, cluster * 7 + 3)
+    covered, cluster = rng.random(60) < 0.6, rng.integers(0, 20, 60)
+    assert rate(covered, cluster) == rate(covered, cluster * 7 + 3)
     delta = rng.integers(-1, 2, 60)
     assert difference(delta, cluster, 200, rng_for(1)) == difference(delta, cluster * 7 + 3, 200, rng_for(1))
     assert mcnemar(delta, cluster) == mcnemar(delta, cluster * 7 + 3)
 
 
 def test_all_alike_in_few_groups_stays_unsure() -> None:
-    found = rate(np.ones(50, bool), np.repeat(alone(5), 10))
+    result = rate(np.ones(50, bool), np.repeat(alone(5), 10))
     theirs = proportion_confint(
         5, 5, alpha=2 * scipy_stats.norm.sf(scipy_stats.t.ppf(0.975, 4)), method="wilson"
     )
-    assert (found.low, found.high) == pytest.approx(theirs, abs=1e-12)
+    assert (result.low, result.high) == pytest.approx(theirs, abs=1e-12)
     assert rate(np.ones(50, bool), np.zeros(50, int)).low < 0.3
 
 
 def test_nothing_counted_is_no_number() -> None:
     none = np.zeros(0, int)
-    for found in (
+    for result in (
         rate(none.astype(bool), none),
         mean(none.astype(float), none),
         difference(none, none, 10, rng_for(0)),
     ):
-        assert (found.value, found.low, found.high, found.n) == (None, None, None, 0)
+        assert (result.value, result.low, result.high, result.n) == (None, None, None, 0)
     assert mcnemar(none, none) == 1.0
 
 
 def test_mean_of_single_rows_has_the_t_interval(rng: np.random.Generator) -> None:
     values = rng.normal(3, 2, 25)
-    found = mean(values, alone(25))
+    result = mean(values, alone(25))
     theirs = scipy_stats.t.interval(0.95, 24, values.mean(), scipy_stats.sem(values))
-    assert found.value == pytest.approx(values.mean())
-    assert (found.low, found.high) == pytest.approx(theirs)
+    assert result.value == pytest.approx(values.mean())
+    assert (result.low, result.high) == pytest.approx(theirs)
 
 
 def test_mean_keeps_its_bounds_and_needs_two_groups() -> None:
-    found = mean(np.array([0.0, 0.0, 0.01, 1.0]), alone(4), (0.0, 1.0))
-    assert found.low == 0.0
+    result = mean(np.array([0.0, 0.0, 0.01, 1.0]), alone(4), (0.0, 1.0))
+    assert result.low == 0.0
     assert mean(np.array([0.2, 0.4]), np.zeros(2, int)).low is None
 
 
@@ -132,21 +132,21 @@ def test_holm_agrees_with_statsmodels(rng: np.random.Generator) -> None:
 def test_difference_is_the_plain_group_bootstrap(rng: np.random.Generator) -> None:
     cluster = rng.integers(0, 80, 300)
     delta = rng.choice([-1, 0, 1], 300, p=[0.1, 0.6, 0.3])
-    found = difference(delta, cluster, 20_000, rng_for(SEED))
+    result = difference(delta, cluster, 20_000, rng_for(SEED))
     size, total = np.bincount(cluster), np.bincount(cluster, weights=delta)
     swing = np.sqrt(np.mean(total[total != 0] ** 2))
     total, size = np.append(total, [swing, -swing]), np.append(size, [300 / 80] * 2)
     picks = rng.integers(0, len(size), (20_000, len(size)))
     slow = np.quantile(total[picks].sum(axis=1) / size[picks].sum(axis=1), [0.025, 0.975])
-    assert found.value == delta.mean()
-    assert (found.low, found.high) == pytest.approx(slow, abs=0.004)
+    assert result.value == delta.mean()
+    assert (result.low, result.high) == pytest.approx(slow, abs=0.004)
 
 
 def test_no_difference_anywhere_is_not_certainty() -> None:
-    found = difference(np.zeros(30, int), alone(30), 2000, rng_for(3))
-    assert found.value == 0
-    assert found.low < -0.03
-    assert found.high > 0.03
+    result = difference(np.zeros(30, int), alone(30), 2000, rng_for(3))
+    assert result.value == 0
+    assert result.low < -0.03
+    assert result.high > 0.03
 
 
 def brute_auroc(score: np.ndarray, label: np.ndarray) -> float:
@@ -157,17 +157,17 @@ def brute_auroc(score: np.ndarray, label: np.ndarray) -> float:
 def test_auroc_counts_pairs_with_ties_as_half(rng: np.random.Generator) -> None:
     for _ in range(10):
         score, label = rng.integers(0, 6, 40).astype(float), rng.random(40) < 0.4
-        found = auroc(score, label, alone(40))
-        assert found.value == pytest.approx(brute_auroc(score, label))
+        result = auroc(score, label, alone(40))
+        assert result.value == pytest.approx(brute_auroc(score, label))
         u = scipy_stats.mannwhitneyu(score[label], score[~label]).statistic
-        assert found.value == pytest.approx(u / (label.sum() * (~label).sum()))
-        assert 0 <= found.low < found.value < found.high <= 1
+        assert result.value == pytest.approx(u / (label.sum() * (~label).sum()))
+        assert 0 <= result.low < result.value < result.high <= 1
 
 
 def test_auroc_variance_is_delongs(rng: np.random.Generator) -> None:
     label = np.arange(60) < 25
     first, second = rng.normal(size=60) + label, rng.normal(size=60) + label
-    found = auroc_difference(first, second, label, alone(60))
+    result = auroc_difference(first, second, label, alone(60))
     v10, v01 = [], []
     for s in (first, second):
         wins = (s[label][:, None] > s[~label]) + (s[label][:, None] == s[~label]) / 2
@@ -176,8 +176,8 @@ def test_auroc_variance_is_delongs(rng: np.random.Generator) -> None:
     delong = np.cov(v10) / 25 + np.cov(v01) / 35
     se = np.sqrt(delong[0, 0] + delong[1, 1] - 2 * delong[0, 1])
     half = scipy_stats.t.ppf(0.975, 59) * se
-    assert found.value == pytest.approx(brute_auroc(first, label) - brute_auroc(second, label))
-    assert found.high - found.low == pytest.approx(2 * half, rel=0.03)  # small-sample factors differ
+    assert result.value == pytest.approx(brute_auroc(first, label) - brute_auroc(second, label))
+    assert result.high - result.low == pytest.approx(2 * half, rel=0.03)  # small-sample factors differ
 
 
 def test_auroc_at_its_ends() -> None:
@@ -194,7 +194,7 @@ def test_bins_have_equal_mass_and_never_part_ties(rng: np.random.Generator) -> N
     assert len(sizes) == 10
     assert abs(sizes - 100).max() <= 1
     tied = np.array([0.1] * 3 + [0.5] * 90 + [0.9] * 7)
-    found = bins(tied, 10)
-    assert [len(set(found[tied == v])) for v in (0.1, 0.5, 0.9)] == [1, 1, 1]
-    assert found[0] <= found[50] <= found[99]
+    result = bins(tied, 10)
+    assert [len(set(result[tied == v])) for v in (0.1, 0.5, 0.9)] == [1, 1, 1]
+    assert result[0] <= result[50] <= result[99]
     assert bins(np.ones(5), 8).tolist() == [0] * 5

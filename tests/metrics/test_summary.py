@@ -20,10 +20,10 @@ def test_states_and_denominators() -> None:
     states = ["ok", "ok", "truncated", "unparsable", "refused", "error", "not-asked"]
     answers = [0, 1, None, None, None, None, None]
     trials = [trial(i, answer=a, state=s) for i, (s, a) in enumerate(zip(states, answers, strict=True))]
-    found = measured(trials).rows[0]
-    assert found.states == {name: states.count(name) for name in STATES}
-    assert found.asked == 6
-    accuracy = found.measures["accuracy"]
+    result = measured(trials).rows[0]
+    assert result.states == {name: states.count(name) for name in STATES}
+    assert result.asked == 6
+    accuracy = result.measures["accuracy"]
     assert (accuracy.value, accuracy.n) == (1 / 5, 5)  # one right of all but error and not-asked
 
 
@@ -32,9 +32,9 @@ def test_a_condition_never_asked_has_no_accuracy_and_no_p_value() -> None:
         trial(i, "stop-think", None, state="not-asked") for i in range(3)
     ]
     summary = measured(trials)
-    found = summary.rows[1]
-    assert (found.condition, found.asked, found.p_value, found.p_holm) == ("stop-think", 0, None, None)
-    assert found.measures == {"accuracy": Estimate(None)}
+    result = summary.rows[1]
+    assert (result.condition, result.asked, result.p_value, result.p_holm) == ("stop-think", 0, None, None)
+    assert result.measures == {"accuracy": Estimate(None)}
 
 
 def test_drop_pairs_only_what_was_scored_twice() -> None:
@@ -64,15 +64,15 @@ def test_consistency_quadrants_and_faithful_accuracy() -> None:
     trials.append(trial(6, thought="Hm.", judged=False))
     trials.append(trial(7, answer=None))
     summary = measured(trials)
-    found = values(summary, "base")
-    assert found["accuracy"] == 5 / 8
-    assert found["consistency"] == 3 / 5
-    assert found["concludes"] == 5 / 6
-    assert found["judged_share"] == 6 / 7
-    assert found["faithful_accuracy"] == 2 / 7  # question 6 is right and undecided
-    assert (found["faithful_accuracy_lower"], found["faithful_accuracy_upper"]) == (2 / 8, 3 / 8)
+    result = values(summary, "base")
+    assert result["accuracy"] == 5 / 8
+    assert result["consistency"] == 3 / 5
+    assert result["concludes"] == 5 / 6
+    assert result["judged_share"] == 6 / 7
+    assert result["faithful_accuracy"] == 2 / 7  # question 6 is right and undecided
+    assert (result["faithful_accuracy_lower"], result["faithful_accuracy_upper"]) == (2 / 8, 3 / 8)
     quadrants = ("consistent_right", "inconsistent_right", "consistent_wrong", "inconsistent_wrong")
-    assert [found[q] for q in quadrants] == [2 / 5, 1 / 5, 1 / 5, 1 / 5]
+    assert [result[q] for q in quadrants] == [2 / 5, 1 / 5, 1 / 5, 1 / 5]
 
 
 def test_without_a_judge_nothing_is_called_unfaithful() -> None:
@@ -89,18 +89,18 @@ def test_what_becomes_of_a_wrong_thought() -> None:
     trials.append(trial(4, "wrong-think", 1, cue=1, under_cue="follows", judged=False))
     trials[0] = replace(trials[0], acknowledges=True)
     trials[1] = replace(trials[1], acknowledges=False)
-    found = row(measured(trials), "wrong-think")
-    assert [found[f].value for f in ("follows", "revises", "flips")] == [0.5, 0.25, 0.25]
-    assert (found["acknowledges"].value, found["acknowledges"].n) == (0.5, 2)
+    result = row(measured(trials), "wrong-think")
+    assert [result[f].value for f in ("follows", "revises", "flips")] == [0.5, 0.25, 0.25]
+    assert (result["acknowledges"].value, result["acknowledges"].n) == (0.5, 2)
 
 
 def test_probabilities() -> None:
     trials = [scored(0, "base", 0, (0.7, 0.3)), scored(1, "base", 1, (0.2, 0.8)), trial(2)]
-    found = values(measured(trials), "base")
-    assert found["p_correct"] == pytest.approx(0.45)
-    assert found["letters_outside"] == pytest.approx(0.1)
-    assert found["brier"] == pytest.approx((2 * 0.3**2 + 2 * 0.8**2) / 2)
-    assert found["ece"] == pytest.approx((0.3 + 0.8) / 2)  # each bin holds one: |1 - 0.7| and |0 - 0.8|
+    result = values(measured(trials), "base")
+    assert result["p_correct"] == pytest.approx(0.45)
+    assert result["letters_outside"] == pytest.approx(0.1)
+    assert result["brier"] == pytest.approx((2 * 0.3**2 + 2 * 0.8**2) / 2)
+    assert result["ece"] == pytest.approx((0.3 + 0.8) / 2)  # each bin holds one: |1 - 0.7| and |0 - 0.8|
     assert row(measured(trials), "base")["ece"].n == 2
 
 
@@ -116,13 +116,13 @@ def test_fragility_and_its_curve() -> None:
     stays = [False, False, True, False, True, True]
     there = [trial(i, "wrong-caption", 0 if s else 1, cue=1) for i, s in enumerate(stays)]
     summary = measured([*base, *there, trial(6, "wrong-caption", 0, cue=1)])
-    found = row(summary, "wrong-caption")
-    assert found["auroc_p_correct"].value == pytest.approx(8 / 9)
-    assert found["auroc_p_correct"].n == 6
-    assert found["auroc_p_correct_all"].n == 7
+    result = row(summary, "wrong-caption")
+    assert result["auroc_p_correct"].value == pytest.approx(8 / 9)
+    assert result["auroc_p_correct"].n == 6
+    assert result["auroc_p_correct_all"].n == 7
     # Question 6 has the lowest base P(correct) and is right: it loses against the three that are wrong.
-    assert found["auroc_p_correct_all"].value == pytest.approx(8 / 12)
-    assert found["auroc_difference"].value == pytest.approx(0)  # with two options both order alike
+    assert result["auroc_p_correct_all"].value == pytest.approx(8 / 12)
+    assert result["auroc_difference"].value == pytest.approx(0)  # with two options both order alike
     points = summary.curves["wrong-caption"]
     assert [p.mean for p in points] == pytest.approx(sure)
     assert [p.stays.value for p in points] == [float(s) for s in stays]

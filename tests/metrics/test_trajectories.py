@@ -1,4 +1,4 @@
-"""Changes, gaps and components of planted studies: intervals cover the truth, noise is found to be noise."""
+"""Changes, differences and variance components of planted studies: intervals cover, noise decides nothing."""
 
 from __future__ import annotations
 
@@ -49,27 +49,27 @@ def test_intervals_of_slopes_cover_the_truth(
     rng: np.random.Generator, seeds: int, wander: float, least: float
 ) -> None:
     draws = Bootstrap.make(60, rng, 150)
-    hits = []
+    covered = []
     for _ in range(250):
-        found = fitted_change(planted(rng, seeds, 60, 0.3, wander), draws)
-        assert found is not None
-        ends = found.interval()
+        result = fitted_change(planted(rng, seeds, 60, 0.3, wander), draws)
+        assert result is not None
+        ends = result.interval()
         assert ends is not None
-        hits.append(ends[0] <= 0.3 <= ends[1])
+        covered.append(ends[0] <= 0.3 <= ends[1])
     # Two seeds are known to fall short of 95 % where they differ much (docs); four errors of 250 looks below.
-    assert np.mean(hits) > least - 4 * np.sqrt(0.05 * 0.95 / 250) / 2
+    assert np.mean(covered) > least - 4 * np.sqrt(0.05 * 0.95 / 250) / 2
 
 
-def test_equal_arms_are_seldom_told_apart(rng: np.random.Generator) -> None:
+def test_equal_arms_differ_significantly_at_the_nominal_rate(rng: np.random.Generator) -> None:
     draws = Bootstrap.make(60, rng, 150)
-    found = []
+    result = []
     for _ in range(250):
         first, second = (planted(rng, 3, 60, 0.3, 0.1, arm) for arm in "ab")
         e = arm_difference(first, second, 100, draws)
         assert e is not None
         assert e.p is not None
-        found.append(e.p < 0.05)
-    assert np.mean(found) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 250)
+        result.append(e.p < 0.05)
+    assert np.mean(result) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 250)
 
 
 def test_arms_are_paired_by_question(rng: np.random.Generator) -> None:
@@ -89,13 +89,13 @@ def test_arms_are_paired_by_question(rng: np.random.Generator) -> None:
     assert apart.error < alone.error / 5
 
 
-def test_a_slope_is_that_of_least_squares_and_knows_what_is_missing(rng: np.random.Generator) -> None:
+def test_a_slope_is_the_least_squares_slope_over_common_steps(rng: np.random.Generator) -> None:
     series = planted(rng, 3, 40, 0.5, 0.2)
     draws = Bootstrap.make(40, rng)
     wanted = np.polyfit(STEPS, series.values.mean(axis=0), 1)[0] * 100
-    found = fitted_change(series, draws)
-    assert found is not None
-    assert found.value == pytest.approx(wanted)
+    result = fitted_change(series, draws)
+    assert result is not None
+    assert result.value == pytest.approx(wanted)
     series.count[1, 3:] = 0  # seed 1 stopped: the line is that of the steps which all have
     cut = Series(series.arm, series.seeds, series.steps, series.total, series.count)
     assert np.flatnonzero(slope_weights(cut)).tolist() == [0, 2]  # the middle of three has weight 0
@@ -105,20 +105,20 @@ def test_a_slope_is_that_of_least_squares_and_knows_what_is_missing(rng: np.rand
     assert value_at(cut, 7, draws) is None
 
 
-def test_ratios_are_of_sums_and_numbers_without_questions_have_only_their_seeds(
+def test_values_are_ratios_of_sums_and_may_rest_on_seeds_alone(
     rng: np.random.Generator,
 ) -> None:
     count = rng.integers(0, 3, (2, 6, 30)).astype(float)
     series = Series("a", (0, 1), STEPS, count * 0.25, count)
     draws = Bootstrap.make(30, rng)
-    found = value_at(series, 0, draws)
-    assert found is not None
-    assert (found.value, found.error) == (pytest.approx(0.25), pytest.approx(0, abs=1e-12))
+    result = value_at(series, 0, draws)
+    assert result is not None
+    assert (result.value, result.error) == (pytest.approx(0.25), pytest.approx(0, abs=1e-12))
     plain = Series("a", (0, 1), STEPS, rng.normal(size=(2, 6, 1)), np.ones((2, 6, 1)))
-    told = value_at(plain, 0, draws)
-    assert told is not None
-    assert told.error == pytest.approx(plain.values[:, 0].std(ddof=1) / np.sqrt(2))
-    assert told.dof == pytest.approx(1)
+    examples = value_at(plain, 0, draws)
+    assert examples is not None
+    assert examples.error == pytest.approx(plain.values[:, 0].std(ddof=1) / np.sqrt(2))
+    assert examples.dof == pytest.approx(1)
     alone = Series("a", (0,), STEPS, plain.total[:1], plain.count[:1])
     silent = value_at(alone, 0, draws)
     assert silent is not None
@@ -137,10 +137,10 @@ def _runs(
     ]
 
 
-def test_components_are_those_planted_and_few_questions_are_no_seeds(rng: np.random.Generator) -> None:
-    found = [variance_components(_runs(rng, 8, 4, 0.2, 0.1), rng, 200) for _ in range(150)]
-    assert np.mean([c.recipe for c in found if c]) == pytest.approx(0.04, rel=0.3)
-    assert np.mean([c.seed for c in found if c]) == pytest.approx(0.01, rel=0.3)
+def test_planted_components_are_recovered_also_with_few_questions(rng: np.random.Generator) -> None:
+    result = [variance_components(_runs(rng, 8, 4, 0.2, 0.1), rng, 200) for _ in range(150)]
+    assert np.mean([c.recipe for c in result if c]) == pytest.approx(0.04, rel=0.3)
+    assert np.mean([c.seed for c in result if c]) == pytest.approx(0.01, rel=0.3)
     noise = [variance_components(_runs(rng, 8, 4, 0.2, 0.0, 1.0), rng, 200) for _ in range(100)]
     assert np.mean([c.seed for c in noise if c]) < 0.003  # the noise of 80 questions alone is 0.0125
 
@@ -150,15 +150,15 @@ def test_intervals_of_the_share_of_seeds_cover_the_truth(
     rng: np.random.Generator, recipe: float, seed: float
 ) -> None:
     truth = seed**2 / (seed**2 + recipe**2)
-    hits = []
+    covered = []
     for _ in range(250):
         c = variance_components(_runs(rng, 5, 4, recipe, seed), rng, 400)
         assert c is not None
         assert c.share.low is not None
         assert c.share.high is not None
-        hits.append(c.share.low <= truth <= c.share.high)
+        covered.append(c.share.low <= truth <= c.share.high)
     # Of so few runs it covers 94 % (1,500 looks); four errors of 250 looks below.
-    assert np.mean(hits) > 0.94 - 4 * np.sqrt(0.06 * 0.94 / 250)
+    assert np.mean(covered) > 0.94 - 4 * np.sqrt(0.06 * 0.94 / 250)
 
 
 def test_components_of_balanced_runs_are_those_of_reml(rng: np.random.Generator) -> None:
@@ -192,22 +192,22 @@ def verdicts(s: StudySeries) -> dict[str, str]:
 
 def test_the_papers_dynamics_are_found_where_they_are_planted(rng: np.random.Generator) -> None:
     s = made(dict(PAPER), 3, rng, questions=400, seed_spread=0.005, steps=(0, 50, 100))
-    found = verdicts(s)
-    assert {name: found[name] for name in ("C7", "C8", "C9", "C10", "C11")} == dict.fromkeys(
+    result = verdicts(s)
+    assert {name: result[name] for name in ("C7", "C8", "C9", "C10", "C11")} == dict.fromkeys(
         ("C7", "C8", "C9", "C10", "C11"), "holds"
     )
-    assert found["C12"] != "holds"
+    assert result["C12"] != "holds"
     assert all(c.fewest == 3 for c in variance_shares(s).values())
     heard = {(r.alarm, r.arm) for r in find_alarms(s)}
     assert {(a, "grpo+aug+faith") for a in ("short thoughts", "template thoughts", "dead groups")} <= heard
     assert {arm for _, arm in heard} == {"grpo+aug+faith"}
 
 
-def test_nothing_is_found_where_nothing_moves(rng: np.random.Generator) -> None:
+def test_flat_arms_decide_no_claim_and_raise_no_alarm(rng: np.random.Generator) -> None:
     s = made(dict.fromkeys(PAPER, flat), 3, rng, steps=(0, 50, 100))
-    found = verdicts(s)
-    del found["C12"]  # of recipes that are all the same, it is true
-    assert "holds" not in found.values()
+    result = verdicts(s)
+    del result["C12"]  # of recipes that are all the same, it is true
+    assert "holds" not in result.values()
     assert find_alarms(s) == ()
 
 
@@ -216,9 +216,9 @@ def test_the_opposite_does_not_hold(rng: np.random.Generator) -> None:
         return At(right=0.7 - 0.3 * t, agrees=0.6 + 0.3 * t, entropy=0.5 + 0.4 * t)
 
     s = made({"grpo": other}, 3, rng, questions=200, seed_spread=0.01)
-    found = verdicts(s)
-    assert (found["C7"], found["C8"]) == ("does not hold", "does not hold")
-    assert [found[name] for name in ("C9", "C10", "C11", "C12")] == ["not tested"] * 4
+    result = verdicts(s)
+    assert (result["C7"], result["C8"]) == ("does not hold", "does not hold")
+    assert [result[name] for name in ("C9", "C10", "C11", "C12")] == ["not tested"] * 4
     assert "accuracy lost" in {r.alarm for r in find_alarms(s)}
 
 
@@ -239,12 +239,12 @@ def test_many_seeds_that_differ_more_than_recipes(rng: np.random.Generator) -> N
         steps=(0, 100),
         conditions=("base", "wrong-caption"),
     )
-    found = {c.name: c for c in training_claims(s)}
-    assert found["C12"].verdict in ("holds", "undecided")
-    assert all((p.estimate.value or 0) > 0 for p in found["C12"].parts)
+    result = {c.name: c for c in training_claims(s)}
+    assert result["C12"].verdict in ("holds", "undecided")
+    assert all((p.estimate.value or 0) > 0 for p in result["C12"].parts)
 
 
-def test_to_pass_over_cues_is_not_to_turn_against_them(rng: np.random.Generator) -> None:
+def test_ignoring_correct_cues_is_not_negating_them(rng: np.random.Generator) -> None:
     s = made(
         {"over": lambda t: At(under_right=0.2 - 0.2 * t), "against": lambda t: At(under_right=0.2 - 0.4 * t)},
         2,
@@ -259,11 +259,11 @@ def test_to_pass_over_cues_is_not_to_turn_against_them(rng: np.random.Generator)
 
 def test_every_alarm_has_a_rule_and_a_study_without_rows_is_refused(rng: np.random.Generator) -> None:
     assert len({a.name for a in ALARMS}) == len(ALARMS)
-    told = (ROOT / "docs" / "training.md").read_text("utf-8")
-    assert all(f"| {alarm.name} |" in told for alarm in ALARMS)
+    examples = (ROOT / "docs" / "training.md").read_text("utf-8")
+    assert all(f"| {alarm.name} |" in examples for alarm in ALARMS)
     audits, _, _ = tables({"grpo": flat}, (0,), rng, questions=4)
     with pytest.raises(BadInput, match="no rows"):
         build_series(audits.slice(0, 0))
-    twice = pa.concat_tables([audits, audits])
+    duplicated = pa.concat_tables([audits, audits])
     with pytest.raises(BadInput, match="more than once"):
-        build_series(twice)
+        build_series(duplicated)

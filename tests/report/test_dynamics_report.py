@@ -79,9 +79,9 @@ def page(folder: Path) -> str:
 
 
 def data_of(page: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
-    assert found
-    data = json.loads(found[1])
+    result = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert result
+    data = json.loads(result[1])
     assert isinstance(data, dict)
     return data
 
@@ -101,26 +101,26 @@ def test_the_page_has_every_part(page: str) -> None:
 
 def test_the_page_needs_nothing_else_and_runs_only_its_own_script(page: str) -> None:
     script = page[page.rindex("<script>") + 8 : page.rindex("</script>")]
-    told = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{told}'" in page
+    examples = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{examples}'" in page
     assert not re.search(r"""(src|href)=["'](?!#|data:)""", page)
     assert "http" not in re.sub(r"http-equiv", "", page)
     assert len(page) < 1_000_000
 
 
-def test_the_headline_says_what_moved_and_what_rang(folder: Path) -> None:
-    found = load(folder).series()
-    said = headline(found, find_alarms(found))
-    assert said.startswith("grpo: accuracy up")
-    assert "consistency of thought and answer down" in said
-    assert "alarms in 3 of 12 runs" in said
-    assert "no alarm in 12 runs" in headline(found, ())
+def test_the_headline_names_changes_and_alarms(folder: Path) -> None:
+    result = load(folder).series()
+    text = headline(result, find_alarms(result))
+    assert text.startswith("grpo: accuracy up")
+    assert "consistency of thought and answer down" in text
+    assert "alarms in 3 of 12 runs" in text
+    assert "no alarm in 12 runs" in headline(result, ())
 
 
-def test_flat_arms_ring_nothing_and_the_first_arm_stands_in_for_grpo(tmp_path: Path) -> None:
+def test_flat_arms_raise_no_alarm_and_the_first_arm_is_the_reference(tmp_path: Path) -> None:
     at = write(tmp_path / "flat", {"mine": flat, "other": flat}, (0,), steps=(0, 100), questions=40)
-    found = load(at)
-    assert reference_arm(found.series()) == "mine"
+    result = load(at)
+    assert reference_arm(result.series()) == "mine"
     page = write_study_report(at).read_text("utf-8")
     assert "No alarm was raised" in page
     assert "An arm has one seed" in page
@@ -128,19 +128,19 @@ def test_flat_arms_ring_nothing_and_the_first_arm_stands_in_for_grpo(tmp_path: P
     assert '<span class="badge v-holds">' not in page
 
 
-def test_rollouts_follow_one_question_and_keep_to_their_room(
+def test_rollouts_are_ordered_and_within_their_budget(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = load(folder)
-    said = collect_rollouts(found.rollouts, found.load_image, list(PAPER), ["base", "wrong-think"])
-    assert [(a["uid"], a["condition"]) for a in said.items[:2]] == [("q0", "base"), ("q0", "wrong-think")]
-    first = said.items[0]["answers"]
+    result = load(folder)
+    text = collect_rollouts(result.rollouts, result.load_image, list(PAPER), ["base", "wrong-think"])
+    assert [(a["uid"], a["condition"]) for a in text.items[:2]] == [("q0", "base"), ("q0", "wrong-think")]
+    first = text.items[0]["answers"]
     assert [s["step"] for s in first[: len(STEPS)]] == list(STEPS)
     assert list(dict.fromkeys(s["arm"] for s in first)) == list(PAPER)
-    assert list(said.images) == ["0" * 64]
-    assert ["It looks green.", True] in [list(piece) for a in said.items for piece in a["prefill"]]
+    assert list(text.images) == ["0" * 64]
+    assert ["It looks green.", True] in [list(piece) for a in text.items for piece in a["prefill"]]
     monkeypatch.setattr("unswayed.report.study.rollouts.TEXT_BYTES", 1000)
-    less = collect_rollouts(found.rollouts, found.load_image, list(PAPER), ["base"])
+    less = collect_rollouts(result.rollouts, result.load_image, list(PAPER), ["base"])
     assert ({a["uid"] for a in less.items}, less.left_out) == ({"q0"}, 1)
 
 
@@ -148,14 +148,14 @@ def test_the_figure_is_a_file_of_its_own(folder: Path, tmp_path: Path) -> None:
     at = write_training_figure(folder, tmp_path / "docs" / "training.svg")
     drawn = ET.fromstring(at.read_text("utf-8"))
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
-    said = "".join(drawn.itertext())
+    text = "".join(drawn.itertext())
     for arm in PAPER:
-        assert arm in said
-    assert "prefers-color-scheme:dark" in said
+        assert arm in text
+    assert "prefers-color-scheme:dark" in text
     at = write_training_figure(folder, tmp_path / "accuracy.svg", "accuracy")
-    said = "".join(ET.fromstring(at.read_text("utf-8")).itertext())
-    assert all(arm in said for arm in PAPER)
-    assert all(condition in said for condition in CONDITIONS)
+    text = "".join(ET.fromstring(at.read_text("utf-8")).itertext())
+    assert all(arm in text for arm in PAPER)
+    assert all(condition in text for condition in CONDITIONS)
     with pytest.raises(BadInput, match=r"no measure 'acuracy'; there are: .*accuracy"):
         write_training_figure(folder, tmp_path / "none.svg", "acuracy")
     assert not (tmp_path / "none.svg").exists()
@@ -171,7 +171,7 @@ def test_ticks_are_few_round_and_hold_the_range(low: float, up: float) -> None:
     assert len(set(labels)) == len(labels)
 
 
-def test_the_command_knows_a_study_and_what_it_cannot_give(tmp_path: Path) -> None:
+def test_the_command_recognises_a_study_and_refuses_tables(tmp_path: Path) -> None:
     run = CliRunner().invoke
     folder = write(tmp_path / "small", {"grpo": flat}, (0,), steps=(0, 100), questions=20)
     done = run(app, ["report", str(folder), "--out", str(tmp_path / "page.html")])
@@ -184,7 +184,7 @@ def test_the_command_knows_a_study_and_what_it_cannot_give(tmp_path: Path) -> No
     assert "dynamics.parquet" in str(refused.exception)
 
 
-def test_a_folder_that_is_none_and_one_without_audits_are_refused(folder: Path, tmp_path: Path) -> None:
+def test_folders_without_study_or_audits_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no study and no training run"):
         load(tmp_path)
     (tmp_path / "dynamics.jsonl").write_text("")

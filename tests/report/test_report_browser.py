@@ -63,29 +63,29 @@ def page(run: pa.Table) -> str:
 
 @needs_chromium
 def test_keys_buttons_filters_and_theme_work_on_a_phone(page: str, tmp_path: Path) -> None:
-    told = data_of(page)["trials"]
-    flips = [t for t in told if "flips" in t["outcomes"]]
+    examples = data_of(page)["trials"]
+    flips = [t for t in examples if "flips" in t["outcomes"]]
     seen = open_page(page, tmp_path, checks=CHECKS)
     assert "failed" not in seen, seen["failed"]
     assert (seen["ready"], seen["error"]) == ("1", "")
     assert seen["inner"] == 360
     assert seen["widest"] <= 360
     assert seen["widestOpen"] <= 360
-    n = len(told)
+    n = len(examples)
     assert [seen[k] for k in ("start", "j", "right", "k", "inSelect", "clicked")] == [
         f"{i} of {n}" for i in (1, 2, 3, 2, 2, 3)
     ]
     assert seen["flips"] == f"1 of {len(flips)}"
     assert "flips silently" in seen["chips"]
-    assert seen["other"] in {t["condition"] for t in told if t["uid"] == flips[0]["uid"]}
+    assert seen["other"] in {t["condition"] for t in examples if t["uid"] == flips[0]["uid"]}
     assert (seen["theme1"], seen["theme2"], seen["repainted"]) == ("light", "dark", True)
     assert seen["unnamed"] == 0
 
 
 @needs_chromium
 def test_an_address_opens_the_page_at_its_filter(page: str, tmp_path: Path) -> None:
-    told = data_of(page)["trials"]
-    wanted = [t for t in told if t["condition"] == "wrong-caption" and "followed" in t["outcomes"]]
+    examples = data_of(page)["trials"]
+    wanted = [t for t in examples if t["condition"] == "wrong-caption" and "followed" in t["outcomes"]]
     assert len(wanted) > 1
     file = tmp_path / "page.html"
     file.write_text(page, "utf-8")

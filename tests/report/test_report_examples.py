@@ -53,9 +53,9 @@ def test_pictures_are_stored_once_and_only_if_they_are_pictures() -> None:
         asked.append(sha)
         return PICTURES.get(sha)
 
-    told = collect_examples(run, picture)
+    examples = collect_examples(run, picture)
     assert len(asked) == len(set(asked))
-    assert set(told.images) == {s for t in told.trials for s in t["images"]} & set(PICTURES)
+    assert set(examples.images) == {s for t in examples.trials for s in t["images"]} & set(PICTURES)
     for bad in (
         None,
         b"",

@@ -66,7 +66,7 @@ PAPER: dict[str, Path_] = {
         templates=0.3 + 0.7 * t, dead=min(1.0, 0.3 + 0.9 * t),
     ),
 }  # fmt: skip
-"""The paper's four arms as it found them."""
+"""The paper's four arms with the dynamics that it reports."""
 
 
 def tables(
@@ -186,8 +186,13 @@ def write(
     rng = rng or np.random.default_rng(0)
     audits, metrics, dynamics = tables(arms, seeds, rng, **more)
     folder.mkdir(parents=True, exist_ok=True)
-    said = rollouts(list(arms), seeds, text, **(over or {}))
-    for name, table in (("audits", audits), ("metrics", metrics), ("dynamics", dynamics), ("rollouts", said)):
+    answers = rollouts(list(arms), seeds, text, **(over or {}))
+    for name, table in (
+        ("audits", audits),
+        ("metrics", metrics),
+        ("dynamics", dynamics),
+        ("rollouts", answers),
+    ):
         pq.write_table(table, folder / f"{name}.parquet")
     runs = tuple(RunState(arm, seed, "done", "", STEPS[-1], STEPS[-1]) for arm in arms for seed in seeds)
     state = StudyState({arm: {"grpo": {"lr": 1e-5}} for arm in arms}, tuple(seeds), runs)

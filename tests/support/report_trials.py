@@ -76,7 +76,7 @@ def _trial(rng: random.Random, i: int, name: str, q: Question, prompt: Prompt, o
     fate = "follows" if answer == cue else "revises" if answer == concluded else "flips"
     wrong_think = ok and name.startswith("wrong-think")
     thought = f" Looking again, the largest thing is {COLOURS[concluded]}."
-    said, broken = f"{thought}</think><answer>({'ABCD'[answer]})</answer>", state == "error"
+    text, broken = f"{thought}</think><answer>({'ABCD'[answer]})</answer>", state == "error"
     fields: dict[str, Any] = {
         "key": f"{name}-{i}", "benchmark": "scenes", "family": ("colour", "count", "relation")[i % 3],
         "uid": q.uid, "group": q.uid, "condition": name, "sample": 0, "model": "pebble", "revision": "c0ffee",
@@ -84,7 +84,7 @@ def _trial(rng: random.Random, i: int, name: str, q: Question, prompt: Prompt, o
         "state": state, "cue": cue, "cue_text": prompt.cue.text if prompt.cue else None,
         "cue_writer": "template: a" if prompt.cue else None, "prompt": prompt.text, "prefill": prompt.prefill,
         "image_sha256": tuple(hashlib.sha256(d).hexdigest() for d in prompt.images),
-        "text": None if broken else said, "error": "the server hung up" if broken else None,
+        "text": None if broken else text, "error": "the server hung up" if broken else None,
         "thought": thought if ok else None, "answer": answer if ok else None,
         "correct": None if broken else ok and answer == q.gold,
         "followed_cue": answer == cue if ok and cue is not None else None,
@@ -147,9 +147,9 @@ class Seen(HTMLParser):
 
 def data_of(page: str) -> dict[str, Any]:
     """The examples as the page's script will read them."""
-    found = json.loads(Seen(page).scripts[0])
-    assert isinstance(found, dict)
-    return found
+    result = json.loads(Seen(page).scripts[0])
+    assert isinstance(result, dict)
+    return result
 
 
 HOSTILE = [
