@@ -19,7 +19,7 @@ from report_trials import HOSTILE, png
 from unswayed.cli import app
 from unswayed.errors import BadInput
 from unswayed.metrics.training.alarms import find_alarms
-from unswayed.report import scales
+from unswayed.report.charts import scales
 from unswayed.report.study.page import write_study_report, write_training_figure
 from unswayed.report.study.records import load
 from unswayed.report.study.rollouts import collect_rollouts

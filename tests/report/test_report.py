@@ -20,9 +20,9 @@ from unswayed.formatting import format_interval, format_number, measure_info, vi
 from unswayed.metrics import summarise
 from unswayed.metrics.summary import Claim, ConditionRow, CurvePoint, Estimate, Summary
 from unswayed.report import build
+from unswayed.report.charts.svg import svg_tag
 from unswayed.report.headline import headline
 from unswayed.report.rendering import json_block
-from unswayed.report.svg import svg_tag
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from unswayed.metrics.summary import ConditionRow, Estimate, Summary
-from unswayed.report import row_charts
-from unswayed.report.fragility_chart import fragility_curves
-from unswayed.report.svg import LegendEntry
+from unswayed.report.charts import rows as row_charts
+from unswayed.report.charts.fragility import fragility_curves
+from unswayed.report.charts.svg import LegendEntry
 
 QUADRANTS = ("consistent_right", "inconsistent_right", "inconsistent_wrong", "consistent_wrong")
 UNDER_WRONG_THOUGHT = ("follows", "revises", "flips")

@@ -15,12 +15,12 @@ from unswayed.metrics.judges.results import JudgeReport
 from unswayed.metrics.summary import Summary
 from unswayed.metrics.thought_use import ThoughtUse
 from unswayed.report import judges, sections
+from unswayed.report.charts.svg import condition_class
 from unswayed.report.examples import OUTCOMES, ImageLoader, collect_examples
 from unswayed.report.figure_sections import figure_sections
 from unswayed.report.headline import headline, key_figures, robust_note
 from unswayed.report.manifest import manifest_sections
 from unswayed.report.rendering import json_block, render
-from unswayed.report.svg import condition_class
 from unswayed.report.thought_use.section import thought_use_section
 from unswayed.trial import SCHEMA
 

@@ -16,8 +16,8 @@ from unswayed.formatting import (
     format_number,
 )
 from unswayed.metrics.summary import Estimate
-from unswayed.report.scales import padded_range, round_ticks, share_range, tick_label
-from unswayed.report.svg import WIDTH, LegendEntry, drawing, svg_tag
+from unswayed.report.charts.scales import padded_range, round_ticks, share_range, tick_label
+from unswayed.report.charts.svg import WIDTH, LegendEntry, drawing, svg_tag
 
 COLOURS = 8
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from unswayed.formatting import clip
+from unswayed.report.charts.svg import WIDTH, svg_tag
 from unswayed.report.study.figures import arm_class
-from unswayed.report.svg import WIDTH, svg_tag
 
 _LIGHT = ("#1d1f21", "#0072b2", "#c98a00", "#c85200", "#00805c", "#b0578b", "#56b4e9", "#7a7f86")
 _DARK = ("#e6e4df", "#4fa8de", "#efb43c", "#f0813b", "#2fbf95", "#d48fb6", "#7cc4ee", "#8d939a")

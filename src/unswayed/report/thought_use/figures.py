@@ -10,7 +10,7 @@ from unswayed.formatting import format_number
 from unswayed.interventions import INTERVENTIONS
 from unswayed.metrics.summary import Estimate
 from unswayed.metrics.thought_use import KINDS, SHARES, TRUNCATED, QuestionUse, TruncationPoint
-from unswayed.report.svg import WIDTH, drawing, estimate_text, svg_tag
+from unswayed.report.charts.svg import WIDTH, drawing, estimate_text, svg_tag
 
 MOST_STRIPS = 120
 """Questions drawn as strips; of more, every n-th of the sorted ones."""

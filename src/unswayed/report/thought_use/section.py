@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from unswayed.metrics.summary import Estimate
 from unswayed.metrics.thought_use import KINDS, MEASURES, ThoughtUse, truncated_name
+from unswayed.report.charts.svg import LegendEntry, estimate_text
 from unswayed.report.html_tables import estimate_cell, table, text_cell
-from unswayed.report.svg import LegendEntry, estimate_text
 from unswayed.report.thought_use.figures import question_strips, strips_shown, truncation_curve
 
 _STRIP_LEGEND = (LegendEntry("q1", "the same answer"), LegendEntry("q4", "another answer"))

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from unswayed.formatting import format_number
 from unswayed.metrics.summary import CurvePoint
-from unswayed.report.svg import condition_class, drawing, estimate_text, shorten, svg_tag
+from unswayed.report.charts.svg import condition_class, drawing, estimate_text, shorten, svg_tag
 
 _COLUMNS = 3
 _CHART_WIDTH, _CHART_HEIGHT = 182, 96

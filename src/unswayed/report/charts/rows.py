@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from unswayed.formatting import format_number
 from unswayed.metrics.summary import Estimate
-from unswayed.report.scales import round_ticks, tick_label
-from unswayed.report.svg import (
+from unswayed.report.charts.scales import round_ticks, tick_label
+from unswayed.report.charts.svg import (
     WIDTH,
     LegendEntry,
     condition_class,
