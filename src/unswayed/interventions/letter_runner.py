@@ -51,7 +51,7 @@ class LetterRunner(Runner):
 
 
 def answered(trial: Trial, plan: PlannedTrial, score: LetterScores | str | None, attempts: int) -> Trial:
-    """`trial` with the answer that the letters give; in state `error` without letters (`score` may say why)."""
+    """`trial` with the answer that the letters give; in state `error` without letters (a string: why)."""
     assert plan.request is not None
     letters = None if isinstance(score, str) else measure_letters(score, trial.gold)
     if letters is None:
