@@ -21,7 +21,13 @@ from unswayed.training.grpo.arguments import grpo_arguments
 from unswayed.training.grpo.dry_run import describe_training
 
 CONFIGS = ROOT / "configs"
-DRAWN = ("data.benchmark=scenes", "audit.benchmark=scenes", "audit.split=dev")
+DRAWN = (
+    "data.benchmark=scenes",
+    "data.mixture={}",
+    "data.folders={}",
+    "audit.benchmark=scenes",
+    "audit.split=dev",
+)
 
 
 def test_the_large_config_is_told_without_its_model_or_data(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ copy only where audits or rewards need them. A training that fails stores the re
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -196,8 +196,17 @@ def model_path(config: TrainingConfig) -> str:
 def training_questions(config: TrainingConfig) -> Questions:
     """The questions of the table `data`."""
     d = config.data
-    folder = Path(d.folder) if d.folder else None
-    return registry.load(d.benchmark, split=d.split or None, limit=d.limit or None, seed=d.seed, data=folder)
+    if d.mixture:
+        return registry.load_mixture(
+            d.mixture,
+            split=_by_benchmark(d.mixture, d.splits, d.split),
+            limit=d.limit or None,
+            seed=d.seed,
+            data=_by_benchmark(d.mixture, d.folders, d.folder),
+        )
+    return registry.load(
+        d.benchmark, split=d.split or None, limit=d.limit or None, seed=d.seed, data=d.folder or None
+    )
 
 
 def audit_questions(config: TrainingConfig) -> Questions | None:
@@ -205,23 +214,46 @@ def audit_questions(config: TrainingConfig) -> Questions | None:
     a, d = config.audit, config.data
     if not a.every:
         return None
+    mixture = _audit_mixture(config)
     folder = a.folder or d.folder
+    if mixture:
+        return registry.load_mixture(
+            mixture,
+            split=_by_benchmark(mixture, a.splits, a.split),
+            limit=a.limit,
+            seed=a.seed,
+            data=_by_benchmark(mixture, d.folders | a.folders, folder),
+        )
     return registry.load(
         a.benchmark or d.benchmark,
         split=a.split or None,
         limit=a.limit,
         seed=a.seed,
-        data=Path(folder) if folder else None,
+        data=folder or None,
     )
 
 
-def check_disjoint(questions: Iterable[Question], held_out: Questions) -> None:
+def _audit_mixture(config: TrainingConfig) -> dict[str, float]:
+    return config.audit.mixture or ({} if config.audit.benchmark else config.data.mixture)
+
+
+def _by_benchmark(mixture: Iterable[str], own: Mapping[str, str], default: str) -> dict[str, str]:
+    """`own` values by benchmark, with `default` for the others; without empty ones."""
+    return {name: value for name in mixture if (value := own.get(name, default))}
+
+
+def check_disjoint(config: TrainingConfig, questions: Iterable[Question], held_out: Questions) -> None:
     """Raises `BadInput` where audits would use training questions, or a question of the same group."""
-    trained = {(q.benchmark, q.group) for q in questions}
-    shared = sorted(q.uid for q in held_out if (q.benchmark, q.group) in trained)
+    trained = {_group(q, config.data.mixture) for q in questions}
+    shared = sorted(q.uid for q in held_out if _group(q, _audit_mixture(config)) in trained)
     if shared:
         raise BadInput(
             f"{len(shared)} of {len(held_out)} audit questions are trained on, or share a group with a "
             f"training question (the first is {shared[0]!r}); give audit.split or audit.benchmark another "
             "value"
         )
+
+
+def _group(question: Question, mixture: Mapping[str, float]) -> tuple[str, str]:
+    """Benchmark and group, without the name that a mixture puts in front of the group."""
+    return question.benchmark, question.group.partition("/")[2] if mixture else question.group

@@ -42,6 +42,14 @@ class DataSettings:
     """Seed that selects the questions."""
     folder: str = ""
     """The benchmark's file, or the folder that holds it; empty for generated benchmarks."""
+    mixture: dict[str, float] = field(default_factory=dict)
+    """Several benchmarks with their shares, which need not sum to 1, in place of `benchmark`:
+    ``{sat2-32k = 32, pixmo-count = 15}``. `limit` is then the total, and 0: as many as the shares permit. Uids
+    get the benchmark's name in front."""
+    splits: dict[str, str] = field(default_factory=dict)
+    """Splits of single benchmarks of the mixture, by name; `split` is for the others."""
+    folders: dict[str, str] = field(default_factory=dict)
+    """Files or folders of single benchmarks of the mixture, by name; `folder` is for the others."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,13 @@ class AuditSettings:
     """Seed of the question sample, of the asserted wrong options and of the cue phrasings."""
     folder: str = ""
     """The benchmark's file or folder; empty: that of `data`."""
+    mixture: dict[str, float] = field(default_factory=dict)
+    """Several benchmarks with their shares in place of `benchmark`, audited together; empty, with `benchmark`
+    empty as well: that of `data`."""
+    splits: dict[str, str] = field(default_factory=dict)
+    """Splits of single benchmarks of the mixture, by name; `split` is for the others."""
+    folders: dict[str, str] = field(default_factory=dict)
+    """Files or folders of single benchmarks of the mixture, by name; empty: those of `data`."""
     conditions: tuple[str, ...] = ("base", "wrong-caption", "correct-caption", "wrong-think", "correct-think")
     """Names from `unswayed conditions`."""
     max_tokens: int = 96
@@ -151,6 +166,11 @@ class TrainingConfig:
             ("save.keep", self.save.keep, 1),
             ("data.limit", self.data.limit, 0),
         )
+        for name, settings in (("data", self.data), ("audit", self.audit)):
+            for kind in ("splits", "folders"):
+                mixture = settings.mixture or (self.data.mixture if name == "audit" else {})
+                if unknown := sorted(set(getattr(settings, kind)) - set(mixture)):
+                    raise BadInput(f"{name}.{kind} names {unknown[0]!r}, which is not in {name}.mixture")
         micro_batch = self.optimizer.micro_batch
         if micro_batch and self.rows_per_step % micro_batch:
             raise BadInput(

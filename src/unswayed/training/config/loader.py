@@ -17,6 +17,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -116,6 +117,7 @@ def parse_change(change: str) -> tuple[str, Any]:
         return name, text
 
 
+@cache
 def setting_types(kind: type = GrpoConfig, prefix: str = "") -> dict[str, Any]:
     """Type of every setting, by dotted name."""
     hints = get_type_hints(kind)
@@ -156,8 +158,9 @@ def changed_settings(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[s
 def flatten(settings: Mapping[str, Any], prefix: str = "", kind: type = GrpoConfig) -> Flat:
     """Tables as settings by dotted name; a name that is dotted already is kept."""
     flat: Flat = {}
+    types = setting_types(kind)
     for name, value in settings.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and f"{prefix}{name}" not in types:
             flat |= flatten(value, f"{prefix}{name}.", kind) or {f"{prefix}{name}": {}}
         else:
             flat[prefix + name] = value
@@ -178,17 +181,24 @@ def _nested(values: Flat) -> dict[str, Any]:
     return tables
 
 
-_ALLOWED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_ALLOWED = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    tuple: "a list of strings",
+    dict: "a table by benchmark",
+}
 
 
 def _type_error(message: str, values: Flat, types: Mapping[str, Any]) -> str:
     """msgspec's message (``Expected `int`, got `str` - at `$.grpo.steps```) as setting, value and remedy."""
-    name = re.sub(r"\[\d+\]", "", message.rpartition("`$.")[2].rstrip("`"))
+    name = re.sub(r"\[.*?\]", "", message.rpartition("`$.")[2].rstrip("`"))
     hint = types[name]
     if get_origin(hint) is Literal:
         allowed = f"one of {', '.join(map(str, get_args(hint)))}"
     else:
-        allowed = "a list of strings" if get_origin(hint) is tuple else _ALLOWED[hint]
+        allowed = _ALLOWED[get_origin(hint) or hint]
     return f"{name} is {values[name]!r}; give {allowed}"
 
 

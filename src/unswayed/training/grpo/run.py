@@ -109,7 +109,7 @@ def load_data(config: GrpoConfig) -> tuple[Questions, Questions | None, dict[str
             f"{config.grpo.prompts}; lower that, or raise data.limit"
         )
     if held_out is not None:
-        session.check_disjoint(questions, held_out)
+        session.check_disjoint(config, questions, held_out)
     counts = augmentation.count_conditions(questions, config.seed, config.augment)
     augmentation.check_shares(counts, config.augment)
     return questions, held_out, counts

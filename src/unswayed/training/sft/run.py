@@ -59,7 +59,7 @@ def _finetune(
     questions, held_out = session.training_questions(config), session.audit_questions(config)
     collected = collect_examples(config, questions)
     if held_out is not None:
-        session.check_disjoint([each.question for each in collected.examples], held_out)
+        session.check_disjoint(config, [each.question for each in collected.examples], held_out)
     source = ModelSource.find(session.model_path(config), config.model)
     model = source.load()
     collator = ExampleCollator(source.processor, model, Path(source.path).name)
