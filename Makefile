@@ -32,9 +32,9 @@ bench: $(VENV)/.dev  ## speed, as ratios or figures against stated targets
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 docs: $(VENV)/.docs  ## the documentation site in build/docs/site, with a fresh example run; links are checked
-	rm -rf build/docs
-	$(BIN)/unswayed audit pebble --benchmark scenes --limit 48 --seed 0 --out build/docs/run
-	$(BIN)/python docs/tools/stage.py build/docs/run build/docs/pages
+	rm -rf build/docs && mkdir -p build/docs
+	COLUMNS=112 $(BIN)/unswayed audit pebble --benchmark scenes --limit 48 --seed 0 --out build/docs/run > build/docs/printed.txt
+	$(BIN)/python docs/tools/stage.py build/docs/run build/docs/printed.txt build/docs/pages
 	$(BIN)/zensical build --clean --strict
 	$(BIN)/python docs/tools/check_links.py build/docs/site
 

@@ -1,9 +1,9 @@
 """Puts the sources of the documentation site into one folder, for `make docs`.
 
-python docs/tools/stage.py RUN PAGES
+python docs/tools/stage.py RUN PRINTED PAGES
 
 PAGES gets the pages of docs/, CHANGELOG.md and CONTRIBUTING.md, the generated command-line reference, the
-report of the run folder RUN, and an llms.txt made of the navigation in zensical.toml.
+report of the run folder RUN, the output of its command (PRINTED), and an llms.txt made of the navigation.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import cli_reference
+import outputs
 
 DOCS = Path(__file__).resolve().parent.parent
 ROOT = DOCS.parent
@@ -24,7 +25,7 @@ PUBLISHED_SUFFIXES = {".md", ".svg", ".png", ".html", ".css"}
 ROOT_PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 
 
-def stage(run: Path, pages: Path) -> None:
+def stage(run: Path, printed: str, pages: Path) -> None:
     """Fill the folder `pages`, which is emptied first. Raises `FileNotFoundError` if `run` has no report."""
     shutil.rmtree(pages, ignore_errors=True)
     for source in DOCS.rglob("*"):
@@ -36,6 +37,9 @@ def stage(run: Path, pages: Path) -> None:
         (pages / page_name).write_text(moved_into_docs((ROOT / source_name).read_text("utf-8")), "utf-8")
     (pages / "reference" / "cli.md").write_text(cli_reference.page(), "utf-8")
     shutil.copyfile(run / "report.html", pages / "example-run.html")
+    example = outputs.outputs_of(run, printed)
+    for page in pages.rglob("*.md"):
+        page.write_text(outputs.fill(page.read_text("utf-8"), example), "utf-8")
     (pages / "llms.txt").write_text(llms_txt(pages), "utf-8")
 
 
@@ -77,4 +81,4 @@ def _first_paragraph(page: Path) -> str:
 
 
 if __name__ == "__main__":
-    stage(Path(sys.argv[1]), Path(sys.argv[2]))
+    stage(Path(sys.argv[1]), Path(sys.argv[2]).read_text("utf-8"), Path(sys.argv[3]))

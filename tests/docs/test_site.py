@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from pathlib import Path
 
 import pytest
 
 import check_links
+import outputs
 import stage
+import unswayed
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = {"changelog.md", "contributing.md", "reference/cli.md"}
 
 
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder as `make docs` makes one, of a scripted model."""
+    folder = tmp_path_factory.mktemp("docs") / "run"
+    questions = unswayed.load_questions("scenes", limit=8)
+    backend = unswayed.open_backend("scripted:caption-follower", questions)
+    asyncio.run(unswayed.audit(backend, questions, outputs.CONDITIONS, store=folder))
+    (folder / "report.html").write_text("<p>a report</p>")
+    return folder
+
+
 @pytest.fixture
-def pages(tmp_path: Path) -> Path:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "report.html").write_text("<p>a report</p>")
-    stage.stage(tmp_path / "run", tmp_path / "pages")
+def pages(example: Path, tmp_path: Path) -> Path:
+    stage.stage(example, f"a table\nreport: {example}/report.html\n", tmp_path / "pages")
     return tmp_path / "pages"
 
 
@@ -37,6 +49,22 @@ def test_staged_pages_are_the_documents_and_the_generated_ones(pages):
     assert {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")} == sources | GENERATED
     assert (pages / "example-run.html").read_text() == "<p>a report</p>"
     assert not list(pages.rglob("*.py"))
+
+
+def test_pages_show_the_output_of_the_run(pages):
+    audit = (pages / "first-audit.md").read_text("utf-8")
+    assert "a table\nreport: runs/first/report.html\n```" in audit
+    concepts = (pages / "concepts.md").read_text("utf-8")
+    assert "| cue followed | – | yes | no |" in concepts
+    assert "| answer | (A), correct | (B), wrong | (A), correct |" in concepts
+
+
+def test_an_output_without_a_place_of_its_name_is_an_error():
+    assert outputs.fill("<!-- output: a -->\nold\n<!-- end of output -->", {"a": "new"}) == (
+        "<!-- output: a -->\nnew\n<!-- end of output -->"
+    )
+    with pytest.raises(KeyError):
+        outputs.fill("<!-- output: b -->\n<!-- end of output -->", {"a": "new"})
 
 
 def test_llms_txt_names_every_page_with_a_sentence(pages):
