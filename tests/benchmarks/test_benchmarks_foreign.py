@@ -383,6 +383,29 @@ def test_limits_on_picture_cells_and_parquet_rows(tmp_path: Path, monkeypatch: p
         load("sat", data=tmp_path / "SAT_test.parquet")
 
 
+def test_a_small_file_that_repeats_a_long_text_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unswayed.benchmarks.files.parquet.MAX_TEXTS", 50 << 20)
+    fields = {"answers": ["a", "b"], "correct_answer": "a", "image_bytes": [png(1)]}
+    rows = [{**fields, "question": "x" * (1 << 20)}] * 400
+    path = write_parquet(tmp_path / "SAT_test.parquet", rows)
+    assert path.stat().st_size < 4 << 20
+    with pytest.raises(BadInput, match=r"SAT_test\.parquet has more than 52,428,800 bytes of text"):
+        load("sat", data=path)
+
+
+def test_a_json_file_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unswayed.benchmarks.files.json_rows.MAX_JSON", 1000)
+    write_json(tmp_path / "loose" / "dev.json", [NLVR] * 20)
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    write_zip(packed / "x.zip", {"dev.json": b" " * 2000})
+    for folder in (tmp_path / "loose", packed):
+        with pytest.raises(BadInput, match=r"dev\.json has .* at most 1,000 are read"):
+            load("nlvr", data=folder)
+
+
 # Measured in a process of its own, because the peak of this one includes other tests.
 CHILD = """
 import sys

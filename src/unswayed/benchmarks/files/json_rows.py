@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from unswayed.benchmarks.files.limits import MAX_JSON
 from unswayed.benchmarks.files.local import FileEntry
 from unswayed.errors import BadInput
 
@@ -60,7 +61,11 @@ def read_object(entry: FileEntry) -> Mapping[str, Any]:
 
 
 def _text(entry: FileEntry) -> str:
+    data = b"" if entry.path and entry.path.stat().st_size > MAX_JSON else entry.read()
+    size = entry.path.stat().st_size if entry.path else len(data)
+    if size > MAX_JSON:
+        raise BadInput(f"{entry.location} has {size:,} bytes; JSON files of at most {MAX_JSON:,} are read")
     try:
-        return entry.read().decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise BadInput(f"{entry.location} is not UTF-8 text: {problem}; save it as UTF-8") from problem

@@ -28,6 +28,10 @@ MAX_TEXT = 4 << 20
 """Bytes of one text cell of a TSV file."""
 MAX_IMAGE_CELL = 128 << 20
 """Bytes of one image cell of a TSV file (base64)."""
+MAX_TEXTS = 2 << 30
+"""Bytes of all text cells of a Parquet file."""
+MAX_JSON = 512 << 20
+"""Bytes of a JSON file."""
 MAX_NAME = 1024
 """Characters of an image's path in a row."""
 

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unswayed.benchmarks.files.limits import MAX_ROWS
+from unswayed.benchmarks.files.limits import MAX_ROWS, MAX_TEXTS
 from unswayed.benchmarks.files.remote import RemoteFile
 from unswayed.errors import BadInput
 
@@ -59,9 +59,17 @@ class ParquetTable:
         texts = [name for name in self.columns if name not in self.image_columns]
         self.rows: list[dict[str, Any]] = []
         """The cells of all columns that hold no images."""
+        size = 0
         for path, file in zip(paths, self._files, strict=True):
             try:
-                self.rows += file.read(columns=texts).to_pylist() if texts else [{}] * file.metadata.num_rows
+                if not texts:
+                    self.rows += [{}] * file.metadata.num_rows
+                    continue
+                for batch in _text_batches(file, texts, self.is_remote):
+                    size += batch.nbytes
+                    if size > MAX_TEXTS:
+                        raise BadInput(f"{path} has more than {MAX_TEXTS:,} bytes of text; split it")
+                    self.rows += batch.to_pylist()
             except (pa.ArrowException, OSError) as problem:
                 raise BadInput(
                     f"{path} is damaged, or cannot be reached ({problem}); fetch it again"
@@ -173,6 +181,17 @@ def _open_parquet(path: Path | RemoteFile) -> Any:
         return pq.ParquetFile(path.open(), buffer_size=4 << 20, pre_buffer=False)  # every read is a request
     except (pa.ArrowException, OSError) as problem:
         raise BadInput(f"cannot read {path} as parquet: {problem}; fetch it again") from problem
+
+
+def _text_batches(file: Any, columns: list[str], is_remote: bool) -> Iterator[Any]:
+    """The text columns in batches: a small file can repeat a long text a million times.
+
+    Of a remote file they come at once, because every batch would be a request.
+    """
+    if is_remote:
+        yield file.read(columns=columns)
+    else:
+        yield from file.iter_batches(batch_size=256, columns=columns, use_threads=False)
 
 
 def _binary(kind: Any) -> bool:
