@@ -73,6 +73,8 @@ class Condition:
     """The prompt has a prefill: the condition needs a model that continues one."""
     blank: bool = False
     abstain: bool = False
+    in_all: bool = True
+    """Asked where all conditions are asked for; False: only by its name."""
 
     @property
     def base(self) -> str:
@@ -114,6 +116,13 @@ _ALL = (
         "irrelevant_caption",
     ),
     Condition("blank-image", "a grey image of the same size", "ours", blank=True),
+    Condition(
+        "format-caption",
+        "a true sentence about the image file, e.g. its size; for photographs",
+        "ours",
+        "format_caption",
+        in_all=False,
+    ),
 )
 CONDITIONS: dict[str, Condition] = {c.name: c for c in _ALL}
 """Conditions by name. Each also exists with the suffix `+abstain` (see `condition`)."""

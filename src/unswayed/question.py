@@ -165,3 +165,5 @@ class Cues:
     correct_caption: Cue | None = None
     correct_thought: Cue | None = None
     irrelevant_caption: Cue | None = None
+    format_caption: Cue | None = None
+    """About the image file; written when the image is read (`cues.image_format`), not by cue writers."""

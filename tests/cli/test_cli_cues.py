@@ -51,7 +51,7 @@ def test_stale_cues_and_wrong_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="another text, options or right option"):
         run(*ASK, "--benchmark", str(changed), "--cues", str(out), "--out", str(tmp_path / "b"))
     run("cues", "write", str(SAMPLE), "--out", str(out), "--use", "train")
-    with pytest.raises(BadInput, match="phrasings to train with"):
+    with pytest.raises(BadInput, match="phrasings for training"):
         run(*ASK, "--benchmark", str(SAMPLE), "--cues", str(out), "--out", str(tmp_path / "c"))
     for arguments, why in ((["--use", "both"], "--use is"), (["--out", "cues.csv"], "ends in .parquet")):
         with pytest.raises(BadInput, match=why):

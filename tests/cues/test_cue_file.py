@@ -134,7 +134,9 @@ def test_what_is_no_book_is_told(tmp_path: Path) -> None:
 
 def test_a_book_to_train_with_is_not_audited_with(tmp_path: Path) -> None:
     question = questions()[0]
-    cue_file.build([(question, write(question, 0, "train"))], seed=0, use="train").save(tmp_path / "t.parquet")
+    cue_file.build([(question, write(question, 0, "train"))], seed=0, use="train").save(
+        tmp_path / "t.parquet"
+    )
     with pytest.raises(BadInput, match="phrasings for training"):
         cue_file.read_for_audit(tmp_path / "t.parquet")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unswayed.cues import asserts, problems, mentioned
+from unswayed.cues import asserts, mentioned, problems
 from unswayed.question import Cue, Question
 
 BED = Question("1", "made", "Where is the lamp on the left of the bed?", ("left", "right", "above"), 0)

@@ -10,18 +10,20 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from cli_in_process import invoke as run
 from test_cues_llm import obedient
 
 from chat_faults import Faults
-from chat_minds import OPTION, HashModel
+from chat_models import OPTION, HashModel
 from chat_server import ChatServer, ServerBehaviour
+from cli_in_process import invoke as run
 from tsv_files import row, write
 from unswayed.answers.option_matching import NUMBER_WORDS
 from unswayed.conditions import Prompt
 from unswayed.cues import cue_file
 
-TEXT_ONLY = ServerBehaviour(own=False, flags="refuse", last="refuse", pictures="refuse", letters="refuse", parser=True)
+TEXT_ONLY = ServerBehaviour(
+    own=False, flags="refuse", last="refuse", pictures="refuse", letters="refuse", parser=True
+)
 KINDS = ("good", "second", "never", "easy")
 EACH = 2
 AGAIN = "could not be used"

@@ -16,6 +16,7 @@ from published import published
 from unswayed.benchmarks import load
 from unswayed.cues import (
     asserts,
+    cue_file,
     fallback,
     mentioned,
     write,
@@ -79,7 +80,32 @@ def test_mmbench_questions_all_get_their_cues_in_words(file: str) -> None:
         cues = write(question, 0)
         check(question, cues, ("plain", "template"))
         assert len(given_cues(cues)) == 4
-        assert not any("letter" in cue.phrasing for cue in given_cues(cues).values())
+        code = any("\n" in option.strip() for option in question.options)
+        assert code or not any("letter" in cue.phrasing for cue in given_cues(cues).values())
+
+
+def test_code_is_named_by_its_letter_and_never_flattened() -> None:
+    loop = "for x in fruits:\n    print(x)"
+    question = ask(loop, "print(fruits)", "while True:\n    pass")
+    for use in ("audit", "train"):
+        for cue in given_cues(write(question, 0, use)).values():
+            assert cue.option is not None
+            assert f"option ({'ABC'[cue.option]})" in cue.text
+            assert "for x in" not in cue.text
+
+
+def test_no_caption_speaks_of_a_caption() -> None:
+    for use in ("audit", "train"):
+        for sentence in fallback.PHRASINGS[use, "caption"]:
+            assert "caption" not in sentence.lower()
+            assert any(word in sentence.lower() for word in ("image", "picture", "photo"))
+
+
+def test_what_is_not_written_in_chinese_is_said() -> None:
+    questions = list(load(published("mmbench", "mmbench_sample_cn.tsv")))
+    cues = cue_file.build([(question, write(question, 0)) for question in questions], seed=0)
+    assert cues.sheet["without_templates"] == {"Chinese": len(questions)}
+    assert cues.sheet["writers"] == {"plain": 4 * len(questions)}
 
 
 def test_right_and_wrong_cue_differ_in_the_option_alone() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import unswayed
 from synthetic import cues, question, questions, stream
 from unswayed.backends import open_backend, scripted
+from unswayed.cli.evaluate.audit import parse_conditions
 from unswayed.conditions import CONDITIONS, Prompt, build_prompt
 from unswayed.errors import BackendError, BadImage, BadInput, RunChanged
 from unswayed.model_io import (
@@ -29,7 +31,7 @@ from unswayed.trial import SCHEMA
 
 COST = ["seconds", "attempts"]
 AT_ONCE = Retry(initial_pause=0.0)
-ALL = list(CONDITIONS)
+ALL = [name for name, condition in CONDITIONS.items() if condition.in_all]
 
 
 class Model:
@@ -147,6 +149,20 @@ def test_a_missing_cue_is_not_asked() -> None:
     found = run(Model(), [question(0)], ["base", "wrong-caption"], cues=lambda q, seed: Cues())
     assert states(found) == ["ok", "not-asked"]
     assert "no wrong caption" in found.trials["error"][1].as_py()
+
+
+def test_the_caption_about_the_file_is_true_asserts_nothing_and_has_its_own_name() -> None:
+    q = question(0)
+    row = run(Model(), [q], ["format-caption"], cues=lambda q, seed: Cues()).trials.to_pylist()[0]
+    assert (row["condition"], row["state"], row["cue"]) == ("format-caption", "ok", None)
+    assert row["cue_text"] == "This image is a PNG file, 1 pixel wide and 1 pixel high."
+    assert row["prompt"].startswith(f"{row['cue_text']} {q.text}")
+    assert row["followed_cue"] is None
+    assert "format-caption" not in parse_conditions("all")
+    counting = replace(q, options=("1", "2"), gold=0)  # its size is an option
+    assert states(run(Model(), [counting], ["format-caption"])) == ["not-asked"]
+    text_only = replace(q, images=())
+    assert states(run(Model(), [text_only], ["format-caption"])) == ["not-asked"]
 
 
 def test_a_picture_is_read_once_for_all_conditions() -> None:

@@ -12,7 +12,7 @@ from unswayed.question import Cues, Question
 
 __all__ = ["Coverage", "CueWriter", "Use", "asserts", "coverage", "mentioned", "problems", "write"]
 
-VERSION = "3"
+VERSION = "4"
 """Increased whenever the same question and seed get other cues."""
 
 CueWriter = Callable[[Question, int], Cues]

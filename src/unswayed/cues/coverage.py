@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from unswayed.question import Cues, Question
 
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 PLAIN = "plain"
 """`Cue.writer` of the fallback, which covers any question."""
 
@@ -43,6 +45,11 @@ def coverage(written: Iterable[tuple[Question, Cues]]) -> tuple[Coverage, ...]:
         row[1] += covered(cues, "caption")
         row[2] += covered(cues, "thought")
     return tuple(Coverage(*key, *row) for key, row in sorted(counts.items()))
+
+
+def is_chinese(question: Question) -> bool:
+    """Whether the question is in Chinese, for which no template and no fallback sentence is written."""
+    return _HAN.search(question.text) is not None
 
 
 def covered(cues: Cues, kind: str) -> bool:

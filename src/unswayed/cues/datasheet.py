@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from unswayed.cues.coverage import Coverage, coverage
+from unswayed.cues.coverage import Coverage, coverage, is_chinese
 from unswayed.question import Cues, Question
 
 _KNOWN = ("use", "seed", "version", "questions", "cues", "writers", "phrasings", "coverage")
@@ -24,6 +24,8 @@ def counts(
         "phrasings": _count(row["phrasing"] for row in cues),
         "coverage": [vars(row) for row in coverage(pairs)],
     }
+    if chinese := sum(is_chinese(question) for question, _ in pairs):
+        sheet["without_templates"] = {"Chinese": chinese}
     if checked:
         sheet["checks"] = _count(row["check"] or "not asked" for row in cues)
     return sheet

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unswayed import conditions
 from unswayed import images as image_files
 from unswayed.conditions import Condition, NotAsked, Prompt
 from unswayed.cues import CueWriter
+from unswayed.cues.image_format import format_caption
 from unswayed.errors import BadImage, BadInput
 from unswayed.model_io import Capabilities, Request, Sampling
 from unswayed.question import Cues, Image, Question
@@ -83,6 +84,9 @@ class Planner:
             images = tuple(_read(image) for image in question.images)
         except (BadImage, OSError) as error:
             images = f"picture {_image_names(question)} cannot be read: {error}"
+        else:
+            if any(condition.cue == "format_caption" for condition in self.conditions):
+                cues = replace(cues, format_caption=format_caption(question, images))
         hashes: dict[bytes, str] = {}  # one SHA-256 per image, not one per condition
         for index, condition in enumerate(self.conditions):
             prompt = self._prompt(question, cues, condition, images)

@@ -47,7 +47,7 @@ def prompt_templates(conditions_used: Sequence[Condition]) -> dict[str, dict[str
     """The exact strings of every condition, with the variable parts in braces."""
     question = Question("", "", "{question}", ("{option A}", "{option B}"), 0)
     caption, thought = Cue("caption", 1, "{caption}."), Cue("thought", 1, "{thought}.")
-    cues = Cues(caption, thought, caption, thought, caption)
+    cues = Cues(caption, thought, caption, thought, caption, caption)
     templates = {}
     for condition in conditions_used:
         prompt = conditions.build_prompt(question, cues, condition, ())

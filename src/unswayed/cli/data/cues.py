@@ -18,6 +18,7 @@ from unswayed.cli.shared import endpoint, output
 from unswayed.cli.shared.benchmark_options import FollowLinks, PrivateUrls
 from unswayed.cli.shared.endpoint import EndpointArguments
 from unswayed.cues import coverage, cue_file, write
+from unswayed.cues.coverage import is_chinese
 from unswayed.cues.fallback import Use
 from unswayed.cues.llm.checker import CheckResults, CueChecker
 from unswayed.cues.llm.writer import LLMCueWriter
@@ -205,6 +206,12 @@ def _print_coverage(written: list[tuple[Question, Cues]]) -> None:
         view.add_row(escape(row.benchmark), escape(row.family), str(row.questions), *shares)
     output.out.print(view)
     output.out.print("[dim]captions, thoughts: share that is not worded by the plain fallback[/]")
+    if chinese := sum(is_chinese(question) for question, _ in written):
+        output.out.print(
+            f"[yellow]not written[/]  {chinese:,} questions are in Chinese, for which there are no "
+            "templates: their cues are English sentences with the Chinese option in quotation marks",
+            highlight=False,
+        )
 
 
 def _print_cues(rows: list[dict[str, Any]]) -> None:

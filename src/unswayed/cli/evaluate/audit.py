@@ -236,11 +236,11 @@ def _run(
 
 
 def parse_conditions(text: str) -> list[str]:
-    """Condition names from ``a,b``; ``all``: every one without `+abstain`. Raises `BadInput` for another."""
+    """Condition names from ``a,b``; ``all``: see `Condition.in_all`. Raises `BadInput` for another."""
     names: dict[str, None] = {}
     for name in (part.strip() for part in text.split(",")):
         if name == "all":
-            names |= dict.fromkeys(CONDITIONS)
+            names |= dict.fromkeys(name for name, condition in CONDITIONS.items() if condition.in_all)
         elif name:
             names[condition(name).name] = None
     return list(names)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from unswayed.cues.checks import problems
-from unswayed.cues.fallback import Use, seeded_number, wrong_option
+from unswayed.cues.fallback import Use, has_lines, seeded_number, wrong_option
 from unswayed.cues.templates import (
     attribute,
     caption_options,
@@ -54,9 +54,13 @@ def family(question: Question) -> str | None:
 def cues(question: Question, seed: int, use: Use = "audit", refused: Collection[str] = ()) -> Cues:
     """Template captions and thoughts; None in a slot where no template passes the checks.
 
+    Options of several lines (code) have none: no sentence can hold them unchanged.
+
     Phrasings in `refused` are not used.
     """
     wrong = wrong_option(question, seed)
+    if any(map(has_lines, question.options)):
+        return Cues()
     families = [(f, parsed) for f in FAMILIES if (parsed := f.read(question)) is not None]
     captions = _pair(question, seed, use, "caption", wrong, families, refused)
     thoughts = _pair(question, seed, use, "thought", wrong, families, refused)
