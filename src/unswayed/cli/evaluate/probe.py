@@ -125,7 +125,7 @@ def measure_table(use: ThoughtUse) -> Table:
     """The measures over all interventions, and the kinds of questions."""
     view = Table(box=None, pad_edge=False, show_header=False)
     for justify in ("left", "right", "right", "left"):
-        view.add_column(justify=justify)  # type: ignore[arg-type]
+        view.add_column(justify=justify)
     for name, estimate in use.measures.items():
         measure = MEASURES[name]
         value = _percent(estimate) if measure.format == "percent" else _number(estimate)
