@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub.constants
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -48,6 +49,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("UNSWAYED_CACHE", str(tmp_path / "own"))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    # The client reads the variable when it is imported, perhaps by a test that had set it.
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(streaming, "BLOCK", 1 << 12)
     with serving(Hub("array/SAT", {SPLIT: table(), "README.md": b"# SAT"})) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)

@@ -125,6 +125,19 @@ def test_a_mixture_by_names_of_what_is_there() -> None:
         load_mixture({})
 
 
+def test_a_mixture_has_a_name_that_loads_it_again() -> None:
+    data = published("whatsup")
+    mixed = load("whatsup-a=2+whatsup-b=1", data=data, limit=6)
+    assert Counter(q.benchmark for q in mixed) == {"whatsup-a": 4, "whatsup-b": 2}
+    assert load(mixed.name, data=data, limit=6) == mixed
+    with pytest.raises(BadInput, match="the share of scenes is 'x'; give a number"):
+        load("scenes=x+sat=1")
+    with pytest.raises(BadInput, match="named twice"):
+        load("scenes=1+scenes=1")
+    with pytest.raises(BadInput, match="no benchmark is called 'scenes=1"):
+        load("scenes=1+nothing=1")
+
+
 def test_whatsup_is_its_parts() -> None:
     questions = load("whatsup", data=published("whatsup"))
     assert Counter(q.benchmark for q in questions) == {"whatsup-a": 8, "whatsup-b": 4}

@@ -1,4 +1,4 @@
-"""A hub on the loopback: as much of its interface as its client uses to list, fetch and read in pieces."""
+"""A hub on the loopback: the part of its interface that its client uses to list, fetch and read pieces."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ COMMIT = "bda5dde942d7f7b41bff7935f086ed9a9e348ae3"
 
 
 class Hub:
-    """Holds the files of one data set, by name; `sent` are the bytes that each sent, `asked` the paths."""
+    """The files of one data set, by name; `sent` counts the bytes of each, `requests` lists the paths."""
 
     def __init__(self, repo: str, files: Mapping[str, bytes], commit: str = COMMIT) -> None:
         self.repo, self.files, self.commit = repo, dict(files), commit
         self.sent = dict.fromkeys(files, 0)
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.broken = False
-        """From now on every file breaks off."""
+        """If set, every file is refused."""
         self.url = ""
 
     def entries(self) -> list[dict[str, object]]:
@@ -45,7 +45,7 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
         def do_GET(self) -> None:
             path = unquote(urlsplit(self.path).path)
-            hub.asked.append(path)
+            hub.requests.append(path)
             about = f"/api/datasets/{hub.repo}"
             if path.startswith(f"{about}/tree/"):
                 self._json(hub.entries())

@@ -161,6 +161,8 @@ def load(
 ) -> Questions:
     """The questions of a benchmark, by its name or by the path of a ``.tsv`` or ``.tsv.gz`` file.
 
+    A name such as ``sat=0.5+geometry3k=0.5`` is a mixture (see `load_mixture`).
+
     `split` None takes all rows of a file, and of a named benchmark the split that its authors report (or the
     only one that is there). `limit` takes a sample of that size, drawn with `seed`, in the file's order; a
     larger limit with the same seed adds questions and drops none. Questions are sampled one by one: of a
@@ -180,6 +182,16 @@ def load(
         folder = None if data is None else Path(data).expanduser()
         return BENCHMARKS[str(name_or_path)].load(
             split=split, limit=limit, seed=seed, data=folder, access=access
+        )
+    if shares := _parse_shares(str(name_or_path)):
+        return load_mixture(
+            shares,
+            split=split,
+            limit=limit,
+            seed=seed,
+            data=data,
+            allow_private_urls=allow_private_urls,
+            follow_links=follow_links,
         )
     path = Path(name_or_path).expanduser()
     if path.name.endswith((".tsv", ".tsv.gz")):
@@ -228,6 +240,23 @@ def load_mixture(
     ]
     title = "+".join(f"{name}={share:g}" for name, share in shares.items())
     return mix(title, parts, tuple(shares.values()), limit=limit, seed=seed)
+
+
+def _parse_shares(name: str) -> dict[str, float] | None:
+    """The shares in ``NAME=SHARE+NAME=SHARE``; None for any other name. Raises `BadInput` for a bad one of
+    these."""
+    parts = [part.rpartition("=") for part in name.split("+")]
+    if not all(benchmark in BENCHMARKS for benchmark, _, _ in parts):
+        return None
+    shares: dict[str, float] = {}
+    for benchmark, _, share in parts:
+        try:
+            shares[benchmark] = float(share)
+        except ValueError:
+            raise BadInput(f"{name}: the share of {benchmark} is {share!r}; give a number") from None
+    if len(shares) < len(parts):
+        raise BadInput(f"{name}: a benchmark is named twice")
+    return shares
 
 
 def partial_warning(questions: Questions) -> str | None:
