@@ -1,7 +1,8 @@
 """A true caption that answers no question, for any image: the format and the size of its file.
 
 For photographs no other true and irrelevant fact is known. `irrelevant-caption` says something about the
-scene; this caption says something about the file, so it is the cue of a condition of its own, `format-caption`.
+scene; this caption says something about the file, so it is the cue of a condition of its own:
+`format-caption`.
 """
 
 from __future__ import annotations

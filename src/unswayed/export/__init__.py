@@ -1,4 +1,4 @@
-"""Runs in the forms of other tools. `to_inspect` writes a log that inspect_ai's viewer opens.
+"""Runs in the formats of other tools. `to_inspect` writes a log that inspect_ai's viewer opens.
 
 ::
 

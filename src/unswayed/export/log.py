@@ -1,7 +1,7 @@
-"""One run as a log of inspect_ai: plain values. What the run asked, and its measures by condition.
+"""One run as a log of inspect_ai, as plain values: the settings of the run, and its metrics by condition.
 
-Results are the report's: one metric a condition, with interval and count in its metadata. Trials that were
-not asked are no samples (nothing was said); how many there are stands in the log's metadata.
+The results are those of the report: one metric per condition, with interval and count in its metadata. Trials
+that were not asked are no samples; their number is in the log's metadata.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unswayed.export.sample import SCORES, Picture, sample
+from unswayed.export.sample import SCORES, ImageUri, sample
 from unswayed.metrics.summary import Summary
 from unswayed.trial import UNDER_CUE
 
 TASK = "unswayed"
 
 
-def samples(trials: pa.Table, manifest: Mapping[str, Any], picture: Picture) -> Iterator[dict[str, Any]]:
+def samples(trials: pa.Table, manifest: Mapping[str, Any], image_uri: ImageUri) -> Iterator[dict[str, Any]]:
     """The fields of every sample, in the table's order: by question, then condition, then repetition."""
     asked = trials.filter(pc.not_equal(trials["state"], "not-asked"))
-    many = len(trials["benchmark"].unique()) > 1
+    several = len(trials["benchmark"].unique()) > 1
     systems = {name: strings["system"] for name, strings in manifest["asks"].get("templates", {}).items()}
     model = model_name(manifest)
     for batch in asked.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
-            # The condition first: a list shows the beginning of long names.
-            name = f"{row['benchmark']}/{row['uid']}" if many else row["uid"]
-            yield sample(row, systems.get(row["condition"], ""), picture, model, f"{row['condition']} {name}")
+            # The condition first: the viewer shows the beginning of long names.
+            name = f"{row['benchmark']}/{row['uid']}" if several else row["uid"]
+            yield sample(
+                row, systems.get(row["condition"], ""), image_uri, model, f"{row['condition']} {name}"
+            )
 
 
 def header(manifest: Mapping[str, Any], summary: Summary, names: Iterable[str]) -> dict[str, Any]:
@@ -48,18 +50,18 @@ def header(manifest: Mapping[str, Any], summary: Summary, names: Iterable[str]) 
     for row in summary.rows:
         for state, count in row.states.items():
             states[state] = states.get(state, 0) + count
-    mark = hashlib.sha256(json.dumps([asks, sessions[0]], sort_keys=True).encode()).hexdigest()
-    began = sessions[0]["started"]
+    digest = hashlib.sha256(json.dumps([asks, sessions[0]], sort_keys=True).encode()).hexdigest()
+    started = sessions[0]["started"]
     headline = {"score": "correct", "metric": summary.rows[0].condition}
     return {
         "status": "success" if finished else "cancelled",
         "eval": {
-            "created": began,
+            "created": started,
             "task": TASK,
             "task_display_name": f"{TASK}: {', '.join(summary.benchmarks)}",
-            "eval_id": mark[:22],
-            "run_id": mark[22:44],
-            "task_id": mark[42:64],
+            "eval_id": digest[:22],
+            "run_id": digest[22:44],
+            "task_id": digest[42:64],
             "dataset": {"name": ", ".join(summary.benchmarks), "samples": len(ids), "sample_ids": ids},
             "model": model_name(manifest),
             "model_generate_config": config,
@@ -69,7 +71,7 @@ def header(manifest: Mapping[str, Any], summary: Summary, names: Iterable[str]) 
             "headline_metric": headline,
         },
         "plan": {"steps": [{"solver": name} for name in asks.get("conditions", [])], "config": config},
-        "stats": {"started_at": began, "completed_at": sessions[-1]["started"]},
+        "stats": {"started_at": started, "completed_at": sessions[-1]["started"]},
         "results": {**results(summary), "headline": headline},
     }
 
@@ -77,8 +79,8 @@ def header(manifest: Mapping[str, Any], summary: Summary, names: Iterable[str]) 
 def results(summary: Summary) -> dict[str, Any]:
     """The fields of an `EvalResults`: every score of the samples, by condition."""
     asked = sum(row.asked for row in summary.rows)
-    found = []
-    for name, measure in (*SCORES.items(), *((f"under_cue: {how}", how) for how in UNDER_CUE)):
+    scores = []
+    for name, measure in (*SCORES.items(), *((f"under_cue: {kind}", kind) for kind in UNDER_CUE)):
         metrics, n = {}, 0
         for row in summary.rows:
             e = row.measures.get(measure)
@@ -87,7 +89,7 @@ def results(summary: Summary) -> dict[str, Any]:
                 metrics[row.condition] = {"name": row.condition, "value": e.value, "metadata": interval}
                 n += e.n
         if metrics:
-            found.append({"name": name, "scorer": measure, "scored_samples": n, "metrics": metrics})
+            scores.append({"name": name, "scorer": measure, "scored_samples": n, "metrics": metrics})
     table = {
         row.condition: {name: asdict(e) for name, e in row.measures.items() if e.value is not None}
         for row in summary.rows
@@ -95,13 +97,13 @@ def results(summary: Summary) -> dict[str, Any]:
     return {
         "total_samples": asked,
         "completed_samples": asked - sum(row.states["error"] for row in summary.rows),
-        "scores": found,
+        "scores": scores,
         "metadata": {"measures": table, "overall": {k: asdict(e) for k, e in summary.overall.items()}},
     }
 
 
 def model_name(manifest: Mapping[str, Any]) -> str:
-    """Who answered, as inspect_ai writes it: with something before a slash."""
+    """The model's name in the form of inspect_ai: PROVIDER/NAME."""
     asks = manifest["asks"]
     kind = str(asks.get("backend", "")).split(" ")[0].lower() or "unswayed"
     return f"{kind}/{str(asks['model']).removeprefix(f'{kind}:')}"

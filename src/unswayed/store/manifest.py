@@ -100,8 +100,8 @@ def read(path: Path) -> dict[str, Any]:
         )
     if problem := _problem(manifest):
         raise BadInput(
-            f"{path}: not a run's manifest, or a damaged one ({problem}); give the folder of a run, bring back "
-            f"a copy, or restore it from the run's shards: unswayed repair {path.parent}"
+            f"{path}: not a run's manifest, or a damaged one ({problem}); give the folder of a run, bring "
+            f"back a copy, or restore it from the run's shards: unswayed repair {path.parent}"
         )
     return manifest  # type: ignore[no-any-return]
 

@@ -189,6 +189,6 @@ def _check_shards_complete(path: Path, finished: dict[str, Any] | None) -> None:
     ]
     if lost:
         raise BadInput(
-            f"{path}: {lost[0]}, so the run can be read but not resumed; bring the file back, or restore what "
-            f"is left: unswayed repair {path}"
+            f"{path}: {lost[0]}, so the run can be read but not resumed; bring the file back, or restore "
+            f"what is left: unswayed repair {path}"
         )
