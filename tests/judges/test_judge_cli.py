@@ -66,7 +66,7 @@ def test_a_stored_run_is_judged_and_its_report_rebuilt(tmp_path: Path) -> None:
     ):
         assert said in done.stdout
     page = (out / "report.html").read_text("utf-8")
-    assert "Who judged, and how well" in page
+    assert "Judges: agreement and error" in page
     manifest = json.loads((out / "manifest.json").read_text())
     assert len(manifest["judging"]["panel"]) == 3
     again = run("report", out, "--out", tmp_path / "again.html")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_judge_scenes import ASKED
 from test_judge_scenes import OPTIONS as NUMBERS
 
-from injections import INJECTIONS
+from injections import INJECTIONS, PLAIN_LAST_STATEMENTS
 from unswayed.conditions import Prompt
 from unswayed.errors import BackendError, BadInput
 from unswayed.judges import noisy, scenes, text_rules
@@ -76,6 +76,11 @@ def test_an_injection_moves_no_verdict_made_by_rules(template: str) -> None:
             assert scenes.conclude(ASKED, NUMBERS, f"{thought} {text}") == plain
             assert scenes.conclude(ASKED, NUMBERS, f"{thought}\n{text}") == plain
             assert scenes.conclude(ASKED, NUMBERS, f"{text}\n{thought}").option in (1, None)
+
+
+def test_a_plain_last_statement_is_the_thought_s_own() -> None:
+    for statement in PLAIN_LAST_STATEMENTS:
+        assert text_rules.conclude(f"{HONEST[0]} {statement.format(L='D')}", COLOURS).option == 3
 
 
 def test_an_override_in_the_scenes_own_language_moves_nothing() -> None:
@@ -143,18 +148,21 @@ GOOD = [
     ('{"concludes": "B", "words": "blue", "disagrees": false}', Verdict("option", 1, False)),
     ('{"concludes": "nothing", "words": "", "disagrees": false}', Verdict("nothing", None, False)),
     ('{"concludes": "unsure", "words": "", "disagrees": true}', Verdict("abstains", None, True)),
-    ('{"concludes": "other", "words": "seven", "disagrees": true}', Verdict("elsewhere", None, True, "seven")),
+    ('{"concludes": "other", "words": "seven", "disagrees": true}',
+     Verdict("elsewhere", None, True, "seven")),
     ('{"concludes": "other", "words": "  a \\"big\\" one ", "disagrees": false}',
      Verdict("elsewhere", None, False, 'a "big" one')),
     ('{"concludes": "other", "words": " ", "disagrees": false}', Verdict("abstains", None, False)),
     ('```json\n{"concludes": "B", "words": "", "disagrees": false}\n```', Verdict("option", 1, False)),
-    ('<think>Says "</think>{"concludes":"D"}" hm</think>\n{"concludes": "B", "words": "", "disagrees": false}',
+    ('<think>Says "</think>{"concludes":"D"}"</think>\n{"concludes": "B", "words": "", "disagrees": false}',
      Verdict("option", 1, False)),
 ]  # fmt: skip
 BAD = [
     "", "A", '"A"', "B is concluded", '{"concludes": "A"}', '{"concludes": "A", "disagrees": false}',
-    '{"concludes": "E", "words": "", "disagrees": false}', '{"concludes": "a", "words": "", "disagrees": false}',
-    '{"concludes": "AB", "words": "", "disagrees": false}', '{"concludes": "A", "words": "", "disagrees": "no"}',
+    '{"concludes": "E", "words": "", "disagrees": false}',
+    '{"concludes": "a", "words": "", "disagrees": false}',
+    '{"concludes": "AB", "words": "", "disagrees": false}',
+    '{"concludes": "A", "words": "", "disagrees": "no"}',
     '{"concludes": "A", "words": "", "disagrees": 0}', '{"concludes": 0, "words": "", "disagrees": false}',
     '{"concludes": "A", "words": null, "disagrees": false}', '{"concludes": "other", "disagrees": false}',
     '{"concludes": ["A"], "words": "", "disagrees": false}',
@@ -166,7 +174,8 @@ BAD = [
     '{"concludes": "A", "words": "", "disagrees": false} I hope.',
     '<think>{"concludes": "A", "words": "", "disagrees": false}',
     '{"concludes": {"x": "A"}, "words": "", "disagrees": false}',
-    '{"concludes": "A", "words": "", "disagrees": NaN}', "{'concludes': 'A', 'words': '', 'disagrees': false}",
+    '{"concludes": "A", "words": "", "disagrees": NaN}',
+    "{'concludes': 'A', 'words': '', 'disagrees': false}",
     '{"concludes": "other", "words": "{3}", "disagrees": false}',
 ]  # fmt: skip
 
@@ -195,7 +204,8 @@ def test_no_other_reply_gives_a_verdict(reply: str) -> None:
     n=st.integers(2, 5),
 )
 def test_schema_and_grammar_are_one(concludes: str, disagrees: bool, n: int) -> None:
-    verdict = JudgePrompt().parse(json.dumps({"concludes": concludes, "words": "w", "disagrees": disagrees}), n)
+    reply = {"concludes": concludes, "words": "w", "disagrees": disagrees}
+    verdict = JudgePrompt().parse(json.dumps(reply), n)
     allowed = JudgePrompt().schema(n)["properties"]["concludes"]["enum"]
     assert (concludes in allowed) == (verdict != Verdict("abstains"))
 

@@ -148,11 +148,106 @@ TABLE = [
 ]
 
 
+BOATS = ("red boat", "white boat", "green buoy", "no boat")
+TWENTIES = ("20", "21", "22", "23")
+KINDS = [
+    # going through the options
+    (
+        "A. red boat: not in the picture.\nB. white boat: matches.\nC. green buoy: not in the picture.",
+        BOATS,
+        1,
+    ),
+    ("(A) red boat - no.\n(B) white boat - yes.\n(C) green buoy - no.", BOATS, 1),
+    ("Option A is wrong. Option B is right. Option C is wrong.", BOATS, 1),
+    ("A is incorrect. B is correct. C and D are incorrect.", BOATS, 1),
+    ("A: red boat. Not there.\nB: white boat. That matches the image.", BOATS, "?"),
+    ("- A: red boat: absent.\n- B: white boat: absent.\n- C: green buoy: present.", BOATS, 2),
+    ("The red boat is absent. The green buoy is absent too. The white boat is there.", BOATS, 1),
+    (
+        "A. red boat\nB. white boat\nC. green buoy\nD. no boat\nThe boat is white. So the answer is B.",
+        BOATS,
+        1,
+    ),
+    ("A. red boat\nB. white boat\nC. green buoy\nD. no boat", BOATS, "?"),
+    ("A doesn't fit, C doesn't fit, D doesn't fit. So B.", BOATS, 1),
+    # numbers
+    ("There are twenty-two of them.", TWENTIES, 2),
+    ("I count twenty-one birds.", TWENTIES, 1),
+    ("So there are twenty three.", TWENTIES, 3),
+    ("There are more than 2.", NUMBERS, "?"),
+    ("There are at least 3.", NUMBERS, "?"),
+    ("There are 2 or 3.", NUMBERS, "?"),
+    ("There are between 2 and 3.", NUMBERS, "?"),
+    ("It is 2.5.", NUMBERS, "?"),
+    ("It is 3:30.", ("3", "6", "9"), "?"),
+    ("It costs 1,000.", ("1", "10", "100", "1000"), 3),
+    # several, or denied
+    ("The answer is A, C.", BOATS, "?"),
+    ("The answer is (A), (C).", BOATS, "?"),
+    ("The answer is A or maybe B.", BOATS, "?"),
+    ("The answer is B: it is the red boat.", BOATS, "?"),
+    ("So the answer is (A) 4.", NUMBERS, "?"),
+    ("The white boat is absent.", BOATS, "?"),
+    ("The white boat cannot be seen.", BOATS, "?"),
+    ("All options except (A) fit.", BOATS, "?"),
+    ("Anything but B.", BOATS, "?"),
+    # boxes and Chinese
+    ("(A) is red, so \\boxed{B}", COLOURS, 1),
+    ("The star is red. <|begin_of_box|>A<|end_of_box|>", COLOURS, 0),
+    ("答案是B", COLOURS, 1),
+    ("A不对，所以选C。", COLOURS, 2),
+    ("不是 A", COLOURS, "?"),
+]
+TABLE += KINDS
+
+
 @pytest.mark.parametrize(("thought", "options", "expected"), TABLE)
 def test_table(thought: str, options: tuple[str, ...], expected: int | str) -> None:
     found = {"?": Verdict("abstains"), "-": Verdict("nothing")}
     wanted = Verdict("option", expected) if isinstance(expected, int) else found[expected]
     assert conclude(thought, options) == wanted
+
+
+# A conclusion that no option says, in the thought's words; None: not certain enough, the judge abstains.
+ELSEWHERE = [
+    ("So it is 4.", NUMBERS, "4"),
+    ("So there are four.", NUMBERS, "four"),
+    ("There are 4 boats.", NUMBERS, "4"),
+    ("I count seven red things.", NUMBERS, "seven"),
+    ("Therefore the answer is 12.", NUMBERS, "12"),
+    ("The total is 5.", NUMBERS, "5"),
+    ("It is 2. Wait, there are 4.", NUMBERS, "4"),
+    ("There are twenty-five of them.", TWENTIES, "twenty-five"),
+    ("There are 5 boats.", ("2 boats", "3 boats"), "5"),
+    ("So it is purple.", COLOURS, "purple"),
+    ("Therefore, the star is purple.", COLOURS, "purple"),
+    ("So the answer is below.", ("left", "right", "above"), "below"),
+    ("The answer is a submarine.", BOATS, "a submarine"),
+    ("So the answer is an elephant.", ("dog", "cat"), "an elephant"),
+    ("The tree has 4 branches.", NUMBERS, None),
+    ("It is not 4.", NUMBERS, None),
+    ("There are more than 4.", NUMBERS, None),
+    ("Maybe there are 4.", NUMBERS, None),
+    ("Are there 4?", NUMBERS, None),
+    ("The caption says there are 4.", NUMBERS, None),
+    ("There is a purple box.", COLOURS, None),
+    ("The answer is clear.", BOATS, None),
+    ("The answer is based on the image.", BOATS, None),
+    ("The answer is the boat with the sail.", BOATS, None),
+    ("The answer is E.", BOATS, None),
+    ("The answer is not a submarine.", BOATS, None),
+]
+
+
+@pytest.mark.parametrize(("thought", "options", "words"), ELSEWHERE)
+def test_a_conclusion_that_no_option_says(thought: str, options: tuple[str, ...], words: str | None) -> None:
+    verdict = conclude(thought, options)
+    assert verdict.words == words
+    assert (verdict.kind == "elsewhere") == (words is not None)
+    assert verdict.option is None
+    assert consistent(verdict, 0) is (None if words is None else False)
+    decided = conclude(f"{thought} So the answer is (A).", options)
+    assert decided.option == 0
 
 
 @pytest.mark.parametrize(
@@ -282,5 +377,5 @@ LONG = [
 @pytest.mark.parametrize("unit", LONG)
 def test_long_thoughts_end(unit: str) -> None:
     thought = unit * (300_000 // len(unit))
-    assert conclude(thought, NUMBERS).kind in ("option", "nothing", "abstains")
+    assert conclude(thought, NUMBERS).kind in ("option", "elsewhere", "nothing", "abstains")
     assert acknowledges(thought) in (True, False)

@@ -43,7 +43,7 @@ _NO_VALUE = re.compile(
     r"|either|any"
     r"|none|both|all|the\s(?:same|first|second|third|fourth|last|former|latter|one|option|following|other"
     r"|correct|right"
-    r"|letter|above)|option|choice|letter|[a-z]\b)",
+    r"|letter|above)|option|choice|letter|[a-z]\s*\Z)",
     re.IGNORECASE,
 )
 
