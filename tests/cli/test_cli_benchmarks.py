@@ -101,6 +101,15 @@ def test_score_of_a_run_by_row_and_by_whole(tmp_path: Path) -> None:
         run("benchmarks", "score", out, "--data", other)
 
 
+@pytest.mark.parametrize("name", ["whatsup", "whatsup-a=2+whatsup-b=1"])
+def test_several_benchmarks_are_audited_and_scored_as_one(tmp_path: Path, name: str) -> None:
+    out, data = tmp_path / "run", published("whatsup")
+    run("audit", "scripted:oracle", "-b", name, "--data", data, "-c", "base", "--limit", 9, "--out", out)
+    output = run("benchmarks", "score", out, "--data", data)
+    assert "rows" in output
+    assert "100.0%" in output
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [

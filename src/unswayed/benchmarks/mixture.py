@@ -49,7 +49,7 @@ def mix(
         for number, part in enumerate(parts)
     ]
     items = tuple(_prefixed(next(chosen[number]), parts[number].name) for number in sequence)
-    identity = json.dumps([(part.name, part.version, sequence.count(k)) for k, part in enumerate(parts)])
+    identity = json.dumps([(p.name, p.version, weight) for p, weight in zip(parts, weights, strict=True)])
     skipped = tuple(replace(row, uid=f"{part.name}/{row.uid}") for part in parts for row in part.skipped)
     total = sum(part.total for part in parts) if all(part.total for part in parts) else 0
     return Questions(name, hashlib.sha256(identity.encode()).hexdigest(), items, skipped, total)

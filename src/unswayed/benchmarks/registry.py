@@ -30,6 +30,7 @@ __all__ = [
     "DEFAULT_SCENES",
     "Benchmark",
     "Questions",
+    "is_name",
     "load",
     "load_mixture",
     "partial_warning",
@@ -240,6 +241,11 @@ def load_mixture(
     ]
     title = "+".join(f"{name}={share:g}" for name, share in shares.items())
     return mix(title, parts, tuple(shares.values()), limit=limit, seed=seed)
+
+
+def is_name(name: str) -> bool:
+    """Whether `load` takes it as the name of a benchmark or mixture, and not as a path."""
+    return name in BENCHMARKS or _parse_shares(name) is not None
 
 
 def _parse_shares(name: str) -> dict[str, float] | None:

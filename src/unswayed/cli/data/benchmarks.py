@@ -78,7 +78,7 @@ def score(
     stored = Run.load(run)
     about = stored.manifest.get("asks", {}).get("about", {})
     name = str(about.get("benchmark", ""))
-    known = name in registry.BENCHMARKS
+    known = registry.is_name(name)
     if not known and data is None:
         raise BadInput(f"{run} asked {name!r}, which is a file and not a name; give the file with --data")
     source = name if known else str(data)
@@ -87,7 +87,7 @@ def score(
         "data": data if known else None,
         "follow_links": follow_links,
     }
-    if known and data is None and registry.BENCHMARKS[name].streams:
+    if data is None and name in registry.BENCHMARKS and registry.BENCHMARKS[name].streams:
         # Of what was read remotely, only the sample is known.
         options |= {"limit": about.get("limit"), "seed": stored.manifest["asks"].get("seed", 0)}
     questions = registry.load(source, **options)
