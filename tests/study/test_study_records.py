@@ -206,8 +206,6 @@ def test_shipped_records_are_whole_and_stand_without_their_runs(tmp_path: Path, 
         assert pq.read_table(out / file).equals(table), file
     files = {file.name for file in out.glob("*.parquet")}
     assert before.keys() == files == {f"{table}.parquet" for table in TABLES}
-        before.keys() == {at.name for at in out.glob("*.parquet")} == {f"{table}.parquet" for table in TABLES}
-    )
     found = Records(out)
     assert {run.state for run in found.study.runs} == {"done"}
     runs = {(run.arm, run.seed) for run in found.study.runs}
