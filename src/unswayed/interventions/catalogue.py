@@ -1,4 +1,4 @@
-"""The interventions: names, what each does to the thought, and how the answer is then obtained."""
+"""The interventions: names, what each does to the thought, and how the answer is obtained."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from unswayed.answers.option_matching import fold, option_matcher
 from unswayed.interventions.text_edits import sentence_spans
 from unswayed.question import Question
 
-_FEWER_THAN = 20
+_LARGEST_WORD = 20
 _NUMBER = re.compile(
     rf"(?<![\w.,:/(-])(?:\d{{1,4}}(?!\w|%|[.,:/-]\d)|(?:{'|'.join(NUMBER_WORDS[2:])})(?![\w-]))",
     re.IGNORECASE,
@@ -78,13 +78,13 @@ def rule_mistakes(thought: str, question: Question, answer: int, rng: random.Ran
     """
     taken: list[Mistake] = []
     spared = {question.gold, answer}
-    for found in (
+    for rule in (
         partial(_options, options=question.options, spared=spared),
         _numbers,
         _directions,
         _colours,
     ):
-        for mistake in found(thought, rng):
+        for mistake in rule(thought, rng):
             if all(mistake.end <= other.start or other.end <= mistake.start for other in taken):
                 taken.append(mistake)
     return sorted(taken, key=lambda mistake: mistake.start)
@@ -99,50 +99,52 @@ def _options(
     thought: str, rng: random.Random, options: tuple[str, ...], spared: set[int]
 ) -> Iterator[Mistake]:
     for mention in option_matcher(options).mentions(fold(thought)):
-        said = thought[mention.start : mention.end]
+        original = thought[mention.start : mention.end]
         others = [k for k in range(len(options)) if k not in spared | {mention.option}]
         if mention.negated or mention.option < 0 or not others:
             continue
-        if said.casefold() in _YES_NO and not _ANSWERS.search(thought[: mention.start]):
+        if original.casefold() in _YES_NO and not _ANSWERS.search(thought[: mention.start]):
             continue
         option = rng.choice(others)
-        yield Mistake(mention.start, mention.end, _like(said, options[option]), "option", option)
+        yield Mistake(
+            mention.start, mention.end, _capitalised_like(original, options[option]), "option", option
+        )
 
 
 def _numbers(thought: str, rng: random.Random) -> Iterator[Mistake]:
     for hit in _NUMBER.finditer(thought):
-        said = hit.group()
+        original = hit.group()
         if (
-            said.isdigit()
+            original.isdigit()
             and _LIST_MARKER.search(thought[: hit.start()])
             and thought[hit.end() :][:1] in ".)"
         ):
             continue
-        n = int(said) if said.isdigit() else NUMBER_WORDS.index(said.lower())
+        n = int(original) if original.isdigit() else NUMBER_WORDS.index(original.lower())
         other = rng.choice([m for m in (n - 2, n - 1, n + 1, n + 2) if m >= 0])
-        if said.isdigit() or other > _FEWER_THAN:
+        if original.isdigit() or other > _LARGEST_WORD:
             yield Mistake(*hit.span(), str(other), "number")
         else:
-            yield Mistake(*hit.span(), _like(said, NUMBER_WORDS[other]), "number")
+            yield Mistake(*hit.span(), _capitalised_like(original, NUMBER_WORDS[other]), "number")
 
 
 def _directions(thought: str, rng: random.Random) -> Iterator[Mistake]:
     for hit in _DIRECTION.finditer(thought):
-        said = hit.group()
-        if said.lower() == "right" and (
+        original = hit.group()
+        if original.lower() == "right" and (
             not _RIGHT_OF_PLACE.search(thought[: hit.start()]) or _CORRECT.match(thought, hit.end())
         ):
             continue
-        yield Mistake(*hit.span(), _like(said, _OTHER_WAY[said.lower()]), "direction")
+        yield Mistake(*hit.span(), _capitalised_like(original, _OTHER_WAY[original.lower()]), "direction")
 
 
 def _colours(thought: str, rng: random.Random) -> Iterator[Mistake]:
     for hit in _COLOUR.finditer(thought):
-        said = hit.group()
-        others = [c for c in _COLOURS if c != said.lower() and {c, said.lower()} != {"gray", "grey"}]
-        yield Mistake(*hit.span(), _like(said, rng.choice(others)), "colour")
+        original = hit.group()
+        others = [c for c in _COLOURS if c != original.lower() and {c, original.lower()} != {"gray", "grey"}]
+        yield Mistake(*hit.span(), _capitalised_like(original, rng.choice(others)), "colour")
 
 
-def _like(said: str, other: str) -> str:
-    """`other` with the capital of `said`."""
-    return other[:1].upper() + other[1:] if said[:1].isupper() and said[1:].islower() else other
+def _capitalised_like(original: str, text: str) -> str:
+    """`text` with a capital where `original` has one."""
+    return text[:1].upper() + text[1:] if original[:1].isupper() and original[1:].islower() else text

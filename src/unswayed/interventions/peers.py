@@ -1,4 +1,4 @@
-"""`peer-think`: which other thought of the same run stands in for a question's own."""
+"""`peer-think`: which other thought of the same run replaces a question's own."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ class PeerIndex:
         return self._by_name.get((benchmark, uid, sample))
 
     def choose(self, own: BaseThought, rng: random.Random) -> BaseThought | None:
-        """The thought nearest in words, of the same sample and another group; of equally near ones a random
-        one.
+        """The thought nearest in number of words, same sample, another group; ties at random.
 
-        A thought that came to another answer (by the option's text) is preferred to a nearer one that did
-        not: one with the same answer could change nothing. None where no other group has a thought.
+        A thought with another answer (by the option's text) is preferred to a nearer one with the same answer,
+        which could change nothing. None where no other group has a thought.
         """
         return self._nearest(own, rng, other_answer=True) or self._nearest(own, rng, other_answer=False)
 

@@ -1,5 +1,4 @@
-"""Thoughts and interventions become planned trials: the prefill of each, or the reason why it is not
-asked."""
+"""Thoughts × interventions become planned trials, each with its prefill or the reason why it is not asked."""
 
 from __future__ import annotations
 

@@ -42,13 +42,13 @@ def scene_mistakes(thought: str, truth: SceneTruth, answer: int, rng: random.Ran
     mistakes = []
     for piece in pieces:
         if isinstance(piece, CellReport):
-            found = _cell(thought, piece, truth, described, spared, rng)
+            mistake = _cell(thought, piece, truth, described, spared, rng)
         elif isinstance(piece, StatementSpan):
-            found = _statement(thought, piece, truth, answer, rng)
+            mistake = _statement(thought, piece, truth, answer, rng)
         else:
-            found = _conclusion(piece, truth, answer, rng)
-        if found is not None:
-            mistakes.append(found)
+            mistake = _conclusion(piece, truth, answer, rng)
+        if mistake is not None:
+            mistakes.append(mistake)
     return mistakes
 
 
@@ -70,8 +70,8 @@ def _cell(
         option = option_that_holds(truth, with_thing(described, piece.cell, thing))
         follows = None if option in spared else option
         candidates.append(Mistake(piece.start, piece.end, text, "scene-cell", follows, complete=True))
-    telling = [m for m in candidates if m.option is not None]
-    return rng.choice(telling or candidates) if candidates else None
+    consequential = [m for m in candidates if m.option is not None]
+    return rng.choice(consequential or candidates) if candidates else None
 
 
 def _others(piece: CellReport) -> Iterator[SceneObject]:
@@ -86,8 +86,8 @@ def _others(piece: CellReport) -> Iterator[SceneObject]:
 
 def _report(thought: str, piece: CellReport, thing: SceneObject, truth: SceneTruth, described: Scene) -> str:
     """The false report, in the thought's own form: with the bundled model's marks where it writes them."""
-    said = thought[piece.start : piece.end]
-    if said == report_text(described, truth, piece.cell):
+    original = thought[piece.start : piece.end]
+    if original == report_text(described, truth, piece.cell):
         marked = report_text(with_thing(described, piece.cell, thing), truth, piece.cell)
         if marked is not None:
             return marked
@@ -97,21 +97,21 @@ def _report(thought: str, piece: CellReport, thing: SceneObject, truth: SceneTru
 def _statement(
     thought: str, piece: StatementSpan, truth: SceneTruth, answer: int, rng: random.Random
 ) -> Mistake | None:
-    asked = truth.question
-    about_question = piece.statement in asked.statements
-    others = list(asked.statements) if about_question else list(_variants(piece.statement))
-    spared = {piece.statement, asked.statements[answer]}
+    question = truth.question
+    about_question = piece.statement in question.statements
+    others = list(question.statements) if about_question else list(_variants(piece.statement))
+    spared = {piece.statement, question.statements[answer]}
     false = [s for s in others if s not in spared and not s.holds(truth.scene)]
     if not false:
         return None
     statement = rng.choice(false)
-    said = thought[piece.start : piece.end]
+    original = thought[piece.start : piece.end]
     with_verb, without = _WORDINGS[type(statement)]
-    template = with_verb if " is " in f" {said} " or not without else without
+    template = with_verb if " is " in f" {original} " or not without else without
     text = fill_template(statement, template)
-    if said[:1].isupper():
+    if original[:1].isupper():
         text = text[:1].upper() + text[1:]
-    option = asked.statements.index(statement) if about_question else None
+    option = question.statements.index(statement) if about_question else None
     return Mistake(piece.start, piece.end, text, "scene-statement", option, complete=True)
 
 

@@ -23,7 +23,7 @@ class Turn:
     """The tag that closes the thought, what stood before the answer, and ``<answer>``."""
 
     def closed(self, thought: str) -> str:
-        """A prefill with `thought` in place of the own one, closed, up to the place of the letter."""
+        """A prefill with `thought` in place of the stored one, closed, up to the position of the letter."""
         return self.head + thought + self.tail
 
     def open(self, thought: str) -> str:

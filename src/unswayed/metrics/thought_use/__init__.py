@@ -1,5 +1,4 @@
-"""Causal use of the thought: how a model's answer depends on its own thought, from the trials of `unswayed
-probe`."""
+"""Causal use of the thought: how an answer depends on the model's own thought (`unswayed probe`)."""
 
 from unswayed.metrics.thought_use.measures import js_divergence, thought_use
 from unswayed.metrics.thought_use.names import (

@@ -1,5 +1,4 @@
-"""What a probe amounts to: plain frozen values, computed by `measures`, shown by the terminal and the
-report."""
+"""The results of a probe: plain frozen values, computed by `measures`, shown by terminal and report."""
 
 from __future__ import annotations
 
