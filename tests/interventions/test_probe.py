@@ -1,6 +1,7 @@
 """A probe as a run: stored beside the audit, resumed, widened; what cannot be asked has its reason."""
 
 import asyncio
+import json
 import shutil
 from dataclasses import replace
 
@@ -123,6 +124,9 @@ def test_a_run_that_grew_keeps_the_peers_that_were_asked(tmp_path):
 
 def test_an_unfinished_run_can_be_probed(run):
     (run.path / "trials.parquet").unlink()
+    manifest = json.loads((run.path / "manifest.json").read_text())
+    del manifest["finished"]
+    (run.path / "manifest.json").write_text(json.dumps(manifest))
     assert ask(run, None, FILLER).trials.num_rows == len(QUESTIONS)
 
 
