@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from chat_minds import HashModel, ServedText
+from chat_models import HashModel, ServedText
 from chat_server import ChatServer
 from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 from unswayed.conditions import Prompt

@@ -108,7 +108,7 @@ def planted() -> Iterator[dict[str, Any]]:
 
 def stand_ins() -> Iterator[dict[str, Any]]:
     """The tests' own chat server, with the behaviour of others."""
-    from chat_minds import HashModel
+    from chat_models import HashModel
     from chat_server import ChatServer, ServerBehaviour
 
     plain = {"own": False, "flags": "refuse", "stop": "lost", "letters": "top"}

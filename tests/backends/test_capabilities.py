@@ -1,4 +1,4 @@
-"""The table of what backends do is what was probed, and probing again finds the same."""
+"""The table of capabilities equals its records, and a fresh probe finds the same."""
 
 from __future__ import annotations
 

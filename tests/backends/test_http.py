@@ -1,4 +1,4 @@
-"""A model behind an endpoint: what reaches the wire, what is read off it, and what the probe finds."""
+"""A model behind an endpoint: requests on the wire, replies as they are read, and the probe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from synthetic import cues, questions
 from unswayed.backends.openai import Budget, EndpointOptions, OpenAIBackend
@@ -56,8 +56,8 @@ def with_backend(made: OpenAIBackend, work: Any) -> Any:
     return asyncio.run(go())
 
 
-def probed(habits: ServerBehaviour) -> tuple[Capabilities, OpenAIBackend]:
-    with ChatServer(HashModel(), habits) as server:
+def probed(behaviour: ServerBehaviour) -> tuple[Capabilities, OpenAIBackend]:
+    with ChatServer(HashModel(), behaviour) as server:
         made = backend(server)
         return with_backend(made, lambda b: b.capabilities()), made
 
@@ -75,7 +75,7 @@ def run(made: OpenAIBackend, n: int, conditions: list[str], **options: Any) -> R
 
 
 @pytest.mark.parametrize(
-    ("habits", "expected"),
+    ("behaviour", "expected"),
     [
         (ServerBehaviour(), Capabilities("continues", "exact")),
         (ServerBehaviour(letters="top"), Capabilities("continues", "top-k")),
@@ -100,8 +100,8 @@ def run(made: OpenAIBackend, n: int, conditions: list[str], **options: Any) -> R
         (ServerBehaviour(limit="max_completion_tokens", own=False), Capabilities("continues", "top-k")),
     ],
 )
-def test_the_probe_finds_what_a_server_does(habits: ServerBehaviour, expected: Capabilities) -> None:
-    result, made = probed(habits)
+def test_the_probe_finds_what_a_server_does(behaviour: ServerBehaviour, expected: Capabilities) -> None:
+    result, made = probed(behaviour)
     assert result == expected
     assert {note.split(":")[0] for note in made.facts["seen"]} >= {"prefill", "letters", "pictures"}
 
@@ -109,19 +109,19 @@ def test_the_probe_finds_what_a_server_does(habits: ServerBehaviour, expected: C
 @pytest.mark.parametrize("stop", ["told", "kept", "lost", "ignored"])
 @pytest.mark.parametrize("prefill", ["", "<think>It is", STOP_THINK])
 def test_the_text_is_that_of_the_model_up_to_its_stop_string(stop: str, prefill: str) -> None:
-    mind = HashModel()
-    with ChatServer(mind, ServerBehaviour(stop=stop)) as server:
+    model = HashModel()
+    with ChatServer(model, ServerBehaviour(stop=stop)) as server:
         (result,) = generate(backend(server), Request(prompt(prefill), Sampling()))
         sent = [
             body for body in server.bodies.values() if body.get("seed") == 0 and body["max_tokens"] == 1024
         ]
-    assert result.text == mind.behind(prompt(prefill))
+    assert result.text == model.behind(prompt(prefill))
     assert result.finish == "stop"
-    assert result.prompt_tokens == mind.count(prompt(prefill))
+    assert result.prompt_tokens == model.count(prompt(prefill))
     assert ("stop" in sent[0]) == (stop in ("told", "kept"))
 
 
-def test_a_server_that_fails_at_stop_strings_is_soon_left_in_peace() -> None:
+def test_a_server_that_fails_at_stop_strings_is_asked_three_times() -> None:
     """And so is one that fails where others list their models."""
     lists: list[str] = []
 
@@ -147,18 +147,18 @@ def test_a_server_that_fails_at_stop_strings_is_soon_left_in_peace() -> None:
     assert result.text == HashModel().behind(prompt())
 
 
-def test_a_text_that_is_cut_short_says_so() -> None:
+def test_a_text_cut_by_the_token_limit_has_finish_length() -> None:
     with ChatServer(HashModel()) as server:
         (result,) = generate(backend(server), Request(prompt(), Sampling(max_tokens=3)))
     assert (result.finish, result.text) == ("length", HashModel().behind(prompt())[:12])
 
 
 def test_a_thought_that_a_reasoning_parser_took_out_is_put_back() -> None:
-    mind = HashModel()
-    with ChatServer(mind, ServerBehaviour(parser=True)) as server:
+    model = HashModel()
+    with ChatServer(model, ServerBehaviour(parser=True)) as server:
         made = backend(server)
         result = generate(made, Request(prompt(), Sampling()), Request(prompt("<think>It is"), Sampling()))
-    assert [g.text for g in result] == [mind.behind(prompt()), mind.behind(prompt("<think>It is"))]
+    assert [g.text for g in result] == [model.behind(prompt()), model.behind(prompt("<think>It is"))]
 
 
 def test_a_prefill_reaches_the_wire_byte_for_byte_with_the_flags() -> None:
@@ -173,7 +173,7 @@ def test_a_prefill_reaches_the_wire_byte_for_byte_with_the_flags() -> None:
     assert body["messages"][0] == {"role": "system", "content": "system"}
 
 
-def test_pictures_go_out_as_they_are_and_are_encoded_once() -> None:
+def test_pictures_are_sent_unchanged_and_encoded_once() -> None:
     made = None
     with ChatServer(HashModel()) as server:
         made = backend(server)
@@ -200,27 +200,27 @@ def test_the_last_pictures_are_kept_up_to_a_size() -> None:
 
 @pytest.mark.parametrize("letters", ["ids", "top"])
 def test_letters_are_summed_over_spellings_and_brackets(letters: str) -> None:
-    mind = HashModel()
+    model = HashModel()
     asked = prompt("<think>So.</think><answer>")
-    with ChatServer(mind, ServerBehaviour(letters=letters)) as server:
+    with ChatServer(model, ServerBehaviour(letters=letters)) as server:
         (result,) = with_backend(backend(server), lambda b: b.score_letters([asked]))
     assert isinstance(result, LetterScores)
-    assert result.p == pytest.approx(mind.letters(asked), abs=2e-4)
-    assert result.outside == pytest.approx(1 - sum(mind.letters(asked)), abs=2e-4)
+    assert result.p == pytest.approx(model.letters(asked), abs=2e-4)
+    assert result.outside == pytest.approx(1 - sum(model.letters(asked)), abs=2e-4)
 
 
 def test_letters_beyond_the_likeliest_tokens_show_as_mass_outside() -> None:
-    mind = HashModel()
+    model = HashModel()
     asked = prompt("<think>So.</think><answer>")
-    with ChatServer(mind, ServerBehaviour(letters="top", most_top=5)) as server:
+    with ChatServer(model, ServerBehaviour(letters="top", most_top=5)) as server:
         made = backend(server)
         (result,) = with_backend(made, lambda b: b.score_letters([asked]))
     assert "letters: the 5 likeliest tokens" in made.facts["seen"]
-    assert result.outside > 1 - sum(mind.letters(asked)) + 1e-3
-    assert all(p <= q + 1e-9 for p, q in zip(result.p, mind.letters(asked), strict=True))
+    assert result.outside > 1 - sum(model.letters(asked)) + 1e-3
+    assert all(p <= q + 1e-9 for p, q in zip(result.p, model.letters(asked), strict=True))
 
 
-def test_an_audit_records_what_was_seen_and_asks_only_what_can_be_asked(tmp_path: Path) -> None:
+def test_an_audit_records_the_probe_and_asks_only_what_can_be_asked(tmp_path: Path) -> None:
     names = ["base", "wrong-think", "stop-think", "wrong-caption", "wrong-think-quoted"]
     with ChatServer(HashModel(), ServerBehaviour(flags="ignore", root="weights-7")) as server:
         result = run(backend(server), 4, names, store=tmp_path / "run")
@@ -264,7 +264,7 @@ def test_a_tokenizer_with_few_tokens_for_the_closed_thought_is_asked_to_stop_thi
 
 
 @pytest.mark.parametrize(("status", "where"), [(400, "base"), (422, "base"), (404, "base")])
-def test_refusals_of_every_question_stop_the_run_with_the_servers_words(status: int, where: str) -> None:
+def test_refusals_of_every_question_stop_the_run_with_the_servers_message(status: int, where: str) -> None:
     async def refuse(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
         from aiohttp import web
 
@@ -299,7 +299,7 @@ def test_one_refused_question_is_an_error_of_its_own() -> None:
     assert {row["attempts"] for row in rows} == {1}
 
 
-def test_a_wrong_name_or_address_is_told_at_once_with_what_to_see_to() -> None:
+def test_a_wrong_name_or_address_is_one_error_with_the_remedy() -> None:
     with ChatServer(HashModel()) as server:
         named = OpenAIBackend("other", EndpointOptions([server.url]))
         with pytest.raises(BackendError, match=r"404: The model `other` does not exist.*under this name"):
@@ -363,7 +363,7 @@ def test_addresses_that_are_none_or_carry_secrets_are_refused(url: str) -> None:
     assert "key=x" not in str(caught.value)
 
 
-def test_a_budget_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_a_budget_stops_the_run_and_the_next_run_continues(tmp_path: Path) -> None:
     with ChatServer(HashModel()) as server:
         whole = run(backend(server), 12, ["base", "wrong-caption"])
         probe = with_backend(made := backend(server), lambda b: b.capabilities()) and made.spend.requests
@@ -415,13 +415,13 @@ def test_no_more_than_asked_for_are_open_at_once() -> None:
         assert server.most_open <= 3
 
 
-def test_a_server_that_was_never_there_is_told_soon() -> None:
+def test_a_server_that_never_listened_ends_the_run_soon() -> None:
     made = OpenAIBackend("m", EndpointOptions(["http://127.0.0.1:9/v1"], retry=QUICK, patience=0.05))
     with pytest.raises(BackendError, match=r"127.0.0.1:9/v1: cannot connect.*start or check the server"):
         with_backend(made, lambda b: b.capabilities())
 
 
-def test_a_server_whose_seeds_waver_does_not_block_its_own_resume(tmp_path: Path) -> None:
+def test_a_change_in_honouring_seeds_does_not_block_resuming(tmp_path: Path) -> None:
     folder, names = tmp_path / "run", ["base", "wrong-think"]
     with ChatServer(HashModel(), ServerBehaviour(seeds=False)) as server:
         run(backend(server), 3, names, store=folder)
@@ -512,7 +512,7 @@ def test_the_same_backend_serves_several_event_loops() -> None:
     assert [replace(g, seconds=None) for g in first] == [replace(g, seconds=None) for g in second]
 
 
-def test_the_command_asks_an_endpoint_and_says_what_it_saw_and_spent(tmp_path: Path) -> None:
+def test_the_command_prints_probe_and_spend(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from unswayed.cli import app
@@ -544,7 +544,7 @@ def test_an_address_belongs_to_a_model_behind_an_endpoint() -> None:
     assert "did you mean openai:pebble?" in str(done.exception)
 
 
-def test_words_of_a_server_are_clipped_to_one_line() -> None:
+def test_messages_of_a_server_are_clipped_to_one_line() -> None:
     from unswayed.backends.openai.credentials import ApiKey
     from unswayed.backends.openai.transport import error_message, retry_after
 

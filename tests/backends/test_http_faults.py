@@ -1,4 +1,4 @@
-"""Through any fault: every trial ends in its right state, none is lost, none is asked too often."""
+"""Under any fault, every trial ends in its right state; none is lost, none is asked too often."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytest.importorskip("aiohttp")
 from test_http import with_backend
 
 from chat_faults import HUGE, KINDS, Faults, strike
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer
 from places import SUPPORT
 from synthetic import cues, question, questions, stream
@@ -173,7 +173,7 @@ def test_the_probe_comes_through_faults_too() -> None:
     )
 
 
-def test_a_storm_of_429_is_waited_out_at_a_pace_that_suits() -> None:
+def test_concurrency_is_reduced_in_a_storm_of_429() -> None:
     """The server takes four at a time and refuses the rest."""
     room = 4
 
@@ -188,7 +188,10 @@ def test_a_storm_of_429_is_waited_out_at_a_pace_that_suits() -> None:
         result = run(made, 60, conditions=["base", "wrong-think"], letters=False).trials
     assert set(result["state"].to_pylist()) == {"ok"}
     assert made.spend.repeated < made.spend.requests / 2
-    assert made._pool.all[0].limit < 32
+    (replica,) = made._pool.all
+    # Halved at least once, then at most 1 / 32 more for each of 120 replies.
+    assert replica.threshold <= 32
+    assert replica.limit <= 32 + 120 / 32
 
 
 def test_retry_after_is_honoured() -> None:
@@ -305,9 +308,7 @@ asyncio.run(audit(made, stream(int(n)), conditions.split(","), cues=cues, store=
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_of_faults_it_goes_on_and_asks_nothing_twice(
-    tmp_path: Path, undisturbed: Any
-) -> None:
+def test_a_run_killed_among_faults_resumes_and_asks_nothing_twice(tmp_path: Path, undisturbed: Any) -> None:
     n, seed = N // 2, 43
     print(f"seed {seed}")
     draw = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Behind a server, a model says and weighs what it does in process: the same tokens, the same letters."""
+"""A model behind a server gives the same tokens and letter probabilities as in process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("aiohttp")
 
-from chat_minds import TinyModel
+from chat_models import TinyModel
 from chat_server import ChatServer, ServerBehaviour
 from tiny_asks import prompt
 from unswayed.answers.letter_probs import letter_prefill
@@ -27,8 +27,8 @@ PREFILLS = ("", "<think>the red circle", "<think>look</think>")
 
 @pytest.fixture(scope="module")
 def served(loaded: dict[str, TransformersBackend]) -> Iterator[dict[str, ChatServer]]:
-    mind = TinyModel(loaded["llava"])
-    with ChatServer(mind) as exact, ChatServer(mind, ServerBehaviour(letters="top", most_top=20)) as top:
+    model = TinyModel(loaded["llava"])
+    with ChatServer(model) as exact, ChatServer(model, ServerBehaviour(letters="top", most_top=20)) as top:
         yield {"ids": exact, "top": top}
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_http import backend, run
 from typer.testing import CliRunner
 
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer
 from unswayed.backends.openai import (
     Budget,
@@ -91,7 +91,7 @@ def test_a_reply_without_a_count_counts_as_the_mean_of_the_others() -> None:
     assert spend.currency == ""
 
 
-def test_a_budget_of_money_stops_the_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_a_budget_of_money_stops_the_run_and_the_next_run_continues(tmp_path: Path) -> None:
     price = Price(2.0, 10.0)
     with ChatServer(HashModel()) as server:
         whole = run(made := backend(server, price=price), 12, ["base"])

@@ -1,5 +1,4 @@
-"""Replies of odd forms: errors in a reply of status 200, thoughts, parts, log-probabilities, picture
-formats."""
+"""Unusual replies: errors of status 200, thoughts, parts, log-probabilities; and picture formats."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ pytest.importorskip("aiohttp")
 from PIL import Image as PILImage
 from test_http import backend, generate, prompt, with_backend
 
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer
 from unswayed.answers.parser import read
 from unswayed.backends.openai.logprobs import letter_probs_by_text
@@ -78,7 +77,7 @@ def test_an_error_in_a_reply_of_status_200_is_the_trials_own(
     assert good.finish == "stop"
 
 
-@pytest.mark.parametrize("empty", [None, {}, "", []])
+@pytest.mark.parametrize("empty", [None, {}, "", [], {"code": None, "message": ""}])
 def test_an_empty_error_field_is_no_error(empty: Any) -> None:
     async def decorate(request: Any, raw: bytes, nth: int, answer: Any) -> Any:
         from aiohttp import web

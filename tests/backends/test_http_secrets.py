@@ -1,4 +1,4 @@
-"""Whatever a server says, the key is in nothing that is stored or shown, whatever its length."""
+"""The key is in nothing that is stored or shown, whatever a server sends and however long the key is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp import web
 from test_http import backend, generate, prompt, with_backend
 from typer.testing import CliRunner
 
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from unswayed.backends.openai.credentials import ApiKey
 from unswayed.cli import app
@@ -154,7 +154,7 @@ def test_what_cannot_be_assumed_is_refused() -> None:
     assert "'wings'; give pictures or prefill" in str(done.exception)
 
 
-def test_nothing_is_assumed_unasked() -> None:
+def test_nothing_is_assumed_by_default() -> None:
     with ChatServer(HashModel()) as server:
         made = backend(server)
         capabilities = with_backend(made, lambda b: b.capabilities())

@@ -1,5 +1,4 @@
-"""A server that falls silent: the run says what it waits for, and ends resumable with the server's
-message."""
+"""A server that stops answering: the run logs what it waits for, and ends resumable with its message."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ pytest.importorskip("aiohttp")
 from aiohttp import web
 from test_http import backend, run
 
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer
 from synthetic import cues, questions
 from unswayed.backends.openai import watchdog
@@ -93,7 +92,7 @@ def test_a_question_that_always_fails_ends_no_run_that_gets_answers() -> None:
 
 
 @pytest.mark.parametrize("kind", ["500", "hang"])
-def test_a_line_says_what_is_waited_for(
+def test_a_log_line_names_the_server_that_is_waited_for(
     kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(watchdog, "_TICK", 0.02)
@@ -119,7 +118,7 @@ def test_a_line_says_what_is_waited_for(
         assert "500: CUDA error: device lost" in lines[0]
 
 
-def test_a_run_that_is_answered_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_gets_answers_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with ChatServer(HashModel()) as server:
         run(backend(server), 10, ["base"])
     assert caplog.records == []

@@ -1,4 +1,4 @@
-"""A streamed reply is the whole one in pieces: same text, counts and end; if it breaks, it is asked again."""
+"""A streamed reply has the text, counts and finish reason of a whole one; a broken one is repeated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aiohttp import web
 from test_http import backend, generate, probed, prompt, run, with_backend
 
 from chat_faults import KINDS, strike
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from unswayed.backends.openai import Budget, Price
 from unswayed.backends.openai.responses import Malformed
@@ -36,11 +36,11 @@ def streams(server: ChatServer) -> list[bool]:
 @pytest.mark.parametrize("parser", [False, True])
 @pytest.mark.parametrize("stop", ["told", "kept", "lost"])
 @pytest.mark.parametrize("form", ["counted", "plain", "ignore", "refuse"])
-def test_a_streamed_generation_is_the_whole_one(form: str, stop: str, parser: bool) -> None:
-    habits = ServerBehaviour(stop=stop, parser=parser)
-    with ChatServer(HashModel(), habits) as server:
+def test_a_streamed_generation_equals_the_whole_one(form: str, stop: str, parser: bool) -> None:
+    behaviour = ServerBehaviour(stop=stop, parser=parser)
+    with ChatServer(HashModel(), behaviour) as server:
         whole = generate(backend(server), *ASKED)
-    with ChatServer(HashModel(), replace(habits, stream=form)) as server:
+    with ChatServer(HashModel(), replace(behaviour, stream=form)) as server:
         result = generate(backend(server, stream=True), *ASKED)
         assert streams(server) == [form in ("counted", "plain")] * 3
     counts = {"prompt_tokens": None, "tokens": None} if form == "plain" else {}
@@ -86,7 +86,7 @@ def test_a_reply_that_takes_longer_than_the_timeout_comes_streamed() -> None:
 
 
 @pytest.mark.parametrize("status", [408, 504, 524])
-def test_what_a_gateway_gave_up_waiting_for_is_streamed_next(status: int) -> None:
+def test_a_gateway_timeout_is_followed_by_a_streamed_attempt(status: int) -> None:
     observed: list[bool] = []
 
     async def gateway(request: Any, raw: bytes, nth: int, answer: Any) -> Any:

@@ -14,7 +14,7 @@ pytest.importorskip("inspect_ai")
 
 from inspect_ai.model import ModelAPI, ModelCall, ModelOutput, ModelUsage, modelapi
 
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from cli_process import run
 from judge_minds import JudgeMind
@@ -131,7 +131,7 @@ def test_a_model_that_starts_afresh_is_seen_to() -> None:
     assert (result.prefill, result.letters) == ("restarts", "none")
 
 
-def test_a_provider_that_changes_a_begun_turn_is_found_out() -> None:
+def test_a_provider_that_changes_a_prefill_is_detected() -> None:
     @modelapi("trimmer")
     class Trimmer(ModelAPI):  # as some providers do, for servers that refuse blanks at the end
         async def generate(self, input: Any, tools: Any, tool_choice: Any, config: Any) -> Any:
@@ -193,7 +193,7 @@ def served(provider: str, server: ChatServer, **options: Any) -> Backend:
 
 @pytest.mark.parametrize("provider", ["openai-api/bench", "vllm"])
 @pytest.mark.parametrize(
-    ("habits", "expected"),
+    ("behaviour", "expected"),
     [
         (ServerBehaviour(), Capabilities("continues", "top-k")),
         (ServerBehaviour(flags="ignore"), Capabilities("restarts", "none")),
@@ -203,27 +203,27 @@ def served(provider: str, server: ChatServer, **options: Any) -> Backend:
     ],
 )
 def test_the_probe_sees_through_inspect_ai(
-    provider: str, habits: ServerBehaviour, expected: Capabilities
+    provider: str, behaviour: ServerBehaviour, expected: Capabilities
 ) -> None:
-    with ChatServer(HashModel(), habits) as server:
+    with ChatServer(HashModel(), behaviour) as server:
         assert over(lambda b: b.capabilities(), served(provider, server)) == expected
 
 
 @pytest.mark.parametrize("prefill", ["", "<think>It is", STOP_THINK])
 def test_texts_and_letters_are_those_of_the_model(prefill: str) -> None:
-    mind = HashModel()
+    model = HashModel()
     asked = prompt(prefill)
-    letters = prompt(prefill + mind.behind(asked).split("(")[0])
+    letters = prompt(prefill + model.behind(asked).split("(")[0])
 
     async def work(b: Backend) -> Any:
         (result,) = await b.generate([Request(asked, Sampling())])
         return result, (await b.score_letters([letters]))[0]
 
-    with ChatServer(mind) as server:
+    with ChatServer(model) as server:
         result, scores = over(work, served("openai-api/bench", server))
         direct = open_backend(f"openai:{server.MODEL}", base_urls=[server.url], **QUICK)
         wanted, exact = over(work, direct)
-    assert result.text == mind.behind(asked) == wanted.text
+    assert result.text == model.behind(asked) == wanted.text
     assert result.prompt_tokens == wanted.prompt_tokens
     assert scores.p == pytest.approx(exact.p, abs=1e-6)
 
@@ -233,10 +233,10 @@ def test_a_picture_goes_out_byte_for_byte() -> None:
         one = generate(served("openai-api/bench", server), prompt("", (pixel(5),)))
         direct = open_backend(f"openai:{other.MODEL}", base_urls=[other.url], **QUICK)
         two = generate(direct, prompt("", (pixel(5),)))
-    assert one[0].text == two[0].text  # the mind hashes the picture
+    assert one[0].text == two[0].text  # the model hashes the picture
 
 
-def test_a_wrong_key_is_told_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_wrong_key_does_not_show_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_API_KEY", "very-secret-key-12345")
     with ChatServer(HashModel(), ServerBehaviour(key="other")) as server:
         made = served("openai-api/bench", server, model_args={})
@@ -257,9 +257,9 @@ def test_commands_pass_addresses_and_budgets_on(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("BENCH_API_KEY", "k" * 20)
     out, model = tmp_path / "run", f"inspect:openai-api/bench/{ChatServer.MODEL}"
 
-    def asks(mind: HashModel, *args: object, code: int = 0, says: str = "") -> int:
+    def asks(model: HashModel, *args: object, code: int = 0, says: str = "") -> int:
         """How many requests a command sends to its address."""
-        with ChatServer(mind) as server:
+        with ChatServer(model) as server:
             done = run(*args, "--base-url", server.url)
             assert (done.returncode, says in done.stderr.replace("\n", " ")) == (code, True), done.stderr
             return server.asked.total()

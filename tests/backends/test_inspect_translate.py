@@ -29,7 +29,7 @@ def asked(prompt: Prompt = PROMPT, **dialect: Any) -> dict[str, Any]:
     return result
 
 
-def test_messages_keep_every_word_the_picture_and_the_begun_turn() -> None:
+def test_messages_keep_text_picture_and_prefill() -> None:
     system, user, begun = translate.messages(asked())
     assert system == {"role": "system", "content": "system"}
     url = "data:image/png;base64," + base64.b64encode(PNG).decode()
@@ -40,7 +40,7 @@ def test_messages_keep_every_word_the_picture_and_the_begun_turn() -> None:
 
 
 @pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
-def test_settings_are_those_that_inspect_ai_knows_and_the_rest_as_it_is(limit: str) -> None:
+def test_settings_are_fields_of_inspect_ai_and_the_rest_is_passed_on(limit: str) -> None:
     result = translate.settings(asked(max_tokens_field=limit))
     more = result.pop("extra_body")
     assert result == {
@@ -129,7 +129,7 @@ def test_a_changed_text_is_noticed_wherever_it_stands() -> None:
     assert not translate.holds(request, "hello")
 
 
-def test_without_the_package_one_sentence_says_what_brings_it() -> None:
+def test_without_the_package_the_error_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['inspect_ai'] = None\n"
         "from unswayed.backends import open_backend\n"

@@ -1,4 +1,4 @@
-"""A model in this process: what a request gets is exact, and independent of its neighbours."""
+"""A model in this process: results are exact, and independent of the rest of the batch."""
 
 from __future__ import annotations
 

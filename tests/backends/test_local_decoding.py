@@ -1,4 +1,4 @@
-"""Drawing tokens, and where a text ends."""
+"""Sampling of tokens, and where a text ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong concerns no more than it must; a live model is left as it was found."""
+"""Failures concern no other request; a live model is restored after every call."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class TestFailures:
 
 
 class TestLiveModel:
-    def test_left_as_it_was_found(self, llava: TransformersBackend) -> None:
+    def test_the_model_is_restored_after_a_call(self, llava: TransformersBackend) -> None:
         model = llava._model
         settings = model.generation_config
         model.train()

@@ -40,7 +40,7 @@ class TestRendering:
         assert result.template_opening == ""
         assert renderer.continues()
 
-    def test_a_thought_that_the_template_opens_is_told(self) -> None:
+    def test_a_thought_that_the_template_opens_is_returned(self) -> None:
         renderer, result = self.rendered(tiny_models.THINKING, prompt(0))
         assert result.text.endswith("<|assistant|><think>\n")
         assert result.template_opening == "<think>\n"
@@ -69,7 +69,7 @@ class TestRendering:
         assert again.text.count("<think>") == 1
         assert again.text == backend._renderer.render(asked).text + result.text.removeprefix("<think>\n")
 
-    def test_without_a_system_role_the_user_says_it(self) -> None:
+    def test_without_a_system_role_the_system_text_precedes_the_users(self) -> None:
         renderer, result = self.rendered(tiny_models.NO_SYSTEM, prompt(0))
         assert result.text.startswith("<|user|><image>look.\n\nhow many")
         assert "no system role" in renderer.notes[0]

@@ -1,4 +1,4 @@
-"""A stop string ends a text only after the thought, whatever stands between the model and us."""
+"""A stop string ends a text only after the thought, in every backend that cuts at plain strings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytest.importorskip("aiohttp")
 
 from test_http import backend, generate, with_backend
 
-from chat_minds import HashModel, ServedText
+from chat_models import HashModel, ServedText
 from chat_server import ChatServer, ServerBehaviour
 from unswayed.answers.parser import read
 from unswayed.backends.stop_strings import StopPolicy
@@ -94,7 +94,7 @@ def test_samples_that_no_seed_repeats_are_asked_for_without_a_stop_string() -> N
         assert {(b["temperature"], "stop" in b) for b in asked(server)} == {(1.0, seeds), (0.0, True)}
 
 
-def test_without_stop_strings_the_text_is_left_as_it_is() -> None:
+def test_without_stop_strings_the_text_is_not_cut() -> None:
     speaker = Speaker(TEXTS[1][1])
     with ChatServer(speaker) as server:
         (generation,) = generate(backend(server), Request(boats(""), Sampling(stop=())))

@@ -93,7 +93,7 @@ def test_greedy_texts_are_those_in_process(asked: dict[str, Any]) -> None:
         assert _column(asked["served"], name) == _column(asked["inside"], name), name
 
 
-def test_letters_are_absent_and_said_to_be(asked: dict[str, Any]) -> None:
+def test_missing_letters_are_reported(asked: dict[str, Any]) -> None:
     assert asked["served"].manifest["asks"]["letters"] is False
     assert set(_column(asked["served"], "letters")) == {None}
     assert None not in _column(asked["inside"], "letters")

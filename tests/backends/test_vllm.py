@@ -158,7 +158,7 @@ class TestWiring:
         assert vllm.chunk == 1
         assert vllm.concurrency > 1
 
-    def test_what_it_can(self, vllm: VllmBackend, folders: dict[str, Path]) -> None:
+    def test_capabilities(self, vllm: VllmBackend, folders: dict[str, Path]) -> None:
         can = asyncio.run(vllm.capabilities())
         assert (can.prefill, can.letters, can.images, can.seeded) == ("continues", "exact", True, True)
         assert vllm.revision.startswith("sha256:")
@@ -183,7 +183,7 @@ class TestFailures:
         scores = asyncio.run(vllm.score_letters(bad))
         assert [bool(s and s.error) for s in scores] == [True, True, True]
 
-    def test_what_was_broken_off_is_an_error(
+    def test_an_aborted_generation_is_an_error(
         self, vllm: VllmBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(State, "finish", "abort")
@@ -197,7 +197,7 @@ class TestFailures:
         with pytest.raises(BackendError, match="dead"):
             asyncio.run(vllm.score_letters([prompt(0, "<answer>")]))
 
-    def test_who_stops_waiting_stops_the_request(
+    def test_cancelling_the_caller_cancels_the_request(
         self, vllm: VllmBackend, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(State, "fails", "hangs")
@@ -237,7 +237,7 @@ class TestFailures:
         with pytest.raises(BadInput, match=words):
             VllmBackend(spec.format(folders["llava"]), **options)
 
-    def test_what_vllm_says_when_it_cannot_load(self, vllm: VllmBackend) -> None:
+    def test_the_error_of_a_model_that_vllm_cannot_load(self, vllm: VllmBackend) -> None:
         from unswayed.backends.vllm.engine import VllmEngine
 
         with pytest.raises(BadInput, match="cannot be inspected"):
@@ -287,7 +287,7 @@ class TestRealVllm:
         assert all(p.name in theirs for p in ours)
 
     @pytest.mark.slow
-    def test_pebble_says_and_weighs_what_it_does_in_transformers(self, tmp_path: Path) -> None:
+    def test_texts_and_letters_of_pebble_equal_those_in_transformers(self, tmp_path: Path) -> None:
         folder = str(_for_vllm(tmp_path))
         options = "max_model_len=512,enforce_eager=true,max_num_seqs=16"
         inside = TransformersBackend(folder, device="cpu")

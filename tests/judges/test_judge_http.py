@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from chat_minds import HashModel
+from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
 from cli_process import run
 from judge_minds import MATERIAL, JudgeMind

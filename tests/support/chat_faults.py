@@ -1,7 +1,7 @@
 """A chat server that fails on purpose: at random by the content of a request, or always for some.
 
-What happens to a request depends on its body, on how often it came, and on a seed; so a run can be
-repeated, and what a client should have done is known.
+The fault depends on the request's body, on how often it came, and on a seed; so a run can be
+repeated, and the right reaction of a client is known.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HUGE = 200_000
 
 
 class Faults:
-    """Strikes at `rate`; `always` chooses requests (by their bodies) that never succeed."""
+    """Faults at `rate`; `always` chooses requests (by their bodies) that never succeed."""
 
     def __init__(
         self,

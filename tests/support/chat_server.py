@@ -1,4 +1,4 @@
-"""A chat server on the loopback that speaks as vLLM's documentation says, with every habit of others.
+"""A chat server on the loopback that implements vLLM's documented API, or the variants of other servers.
 
 `ServerBehaviour` says what it takes and does; `ChatServer` runs in a thread of its own, counts what it is
 asked, and can be made to fail on purpose (`chat_faults`).
@@ -32,21 +32,21 @@ FLAGS = {"add_generation_prompt", "continue_final_message"}
 
 @dataclass(frozen=True)
 class ServerBehaviour:
-    """What the server takes and does. The defaults are vLLM's."""
+    """Which requests the server accepts, and what it does with them. The defaults are vLLM's."""
 
     own: bool = True
-    """Takes vLLM's own sampling fields; otherwise a 400, as OpenAI's."""
+    """Accepts vLLM's own sampling fields; otherwise it replies 400, as OpenAI does."""
     flags: str = "continue"
     """What `continue_final_message` does: continue, ignore, refuse."""
     last: str = "restart"
     """What a last message of the assistant without flags does: continue, restart, refuse."""
     stop: str = "told"
-    """Stop strings are: told (taken out, and named in `stop_reason`), kept, lost, ignored."""
+    """Stop strings are: told (removed, and named in `stop_reason`), kept, lost (removed), ignored."""
     letters: str = "ids"
     """Log-probabilities: ids (by token id, too), top (the likeliest), silent, refuse."""
     most_top: int = 20
     pictures: str = "object"
-    """Pictures are taken as object or string; refuse; or drop (taken, and never shown)."""
+    """Pictures are accepted as object or string; refuse; or drop (accepted, and not shown to the model)."""
     seeds: bool = True
     usage: bool = True
     system: bool = True
@@ -54,21 +54,21 @@ class ServerBehaviour:
     parser: bool = False
     """A reasoning parser moves the thought out of the text."""
     closed: str = "keep"
-    """A closed thought in the assistant's message: keep; drop (with all before ``</think>``); empty (another
-    one, of no words, stands in its place); refuse (as transformers does where a template changes it)."""
+    """A closed thought in the assistant's message: keep; drop (with everything before ``</think>``); empty
+    (replaced by a thought without words); refuse (as transformers does where a template changes it)."""
     key: str = ""
-    """If set, the key that is wanted."""
+    """If set, the required API key."""
     root: str = ""
     stream: str = "counted"
-    """Asked to stream, it does: counted (tells tokens if asked to), plain (refuses to), ignore, refuse."""
+    """A stream is: counted (with token counts if requested), plain (refuses to count), ignore, refuse."""
     pace: float = 0.0
     """Seconds between the events of a stream."""
     schema: str = "response_format"
-    """The field by which it holds replies to a JSON schema; ignore: it takes all and heeds none; refuse."""
+    """The field by which it holds replies to a JSON schema; ignore: accepts all without effect; refuse."""
 
 
 class Refused(Exception):
-    """A 4xx, with its words."""
+    """A 4xx reply, with its message."""
 
     def __init__(self, words: str, status: int = 400) -> None:
         super().__init__(words)
@@ -76,16 +76,16 @@ class Refused(Exception):
 
 
 class ChatServer:
-    """Serves `mind` as ``tiny/model``. A context manager; `url` ends in /v1."""
+    """Serves `model` as ``tiny/model``. A context manager; `url` ends in /v1."""
 
     MODEL = "tiny/model"
 
     def __init__(
-        self, mind: Any, habits: ServerBehaviour = ServerBehaviour(), fault: Fault | None = None
+        self, model: Any, behaviour: ServerBehaviour = ServerBehaviour(), fault: Fault | None = None
     ) -> None:
-        self.mind, self.habits, self.fault = mind, habits, fault
+        self.model, self.behaviour, self.fault = model, behaviour, fault
         self.asked: Counter[str] = Counter()
-        """How often every body came in, by its hash."""
+        """How often every body was received, by its hash."""
         self.bodies: dict[str, dict[str, Any]] = {}
         """The bodies, pictures replaced by their hashes."""
         self.headers: list[dict[str, str]] = []
@@ -144,17 +144,17 @@ class ChatServer:
             await runner.cleanup()
 
     async def _models(self, request: web.Request) -> web.Response:
-        entry = {"id": self.MODEL, "object": "model", "root": self.habits.root or self.MODEL}
+        entry = {"id": self.MODEL, "object": "model", "root": self.behaviour.root or self.MODEL}
         return web.json_response({"object": "list", "data": [entry]})
 
     async def _version(self, request: web.Request) -> web.Response:
         return web.json_response({"version": "0.0-test"})
 
     async def _tokenize(self, request: web.Request) -> web.Response:
-        if self.habits.letters != "ids":
+        if self.behaviour.letters != "ids":
             raise web.HTTPNotFound
         body = await request.json()
-        tokens = self.mind.tokenize(body["prompt"])
+        tokens = self.model.tokenize(body["prompt"])
         return web.json_response({"count": len(tokens), "max_model_len": 4096, "tokens": tokens})
 
     async def _chat(self, request: web.Request) -> Any:
@@ -162,7 +162,7 @@ class ChatServer:
         self.most_open = max(self.most_open, self.open)
         try:
             raw = await request.read()
-            # One question is one, streamed or not.
+            # A request counts as the same, streamed or not.
             name = hashlib.sha256(_STREAMED.sub(b"", raw)).hexdigest()
             self.came.append((request.headers.get("X-Request-Id", ""), name))
             self.asked[name] += 1
@@ -177,12 +177,12 @@ class ChatServer:
 
     async def _answer(self, request: web.Request, raw: bytes) -> web.Response:
         try:
-            if self.habits.key and request.headers.get("Authorization") != f"Bearer {self.habits.key}":
+            if self.behaviour.key and request.headers.get("Authorization") != f"Bearer {self.behaviour.key}":
                 given = request.headers.get("Authorization", "").removeprefix("Bearer ")
                 raise Refused(f"Incorrect API key provided: {given}. Get one.", 401)
             body = json.loads(raw)
             reply = await self._reply(body)
-            if not body.get("stream") or self.habits.stream == "ignore":
+            if not body.get("stream") or self.behaviour.stream == "ignore":
                 return web.json_response(reply)
             return await self._events(request, reply, "stream_options" in body)
         except Refused as no:
@@ -190,7 +190,7 @@ class ChatServer:
             return web.json_response(words, status=no.status)
 
     async def _reply(self, body: dict[str, Any]) -> dict[str, Any]:
-        h = self.habits
+        h = self.behaviour
         if body["model"] != self.MODEL:
             raise Refused(f"The model `{body['model']}` does not exist.", 404)
         unknown = sorted(OWN & set(body)) if not h.own else []
@@ -204,7 +204,7 @@ class ChatServer:
         prompt = self._prompt(body)
         restarts = self._restarts(body, prompt)
         drawn_prompt = prompt if not restarts else Prompt(prompt.system, prompt.text, "", prompt.images, ())
-        counted = self.mind.count(prompt) + 7 * restarts
+        counted = self.model.count(prompt) + 7 * restarts
         if body.get("logprobs") and h.letters == "refuse":
             raise Refused("logprobs are not supported with this model")
         seed = body.get("seed", 0)
@@ -216,7 +216,7 @@ class ChatServer:
         if body.get("logprobs") and sampling.max_tokens == 1:
             text, finish, stopped, made = "x", "length", None, 1
         else:
-            drawn = await self.mind.generate(drawn_prompt, sampling, seed)
+            drawn = await self.model.generate(drawn_prompt, sampling, seed)
             text, finish, stopped, made = drawn.text, drawn.finish, drawn.stopped, drawn.tokens
         if (schema := self._schema(body)) is not None:
             text, stopped = _held(text, schema), None
@@ -238,7 +238,7 @@ class ChatServer:
         return reply
 
     async def _events(self, request: web.Request, reply: dict[str, Any], counted: bool) -> Any:
-        """The reply in server-sent events, a few characters each."""
+        """The reply as server-sent events, a few characters each."""
         (choice,) = reply["choices"]
         message = choice.pop("message")
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
@@ -250,21 +250,21 @@ class ChatServer:
         if counted and "usage" in reply:
             chunks.append({"choices": [], "usage": reply["usage"]})
         events = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks] + [b"data: [DONE]\n\n"]
-        if not self.habits.pace:
+        if not self.behaviour.pace:
             return web.Response(body=b": hello\n\n" + b"".join(events), content_type="text/event-stream")
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await stream.prepare(request)
         for event in events:
-            await asyncio.sleep(self.habits.pace)
+            await asyncio.sleep(self.behaviour.pace)
             await stream.write(event)
         return stream
 
     def _schema(self, body: dict[str, Any]) -> Any:
-        """The schema to which the reply is held."""
-        asked = body.get(self.habits.schema)
-        if asked is None or self.habits.schema == "guided_json":
+        """The schema to which the reply must be held."""
+        asked = body.get(self.behaviour.schema)
+        if asked is None or self.behaviour.schema == "guided_json":
             return asked
-        if self.habits.schema == "structured_outputs":
+        if self.behaviour.schema == "structured_outputs":
             return asked["json"]
         assert (asked["type"], asked["json_schema"]["strict"]) == ("json_schema", True)
         return asked["json_schema"]["schema"]
@@ -272,14 +272,14 @@ class ChatServer:
     def _prompt(self, body: dict[str, Any]) -> Prompt:
         messages = list(body["messages"])
         prefill = messages.pop()["content"] if messages[-1]["role"] == "assistant" else ""
-        if self.habits.closed != "keep" and "</think>" in prefill:
-            if self.habits.closed == "refuse":
+        if self.behaviour.closed != "keep" and "</think>" in prefill:
+            if self.behaviour.closed == "refuse":
                 raise Refused("The final message does not appear in the chat after the template.")
-            empty = "<think></think>" if self.habits.closed == "empty" else ""
+            empty = "<think></think>" if self.behaviour.closed == "empty" else ""
             prefill = empty + prefill.rpartition("</think>")[2]
         system = ""
         if messages[0]["role"] == "system":
-            if not self.habits.system:
+            if not self.behaviour.system:
                 raise Refused("System role not supported")
             system = messages.pop(0)["content"]
         (user,) = messages
@@ -288,15 +288,15 @@ class ChatServer:
             *pictures, last = user["content"]
             text = last["text"]
             images = [self._picture(part) for part in pictures]
-            if self.habits.pictures == "drop":
+            if self.behaviour.pictures == "drop":
                 images = []
         return Prompt(system, text, prefill, tuple(images), ())
 
     def _picture(self, part: dict[str, Any]) -> bytes:
         said = part["image_url"]
-        if self.habits.pictures == "refuse":
+        if self.behaviour.pictures == "refuse":
             raise Refused("This model does not support image input.")
-        if isinstance(said, str) != (self.habits.pictures == "string"):
+        if isinstance(said, str) != (self.behaviour.pictures == "string"):
             raise Refused("Input should be another image_url.", 422)
         url = said if isinstance(said, str) else said["url"]
         head, _, data = url.partition(";base64,")
@@ -304,30 +304,30 @@ class ChatServer:
         return base64.b64decode(data, validate=True)
 
     def _restarts(self, body: dict[str, Any], prompt: Prompt) -> bool:
-        """Whether the assistant's message is closed and a new turn begun."""
+        """Whether the assistant's message is closed and a new turn is started."""
         if body["messages"][-1]["role"] != "assistant":
             return False
-        flagged = self.habits.flags == "continue" and bool(body.get("continue_final_message"))
+        flagged = self.behaviour.flags == "continue" and bool(body.get("continue_final_message"))
         if flagged and body.get("add_generation_prompt", True):
             raise Refused("Cannot set both `continue_final_message` and `add_generation_prompt` to True.")
         if flagged:
             return False
-        if self.habits.last == "refuse":
+        if self.behaviour.last == "refuse":
             raise Refused("This model does not support assistant message prefill.")
-        return self.habits.last == "restart"
+        return self.behaviour.last == "restart"
 
     async def _logprobs(self, body: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
-        p = await self.mind.next_token(prompt)
+        p = await self.model.next_token(prompt)
         best = max(range(len(p)), key=p.__getitem__)
-        ids = body.get("logprob_token_ids") if self.habits.letters == "ids" else None
+        ids = body.get("logprob_token_ids") if self.behaviour.letters == "ids" else None
         top = body.get("top_logprobs", 0)
-        if not ids and top > self.habits.most_top:
+        if not ids and top > self.behaviour.most_top:
             raise Refused(f"Requested sample logprobs of {top}, which is greater than max allowed")
         shown = [best, *ids] if ids else sorted(range(len(p)), key=lambda i: -p[i])[:top]
-        named = bool(body.get("return_tokens_as_token_ids")) and self.habits.own
+        named = bool(body.get("return_tokens_as_token_ids")) and self.behaviour.own
 
         def entry(i: int) -> dict[str, Any]:
-            token = f"token_id:{i}" if named else self.mind.spell(i)
+            token = f"token_id:{i}" if named else self.model.spell(i)
             logprob = math.log(p[i]) if p[i] > 0 else -9999.0
             return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
@@ -335,7 +335,7 @@ class ChatServer:
 
 
 def _held(text: str, schema: dict[str, Any]) -> str:
-    """The object in the text, if the schema admits it, else the first one that it admits; thought kept."""
+    """The object in the text, if the schema admits it, else the first that it admits; keeps the thought."""
     thought, closed, rest = text.rpartition("</think>")
     fields = schema["properties"]
     try:

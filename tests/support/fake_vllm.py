@@ -1,9 +1,9 @@
 """A stand-in for the `vllm` package: its names and signatures, answered by a model in this process.
 
 Only what the backend uses, and strictly: a field that vLLM 0.32 and 0.33 do not have is refused as there
-(`TypeError` by the dataclass, `ValueError` by the checks that are copied in meaning). What is drawn, and the
-raw probabilities told, are those of the transformers model that `model` is a folder of, so that wiring
-mistakes (a tag twice, a letter at the wrong place, a picture lost) show as other texts and numbers.
+(`TypeError` by the dataclass, `ValueError` by equivalent checks). Sampled tokens and raw probabilities
+are those of the transformers model in the folder `model`, so that mistakes (a tag twice, a letter at the
+wrong place, a picture lost) show as other texts and numbers.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class AsyncLLMEngine:
 
 
 class State:
-    """What the engine does, as the test wishes."""
+    """What the engine does, set by the test."""
 
     backend: Any = None
     engine: Any = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from chat_minds import OPTION, HashModel
+from chat_models import OPTION, HashModel
 from unswayed.conditions import Prompt
 from unswayed.judges import text_rules
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image as PILImage
 
-PAD, END, USER, SYSTEM, MIND = "<|pad|>", "<|end|>", "<|user|>", "<|system|>", "<|assistant|>"
+PAD, END, USER, SYSTEM, ASSISTANT = "<|pad|>", "<|end|>", "<|user|>", "<|system|>", "<|assistant|>"
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 WORDS = ["the", "red", "blue", "circle", "square", "is", "left", "of", "how", "many", "look", "But", "think"]
 
@@ -47,7 +47,7 @@ def tokenizer(image: str = "<image>", template: str = TEMPLATE, more: tuple[str,
         [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     core.decoder = decoders.ByteLevel()
-    special = [PAD, END, USER, SYSTEM, MIND, image, *more]
+    special = [PAD, END, USER, SYSTEM, ASSISTANT, image, *more]
     core.train_from_iterator(
         [" " + " ".join(WORDS)] * 4,
         trainers.BpeTrainer(
@@ -69,7 +69,7 @@ def tokenizer(image: str = "<image>", template: str = TEMPLATE, more: tuple[str,
     )
 
 
-def _mind(words: Any, kind: Any, **more: Any) -> Any:
+def _text_config(words: Any, kind: Any, **more: Any) -> Any:
     return kind(
         vocab_size=len(words) + 3,  # as in many models, more rows than tokens
         hidden_size=32,
@@ -116,7 +116,7 @@ def llava(folder: Path, *, template: str = TEMPLATE, seed: int = 0) -> Path:
         image_size=28, patch_size=14, vision_use_head=False,
     )  # fmt: skip
     config = LlavaConfig(
-        vision_config=eyes, text_config=_mind(words, Qwen2Config), vision_feature_layer=-1,
+        vision_config=eyes, text_config=_text_config(words, Qwen2Config), vision_feature_layer=-1,
         image_token_id=words.convert_tokens_to_ids("<image>"), vision_feature_select_strategy="full",
         image_seq_length=4, tie_word_embeddings=False, pad_token_id=words.pad_token_id,
         eos_token_id=words.eos_token_id,
@@ -141,7 +141,7 @@ def qwen(folder: Path, *, seed: int = 0) -> Path:
     more = ("<|vision_start|>", "<|vision_end|>", "<|video_pad|>")
     words = tokenizer("<|image_pad|>", more=more)
     axes = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [1, 1, 2]}
-    text = _mind(words, dict, rope_parameters=axes)
+    text = _text_config(words, dict, rope_parameters=axes)
     config = Qwen2_5_VLConfig(
         text_config=text,
         vision_config={
@@ -178,7 +178,7 @@ def idefics(folder: Path, *, seed: int = 0) -> Path:
             "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
             "image_size": 56, "patch_size": 14,
         },
-        text_config=_mind(words, LlamaConfig),
+        text_config=_text_config(words, LlamaConfig),
         image_token_id=words.convert_tokens_to_ids("<image>"),
         scale_factor=2,
         tie_word_embeddings=False,

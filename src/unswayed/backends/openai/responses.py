@@ -36,9 +36,14 @@ def error_in(reply: Mapping[str, Any]) -> Any:
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     for holder in (reply, choice, message):
-        if isinstance(holder, dict) and holder.get("error"):
+        if isinstance(holder, dict) and is_error(holder.get("error")):
             return holder["error"]
     return None
+
+
+def is_error(value: Any) -> bool:
+    """Whether a field `error` reports one: some servers send it empty, or as an object of empty fields."""
+    return any(value.values()) if isinstance(value, dict) else bool(value)
 
 
 def first_choice(reply: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from unswayed.backends.openai.responses import Malformed, content_parts
+from unswayed.backends.openai.responses import Malformed, content_parts, is_error
 
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 _FINAL = ("finish_reason", "stop_reason", "matched_stop")
@@ -77,7 +77,7 @@ class StreamAssembler:
             raise Malformed(f"an event of the stream is not JSON: {error}") from None
         if not isinstance(chunk, dict):
             raise Malformed("an event of the stream is no JSON object")
-        if chunk.get("error"):
+        if is_error(chunk.get("error")):
             raise StreamError(chunk["error"])
         # With running counts every chunk has them, and the last ones hold.
         self._usage = chunk.get("usage") or self._usage
@@ -91,7 +91,7 @@ class StreamAssembler:
                 self._add(choice)
 
     def _add(self, choice: dict[str, Any]) -> None:
-        if choice.get("error"):
+        if is_error(choice.get("error")):
             raise StreamError(choice["error"])
         delta = choice.get("delta")
         if delta is not None and not isinstance(delta, dict):

@@ -1,7 +1,7 @@
-"""Models that a chat server of the tests serves: one made of hashes, one real and tiny.
+"""Models for the chat server of the tests: one that hashes its prompt, and a real, tiny one.
 
-A mind is asked with what stands in a request: system text, user text, prefill, pictures. The one made
-of hashes has a text for every question, goes on with any prefill, and needs no time.
+A model gets the content of a request: system text, user text, prefill, pictures. The hashing one has a text
+for every question, continues any prefill, and answers at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OPTION = re.compile(r"^\(([A-Z])\) (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class ServedText:
-    """What a mind says."""
+    """What a model generates."""
 
     text: str
     """Whole, with the stop string that ended it."""
@@ -32,22 +32,22 @@ class ServedText:
 
 
 class HashModel:
-    """Says what the hash of the question says. A token is a character, or a letter's spelling."""
+    """Picks its answer by a hash of the prompt. A token is a character, or a spelling of a letter."""
 
     VOCABULARY = (*(chr(i) for i in range(128)), *(f"{b}{c}" for b in (" ", "(") for c in LETTERS), " (")
 
     def __init__(self, bracket: float = 0.125) -> None:
-        """`bracket`: share of every letter that is said behind a bracket of its own."""
+        """`bracket`: share of every letter's probability that follows a bracket of its own."""
         self.bracket = bracket
         self.ids = {text: i for i, text in enumerate(self.VOCABULARY)}
 
     def whole(self, prompt: Prompt, draw: str = "") -> str:
-        """The whole turn, where the model begins it itself."""
+        """The whole turn, without a prefill."""
         word, letter = self._answer(prompt, "", draw)
         return f"<think>I look at the image and see {word}.</think><answer>({letter}) {word}</answer>"
 
     def behind(self, prompt: Prompt, draw: str = "") -> str:
-        """What it says behind the prefill."""
+        """The text after the prefill."""
         whole = self.whole(prompt, draw)
         if whole.startswith(prompt.prefill):
             return whole[len(prompt.prefill) :]
@@ -73,7 +73,7 @@ class HashModel:
         return len(prompt.system) + len(prompt.text) + len(prompt.prefill) + 64 * len(prompt.images)
 
     async def next_token(self, prompt: Prompt) -> list[float]:
-        """P of every token of the vocabulary behind the prefill."""
+        """P of every token of the vocabulary after the prefill."""
         p = [0.001 / len(self.VOCABULARY)] * len(self.VOCABULARY)
         rest = 1 - 0.001
         options = self.options(prompt)
@@ -91,7 +91,7 @@ class HashModel:
         return p
 
     def letters(self, prompt: Prompt) -> list[float]:
-        """P(letter), all spellings summed, brackets followed: what must be measured of `next_token`."""
+        """P(letter), all spellings summed, brackets followed: the expected measurement for `next_token`."""
         options = self.options(prompt)
         n = len(options)
         p = [0.0] * n
@@ -131,7 +131,7 @@ class HashModel:
 
 
 class TinyModel:
-    """A tiny transformers model, asked through its in-process backend; its full softmax is told."""
+    """A tiny transformers model, asked through its in-process backend; `next_token` is its full softmax."""
 
     def __init__(self, backend: Any) -> None:
         self.backend = backend
