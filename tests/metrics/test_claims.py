@@ -28,9 +28,9 @@ def test_c1_holds_fails_and_stays_undecided() -> None:
     assert verdicts(claim_table(0.2, 0.7))["C1"] == "holds"
     assert verdicts(claim_table(0.7, 0.2))["C1"] == "does not hold"
     assert verdicts(claim_table(0.5, 0.52))["C1"] == "undecided"
-    evidence = measured(claim_table(0.2, 0.7)).claims[0].evidence
-    assert "accuracy(base) - accuracy(wrong-think) = +0.800 [" in evidence
-    assert "n = 60" in evidence
+    part = measured(claim_table(0.2, 0.7)).claims[0].parts[1]
+    assert (part.label, part.unit) == ("accuracy(base) - accuracy(wrong-think)", "points")
+    assert (part.estimate.value, part.estimate.n) == (pytest.approx(0.8), 60)
 
 
 def test_what_was_not_asked_is_named() -> None:
@@ -40,7 +40,7 @@ def test_what_was_not_asked_is_named() -> None:
     assert claims["C1"].note == "Not asked in this run: wrong-think. The verdict is on wrong captions alone."
     assert claims["C2"].verdict == "undecided"
     assert {c.verdict for name, c in claims.items() if name not in ("C1", "C2")} == {"not tested"}
-    assert claims["C5"].evidence == "Not measured in this run: a condition asked with and without +abstain."
+    assert claims["C5"].note == "Not measured in this run: a condition asked with and without +abstain."
 
 
 def accuracies(shares: dict[str, float], n: int = 400) -> list[Trial]:

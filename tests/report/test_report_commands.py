@@ -62,8 +62,8 @@ def test_the_smallest_effect_changes_claims_not_measures(tmp_path: Path) -> None
     for effect in (1, 30):
         run("report", JUDGED, "--smallest-effect", effect, "--out", tmp_path / f"{effect}.html")
         pages.append((tmp_path / f"{effect}.html").read_text("utf-8"))
-    assert ["against −0.010" in page or "against -0.010" in page for page in pages] == [True, False]
-    assert ["against -0.300" in page for page in pages] == [False, True]
+    assert ["threshold −1.0" in page for page in pages] == [True, False]
+    assert ["threshold −30.0" in page for page in pages] == [False, True]
     for bad in (0, 100, -3):
         with pytest.raises(BadInput, match="--smallest-effect is"):
             run("report", JUDGED, f"--smallest-effect={bad}")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from report_trials import MANIFEST, NAMES, PICTURES, data_of, png, trials
+from report_trials import MANIFEST, PICTURES, data_of, png, trials
 from unswayed.formatting import MAX_CHARACTERS
 from unswayed.metrics import summarise
 from unswayed.report import build
@@ -42,7 +42,9 @@ def test_examples_are_few_cover_what_occurs_and_stay_the_same(run: pa.Table) -> 
         run.take(pa.array(rows))["key"].to_pylist()
     )
     whole = Counter(run.take(pa.array(rows))["uid"].to_pylist())
-    assert max(whole.values()) == len(NAMES), "some question is seen under all conditions"
+    assert max(whole.values()) == len(set(run["condition"].to_pylist())), (
+        "some question is seen under all conditions"
+    )
 
 
 def test_pictures_are_stored_once_and_only_if_they_are_pictures() -> None:
@@ -93,4 +95,4 @@ def test_the_cue_is_marked_where_it_stands() -> None:
 def test_long_thoughts_do_not_empty_the_browser() -> None:
     """What counts against the size is the text that is shown, not the text that was written."""
     run = trials(15, thought="y" * 130_000)
-    assert len(collect_examples(run, lambda sha: None).trials) == len(run) == 180
+    assert len(collect_examples(run, lambda sha: None).trials) == len(run)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Verdict = Literal["holds", "does not hold", "undecided", "not tested"]
+Unit = Literal["points", "number"]
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,39 @@ class ConditionRow:
 
 
 @dataclass(frozen=True)
+class ClaimPart:
+    """One number that the claim predicts to lie above `threshold`."""
+
+    label: str
+    unit: Unit
+    """How it is shown: a difference of shares, or a plain number."""
+    estimate: Estimate
+    """With the interval that decides: 95 %, or wider where one of several parts is enough."""
+    p: float | None = None
+    """Two-sided p-value of the hypothesis that it equals `threshold`, uncorrected."""
+    seeds: int = 0
+    """For claims on training: seeds behind it, of the arm that has the fewest."""
+    either: bool = False
+    """Of the parts with this mark, one above its threshold is enough."""
+    threshold: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether it could be measured."""
+        return self.estimate.value is not None
+
+
+@dataclass(frozen=True)
 class Claim:
     """One of the protocol's hypotheses on a single run, with the run's verdict."""
 
     name: str
     text: str
     verdict: Verdict
-    evidence: str
-    """The numbers and intervals that decide."""
+    parts: tuple[ClaimPart, ...]
+    """The measured numbers that decide; empty where the claim was not tested."""
     note: str = ""
-    """What the verdict leaves out, and measures beside it; empty where there is nothing to add."""
+    """What was not measured, what the verdict leaves out, and numbers beside it; empty without these."""
 
 
 @dataclass(frozen=True)

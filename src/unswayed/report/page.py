@@ -16,6 +16,7 @@ from unswayed.metrics.summary import Summary
 from unswayed.metrics.thought_use import ThoughtUse
 from unswayed.report import judges, sections
 from unswayed.report.charts.svg import condition_class
+from unswayed.report.claims import claim_items
 from unswayed.report.examples import OUTCOMES, ImageLoader, collect_examples
 from unswayed.report.figure_sections import figure_sections
 from unswayed.report.headline import headline, key_figures, robust_note
@@ -61,6 +62,7 @@ def build(
         sentence=headline(summary),
         key_figures=key_figures(summary),
         robust_note=robust_note(summary),
+        claims=claim_items(summary.claims),
         groups=list(sections.measure_tables(summary)),
         figures=list(figure_sections(summary, trials)),
         families=sections.family_table(summary),

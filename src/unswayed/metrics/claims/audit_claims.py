@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from unswayed.conditions import ABSTAIN_SUFFIX
-from unswayed.metrics.claims.verdicts import ClaimPart, normal_p_value, verdict
+from unswayed.metrics.claims.verdicts import normal_p_value, verdict
 from unswayed.metrics.columns import Columns
 from unswayed.metrics.confidence import Shift
 from unswayed.metrics.fragility import ALL
 from unswayed.metrics.paired import BASE, accuracy_difference, accuracy_p_value, extra_faithful_drop
 from unswayed.metrics.rates import any_conclusion
-from unswayed.metrics.summary import Claim, Estimate
+from unswayed.metrics.summary import Claim, ClaimPart, Estimate
 
 SMALLEST_EFFECT = 0.02
 """Default smallest effect of interest: a difference in accuracy of two points."""
@@ -140,24 +140,19 @@ def _c14(shifts: dict[str, dict[str, Shift]]) -> Claim:
             parts.append(ClaimPart(label, "points", _negative(shift.estimate), shift.p))
         entropy = by_measure.get("entropy_shift")
         if entropy is not None and entropy.estimate.low is not None:  # one group has no interval
-            notes.append(_words(f"shift of H under {name}, nats", entropy.estimate))
+            e = entropy.estimate
+            notes.append(f"H shifts by {e.value:+.3f} ({e.low:+.3f} to {e.high:+.3f}) nats under {name}")
     note = "; ".join(notes) + "." if notes else ""
     text = "Wrong captions and wrong thoughts cut confidence in the right option."
     return _claim("C14", text, parts, "option probabilities under base and a wrong cue", note)
 
 
 def _claim(name: str, text: str, parts: Sequence[ClaimPart], needs: str = "", note: str = "") -> Claim:
-    known = [part for part in parts if part.estimate.low is not None]
+    known = tuple(part for part in parts if part.estimate.low is not None)
     if not known:
         missing = "; ".join(part.label for part in parts) or needs
-        return Claim(name, text, "not tested", f"Not measured in this run: {missing}.")
-    evidence = "; ".join(_words(part.label, part.estimate, part.threshold) for part in known) + "."
-    return Claim(name, text, verdict(known), evidence, note)
-
-
-def _words(label: str, e: Estimate, threshold: float = 0.0) -> str:
-    against = f", against {threshold:+.3f}" if threshold else ""
-    return f"{label} = {e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]{against}, n = {e.n}"
+        return Claim(name, text, "not tested", (), f"Not measured in this run: {missing}.")
+    return Claim(name, text, verdict(known), known, note)
 
 
 def _negative(e: Estimate) -> Estimate:

@@ -9,38 +9,11 @@ its threshold after Holm's correction over the claim's parts. Otherwise it is *u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from scipy import stats as _stats
 
 from unswayed.metrics.stats import LEVEL, holm, normal_quantile
-from unswayed.metrics.summary import Estimate, Verdict
-
-Unit = Literal["points", "number"]
-
-
-@dataclass(frozen=True)
-class ClaimPart:
-    """One number that the claim predicts to lie above `threshold`."""
-
-    label: str
-    unit: Unit
-    """How it is shown: a difference of shares, or a plain number."""
-    estimate: Estimate
-    """With the interval that decides: 95 %, or wider where one of several parts is enough."""
-    p: float | None = None
-    """Two-sided p-value of the hypothesis that it equals `threshold`, uncorrected."""
-    seeds: int = 0
-    """For claims on training: seeds behind it, of the arm that has the fewest."""
-    either: bool = False
-    """Of the parts with this mark, one above its threshold is enough."""
-    threshold: float = 0.0
-
-    @property
-    def known(self) -> bool:
-        """Whether it could be measured."""
-        return self.estimate.value is not None
+from unswayed.metrics.summary import ClaimPart, Estimate, Verdict
 
 
 def normal_p_value(e: Estimate, threshold: float) -> float | None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from unswayed.metrics.claims.verdicts import ClaimPart, Unit
 from unswayed.metrics.paired import BASE, WRONG_CUES
 from unswayed.metrics.stats import LEVEL, Floats
+from unswayed.metrics.summary import ClaimPart, Unit
 from unswayed.metrics.training.seed_claim import seed_claim
 from unswayed.metrics.training.series import ALL_CONDITIONS, ROBUST, StudySeries
 from unswayed.metrics.training.trajectories import Effect, Series, Term, effect, slope_weights

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from unswayed.metrics.claims.verdicts import ClaimPart
 from unswayed.metrics.paired import BASE
 from unswayed.metrics.stats import Floats, rng_for
-from unswayed.metrics.summary import Estimate, Verdict
+from unswayed.metrics.summary import ClaimPart, Estimate, Verdict
 from unswayed.metrics.training.series import ALL_CONDITIONS, ROBUST, StudySeries
 from unswayed.metrics.training.trajectories import Series
 from unswayed.metrics.training.variance_components import MIN_SEEDS, Components, variance_components

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unswayed.metrics.claims.verdicts import ClaimPart, Unit, verdict
+from unswayed.metrics.claims.verdicts import verdict
 from unswayed.metrics.stats import LEVEL
-from unswayed.metrics.summary import Estimate, Verdict
+from unswayed.metrics.summary import ClaimPart, Estimate, Unit, Verdict
 from unswayed.metrics.training.trajectories import Effect
 
 

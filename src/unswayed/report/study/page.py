@@ -10,6 +10,7 @@ from unswayed.errors import BadInput
 from unswayed.formatting import clip
 from unswayed.metrics.training.alarms import find_alarms
 from unswayed.metrics.training.claims import training_claims
+from unswayed.report.claims import training_claim_items
 from unswayed.report.html_tables import table, text_cell
 from unswayed.report.manifest import manifest_sections
 from unswayed.report.rendering import json_block, render, write_text
@@ -62,7 +63,7 @@ def build(records: StudyRecords) -> str:
         two_seeds=min_seeds == 2,
         trajectories=charts.trajectories(series),
         tables=tables.arm_tables(series),
-        claims=sections.claim_items(training_claims(series)),
+        claims=training_claim_items(training_claims(series)),
         alarms=sections.alarm_section(events),
         figure_groups=list(charts.figure_groups(series)),
         rollouts=rollouts,

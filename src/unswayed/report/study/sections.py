@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from unswayed.formatting import clip, format_interval, format_number
-from unswayed.metrics.claims.verdicts import ClaimPart
+from unswayed.formatting import clip, format_number
 from unswayed.metrics.summary import Estimate
 from unswayed.metrics.training.alarms import ALARMS, AlarmEvent
 from unswayed.metrics.training.series import ALL_CONDITIONS, ROBUST, StudySeries
 from unswayed.metrics.training.trajectories import Effect
-from unswayed.metrics.training.verdicts import TrainingClaim
 from unswayed.report.html_tables import table, text_cell
 from unswayed.report.study.charts import within_range
 from unswayed.report.study.tables import change_of, reference_arm, value_of
@@ -70,31 +68,6 @@ def size_line(study: StudySeries) -> str:
     if steps:
         parts.append(f"{_count(len(steps), 'audit')} of all runs, the last at step {steps[-1]:,}")
     return " · ".join(parts)
-
-
-def claim_items(claims: Sequence[TrainingClaim]) -> list[dict[str, Any]]:
-    """Each claim with its parts as lines of text."""
-    return [
-        {
-            "name": claim.name,
-            "text": claim.text,
-            "verdict": claim.verdict,
-            "rule": claim.rule,
-            "note": claim.note,
-            "parts": [
-                {"label": part.label, "either": part.either, "value": _part_words(part)}
-                for part in (*claim.parts, *claim.context)
-            ],
-        }
-        for claim in claims
-    ]
-
-
-def _part_words(part: ClaimPart) -> str:
-    form = "points" if part.unit == "points" else "number"
-    interval = format_interval(part.estimate, form)
-    unit = " points" if part.unit == "points" else ""
-    return f"{format_number(part.estimate.value, form)}{unit}{f' ({interval})' if interval else ''}"
 
 
 def alarm_section(events: Sequence[AlarmEvent]) -> dict[str, Any]:
