@@ -189,9 +189,35 @@ def test_a_question_is_understood_and_its_option_said_in_good_english(
 
 
 @pytest.mark.parametrize(
+    ("text", "options", "caption"),
+    [
+        (
+            "Which image is the brightest one?",
+            ("upper left", "down right"),
+            "the down right image is the brightest one",
+        ),
+        ("Which scene category matches this image best?", ("shopfront", "rock_arch"), "is rock_arch"),
+        ("What properties do the metals have?", ("hard.", "Soft."), "the properties of the metals are soft"),
+        (
+            "In nature, what is the habitat of this bird?",
+            ("forests", "deserts"),
+            "the habitat of this bird is deserts",
+        ),
+    ],
+)
+def test_kinds_of_question_in_mmbench(text: str, options: tuple[str, ...], caption: str) -> None:
+    for use in USES:
+        cues = write(ask(text, *options), 0, use)
+        assert cues.wrong_caption is not None
+        assert cues.wrong_caption.writer == "template"
+        if use == "audit":
+            assert caption in cues.wrong_caption.text.lower()
+
+
+@pytest.mark.parametrize(
     ("text", "options"),
     [
-        ("Which image is the brightest one?", ("upper left", "down right")),
+        ("Why is the man in the image running?", ("late for work", "for fun")),
         ("What color is the car?", ("red", "none of the above")),
         ("Is the lady in white under the umbrella on the left?", ("yes", "no")),
         ("How many percent of the cars are red?", ("10%", "20%")),

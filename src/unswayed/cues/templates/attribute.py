@@ -25,6 +25,17 @@ _THERE = re.compile(
     rf"(?P<where>(?:{wording.PREPOSITIONS})\b .+)\Z",
     re.IGNORECASE,
 )
+_WHICH_IMAGE = re.compile(
+    r"which (?P<noun>image|picture|photo|figure|panel)"
+    r" (?P<rest>(?:is|shows|has|contains|depicts|looks) .+)\Z",
+    re.IGNORECASE,
+)
+_BEST = re.compile(
+    r"which (?P<topic>(?:\w+ )?(?:category|type|kind|style|class|term|word))"
+    r" (?P<does>(?:best )?(?:matches|fits|describes|represents|characterizes) .+)\Z",
+    re.IGNORECASE,
+)
+_HAVE = re.compile(r"what (?P<topic>\w+) (?:do|does) (?P<x>.+?) have\Z", re.IGNORECASE)
 _SHORT = 12
 """Largest number of words of an option that is used as a value in a sentence."""
 
@@ -108,6 +119,34 @@ def _topic(question: Question) -> ParsedQuestion | None:
     return ParsedQuestion(tuple(slots), (topic,))
 
 
+def _which_image(question: Question) -> ParsedQuestion | None:
+    match = _WHICH_IMAGE.match(wording.asked(question.text))
+    values = _values(question)
+    if not match or values is None:
+        return None
+    noun, rest = match["noun"].lower(), match["rest"]
+    return ParsedQuestion(tuple({"noun": noun, "rest": rest, **_valued(v, "")} for v in values), (rest,))
+
+
+def _best(question: Question) -> ParsedQuestion | None:
+    match = _BEST.match(wording.asked(question.text))
+    values = _values(question)
+    if not match or values is None:
+        return None
+    topic, does = match["topic"].lower(), match["does"]
+    return ParsedQuestion(tuple({"topic": topic, "does": does, **_valued(v, topic)} for v in values), (does,))
+
+
+def _have(question: Question) -> ParsedQuestion | None:
+    match = _HAVE.match(wording.asked(question.text))
+    values = _values(question)
+    if not match or values is None:
+        return None
+    topic, x = match["topic"].lower(), wording.the(match["x"])
+    slots = [{"topic": topic, "x": x, "is": wording.be(topic), **_valued(v, topic)} for v in values]
+    return ParsedQuestion(tuple(slots), (topic, x))
+
+
 def _doing(question: Question) -> ParsedQuestion | None:
     match = _DOING.match(wording.asked(question.text))
     values = _values(question)
@@ -156,6 +195,30 @@ FAMILIES = (
         "doing",
         _doing,
         clauses={"audit": ("{x} {is} {does}",), "train": ("{x} {is} {does}",)},
+    ),
+    Family(
+        "which-image",
+        _which_image,
+        clauses={
+            "audit": ("the {value} {noun} {rest}",),
+            "train": ("it is the {value} {noun} that {rest}",),
+        },
+    ),
+    Family(
+        "best",
+        _best,
+        clauses={
+            "audit": ("the {topic} that {does} is {value}",),
+            "train": ("{value} is the {topic} that {does}",),
+        },
+    ),
+    Family(
+        "have",
+        _have,
+        clauses={
+            "audit": ("the {topic} of {x} {is} {value}",),
+            "train": ("{value} {is} the {topic} of {x}",),
+        },
     ),
     Family(
         "attribute-kind",

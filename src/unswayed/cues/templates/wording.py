@@ -146,7 +146,10 @@ def asked(text: str) -> str:
         text,
     )
     text = re.sub(
-        r"\AConsidering [^,]*,\s+|\A(?:In|Based on) (?:this|the) (?:image|picture|photo|scene),\s+", "", text
+        r"\AConsidering [^,]*,\s+|\A(?:In|Based on) (?:this|the) (?:image|picture|photo|scene),\s+"
+        r"|\AIn (?!which\b|what\b)(?:\w+ ){0,3}\w+,\s+",
+        "",
+        text,
     )
     return text.strip().rstrip("?. ").strip()
 
