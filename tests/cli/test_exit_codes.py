@@ -135,3 +135,19 @@ def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> N
         assert "Traceback" not in result.stderr
         assert result.stderr.startswith("error: cannot write")
         assert sorted(os.listdir(out)) == before
+
+
+def test_damage_is_one_line_that_names_the_way_back(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run(*AUDIT, "-c", "base,wrong-caption", "--out", out).returncode == 0
+    shard = out / "shards" / "000001.jsonl"
+    shard.write_bytes(shard.read_bytes()[:-2000])
+    result = run("report", out)
+    assert result.returncode == 0
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("warning:")]
+    assert "cut short" in line
+    assert f"unswayed repair {out}" in line
+    repaired = run("repair", out)
+    assert repaired.returncode == 0
+    assert "8 trials" in repaired.stdout
+    assert "warning" not in run("report", out).stderr

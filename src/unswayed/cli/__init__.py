@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -18,7 +19,7 @@ from unswayed.cli.evaluate import (
     reread,
     review,
 )
-from unswayed.cli.shared.output import print_error
+from unswayed.cli.shared.output import print_error, show_warning
 from unswayed.cli.shared.signals import exit_code, handle_termination
 from unswayed.cli.shared.single_value import refuse_repeated_options
 from unswayed.cli.training import (
@@ -67,6 +68,7 @@ def main() -> None:
     model cannot be used; one sentence says what and how to fix it. 128 + N: ended by signal N (130: Ctrl-C).
     """
     handle_termination()
+    warnings.showwarning = show_warning
     try:
         app()
     except SystemExit as error:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -155,3 +156,13 @@ def file_sha256(path: Path) -> str:
     """Of a file's content."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stored_image(folder: Path, sha256: str) -> bytes | None:
+    """An image that the run stored; None where it exceeded the run's size budget."""
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        return None
+    try:
+        return (folder / "images" / sha256).read_bytes()
+    except OSError:
+        return None

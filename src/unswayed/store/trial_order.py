@@ -98,9 +98,10 @@ def _latest_updates(lines: _Lines, updates: _Lines) -> _Lines:
     return places
 
 
-def _mix(identity: np.ndarray[Any, Any], checksum: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _mix(identity: _Lines, checksum: _Lines) -> _Lines:
     """One 64-bit key from a random identity and the checksum of a line."""
-    return identity ^ (checksum << 31)
+    mixed: _Lines = identity ^ (checksum << 31)
+    return mixed
 
 
 class _Blocks:

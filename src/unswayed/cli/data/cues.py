@@ -106,7 +106,7 @@ def write_command(
     with_address = endpoint.address_owners(models)
 
     def open_model(model: str) -> Backend:
-        urls = None if model in with_address else []
+        urls: list[str] | None = None if model in with_address else []
         return open_backend(model, questions, **remote.options(model, urls))
 
     if llm:

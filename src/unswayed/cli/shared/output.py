@@ -7,9 +7,11 @@ reaches the terminal.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,6 +60,17 @@ def print_error(text: str) -> None:
 def echo(text: str) -> None:
     """Print `text` on stdout: as it is to a file or pipe, with invisible characters shown to a terminal."""
     typer.echo(visible(text) if sys.stdout.isatty() else text, nl=not text.endswith("\n"))
+
+
+def show_warning(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """In place of `warnings.showwarning`: our own warnings as one line on stderr, without file and line."""
+    if issubclass(category, UserWarning):
+        err.print(f"[yellow]warning:[/] {escape(visible(str(message)))}", highlight=False, soft_wrap=True)
+    else:
+        _default_showwarning(message, category, *place, **more)
+
+
+_default_showwarning = warnings.showwarning
 
 
 class _Rate(ProgressColumn):
