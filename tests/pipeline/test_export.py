@@ -12,13 +12,13 @@ import pytest
 from cli_process import run as unswayed
 from synthetic import OPTIONS, cues, pixel, questions
 from unswayed.backends import open_backend
-from unswayed.cli.evaluate.report import stored_image
 from unswayed.errors import BadInput
 from unswayed.export import log, to_inspect
 from unswayed.export.sample import sample, scores
 from unswayed.metrics.summary import Estimate
 from unswayed.pipeline.audit import Run, audit
 from unswayed.report.examples import data_uri
+from unswayed.store.run_folder import stored_image
 
 NAMES = ["base", "stop-think", "wrong-think", "wrong-caption", "base+abstain"]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -21,6 +19,7 @@ from unswayed.interventions.turn import Turn, split_turn
 from unswayed.metrics.thought_use import BASE
 from unswayed.pipeline.stored_cases import build_case
 from unswayed.question import Cue, Image, Question
+from unswayed.store.run_folder import stored_image
 
 ImageReader = Callable[[str, str], bytes | None]
 """(SHA-256 of an image file, uid of its question) -> its bytes; None where it is not known."""
@@ -73,11 +72,9 @@ def image_reader(folder: Path, questions: Mapping[str, Question] | None = None) 
     """Reads the images that a run folder kept; of `questions` (by uid) also those that it did not keep."""
 
     def read(sha256: str, uid: str) -> bytes | None:
-        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-            return None
-        with contextlib.suppress(OSError):
-            return (folder / "images" / sha256).read_bytes()
         question = (questions or {}).get(uid)
+        if (data := stored_image(folder, sha256)) is not None:
+            return data
         files = (image.read() for image in question.images) if question else iter(())
         return next((data for data in files if hashlib.sha256(data).hexdigest() == sha256), None)
 

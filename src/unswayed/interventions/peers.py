@@ -24,7 +24,7 @@ class PeerIndex:
     def choose(self, own: BaseThought, rng: random.Random) -> BaseThought | None:
         """The thought nearest in number of words, same sample, another group; ties at random.
 
-        A thought with another answer (by the option's text) is preferred to a nearer one with the same answer,
+        A thought with another answer (by the option's text) is preferred to a nearer one with the same one,
         which could change nothing. None where no other group has a thought.
         """
         return self._nearest(own, rng, other_answer=True) or self._nearest(own, rng, other_answer=False)

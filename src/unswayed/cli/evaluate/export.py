@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from unswayed.cli.evaluate.report import stored_image
 from unswayed.cli.shared import output
 from unswayed.pipeline.audit import Run
 from unswayed.report.examples import data_uri
+from unswayed.store.run_folder import stored_image
 
 
 class ExportFormat(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +19,7 @@ from unswayed.metrics.summary import Summary
 from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
 from unswayed.report.rendering import write_text
+from unswayed.store.run_folder import stored_image
 
 
 class Format(StrEnum):
@@ -133,13 +133,3 @@ def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
             markup=False,
         )
     return target
-
-
-def stored_image(folder: Path, sha256: str) -> bytes | None:
-    """An image that the run stored; None where it exceeded the run's size budget."""
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        return None
-    try:
-        return (folder / "images" / sha256).read_bytes()
-    except OSError:
-        return None

@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 import typer
 
 from unswayed.cli.evaluate.judge import judge_table
-from unswayed.cli.evaluate.report import stored_image, write_report
+from unswayed.cli.evaluate.report import write_report
 from unswayed.cli.shared import output
 from unswayed.errors import BadInput
 from unswayed.pipeline.audit import Run
 from unswayed.review.labels import LabelLog, read_labels, read_sample
 from unswayed.review.sample import ReviewSample, sample_thoughts
 from unswayed.review.server import ReviewItem, ReviewSession, open_server
+from unswayed.store.run_folder import stored_image
 
 
 def command(
