@@ -37,7 +37,7 @@ def png(i: int) -> bytes:
 
 
 def trials(n: int = 40, seed: int = 7, **over: Any) -> pa.Table:
-    """A made-up run: `n` questions under the `NAMES` that can be asked; `over` replaces fields of all trials."""
+    """A made-up run: `n` questions under the `NAMES` that can be asked; `over` replaces fields of trials."""
     rng = random.Random(seed)
     rows = []
     for i in range(n):

@@ -91,7 +91,7 @@ def figure_sections(summary: Summary, trials: pa.Table) -> Iterator[dict[str, An
     if curves:
         caption = (
             "Among questions right under base: the share that stays right under the condition (vertical), "
-            "by base P(correct) (horizontal)."
+            "by base P(correct) (horizontal, as log-odds)."
         )
         yield _figure("fragility", "Does confidence protect?", fragility_curves(curves), caption)
 
