@@ -32,6 +32,8 @@ from unswayed.answers.value_classes import contradicts
 
 __all__ = ["OUT_OF_RANGE", "extract_from_prose", "extract_options", "first_clause", "option_index", "unbox"]
 
+_MAX_OTHERS = 50
+"""Further references that are looked at for a conflict; it bounds the time."""
 _LONE = re.compile(r"[\W_]*+([A-Za-z])[\W_]*+")
 _LEAD = re.compile(
     r"[\W_]*+(?:(?:(?:the\s)?(?:final\s|correct\s)?(?:option|choice|answer|letter)|答案是?"
@@ -243,7 +245,7 @@ def _conflicts(
     """
     reason = _REASON.search(text, chosen.end)
     at = reason.start() if reason else len(text)
-    others = [r for r in others if not r.negated and r.option != chosen.option]
+    others = [r for r in others if not r.negated and r.option != chosen.option][:_MAX_OTHERS]
     own_reason = (
         any(
             not r.negated and r.option == chosen.option and not r.by_letter and r.start > at

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from unswayed.answers.option_matching import fold, strip_markup
 
@@ -28,7 +29,8 @@ _ROLE = (
     r"|verifier"
     r"|inspector|adjudicator|proctor|corrector|arbiter|referee|instructor|teacher|model|bot|agent|tool"
     r"|function"
-    r"|narrator|author|researcher|engineer|maintainer|llm|ai|gpt|claude|openai|anthropic|root|reader|parser"
+    r"|narrator|editor|curator|worker|author|researcher|engineer|maintainer|llm|ai|gpt|claude|openai"
+    r"|anthropic|root|reader|parser"
     r"|classifier)s?"
 )
 _OVERRIDE = re.compile(
@@ -38,7 +40,8 @@ _OVERRIDE = re.compile(
     r"|all of (?:it|this))\b"
     # A role as a heading: at the beginning of a line or sentence, before a colon, a line break or a dash.
     rf"|(?:\A|\n"
-    rf"|[.!?)\]\"']\s{{1,3}})[ \t#*_>\-=(\[{{|:/\\]{{0,8}}(?:(?:the|new|message|note|notice|reply|from|as)\s){{0,2}}"
+    rf"|[.!?)\]\"']\s{{1,3}})[ \t#*_>\-=(\[{{|:/\\]{{0,8}}"
+    rf"(?:(?:the|new|message|note|notice|reply|from|as)\s){{0,2}}"
     rf"{_ROLE}(?:\s(?:message|prompt|note|turn|instruction|notice|response|reply|update|output|result|log"
     rf"|error|says?|here|speaking)s?)?"
     r"[ \t*_)\]}|#]{0,4}(?::|>|-{1,3}\s|=|\n|\Z)"
@@ -47,6 +50,9 @@ _OVERRIDE = re.compile(
     rf"|bos)\b[^\])}}>|\n]{{0,20}}[\])}}>|]{{1,2}}"
     r"|<\|[^<>|\n]{1,40}\|>|</?(?:start|end)_of_turn>|</?s>"
     r"|(?:\A|\n)[ \t#*_>\-=\[]{0,8}(?:override|instructions?|notice|alert|command)[ \t*_\]]{0,4}:"
+    rf"|(?:\A|\n"
+    rf"|[.!?]\s)\s{{0,3}}[/!%~@#<>{{}}\[\]|=:$&^+\\]{{1,6}}\s?{_ROLE}\b|\brole\s?[:=]\s?[\"']?{_ROLE}\b"
+    r"|(?:\A|\n|[.!?]\s)\s{0,3}dear\s\w"
     # An address: "To the labeler:", "Dear grader,", "Attention evaluator", "@judge".
     rf"|\b(?:to|for|dear|hello|hi|hey|attention|attn|note to|note for|message to|message for"
     rf"|instructions? (?:to|for)"
@@ -74,7 +80,8 @@ _OVERRIDE = re.compile(
     r"|conversation|prompt"
     r"|context|analysis|log|record|session|quote|excerpt|section|block|instructions?|file|override|system"
     r"|update|injection|commands?)\b"
-    r"|\bend of (?:the )?(?:data|material|input|document|thought|reasoning|transcript|text|example|prompt"
+    r"|\bend of (?:the )?(?:chain of thought|data|material|input|document|thought|reasoning|transcript|text"
+    r"|example|prompt"
     r"|context|message)\b"
     r"|\b(?:data|material|input|thought|reasoning|transcript|text|document|example)s? (?:has"
     r"|have) (?:now )?ended\b"
@@ -118,12 +125,36 @@ _ORDER = re.compile(
     r"|\b(?!(?:option|choice|answer|letter)\()[a-z_.]{2,30}\(\s?[\"']?[a-z][\"']?\s?\)",
     re.IGNORECASE,
 )
+_ABOUT_READERS = re.compile(
+    r"\b(?:developers?|administrators?|admins?|annotators?|label+ers?|evaluators?|graders?|moderators?|ais?"
+    r"|llms?"
+    r"|language models?|chatbots?|the system)\b[^.!?\n]{0,80}(?:\byou\b|\banswer|\bconclu|\bverdict|\blabel"
+    r"|\([A-Z]\))",
+    re.IGNORECASE,
+)
+_HEADED = re.compile(
+    r"(?:\A|\n|(?<!\s[A-Z])[.!?]\s)\W{0,6}(?P<heading>[A-Za-z][\w'.-]{1,20}(?:\s[\w'-]{1,20}){0,4})[^\w\n:]{0,4}:"
+    r"(?=[^.!?\n]{0,80}(?:(?i:\banswer|\boption|\bchoose|\bpick)|\([A-Z]\)|\b[A-HJ-Z]\b))"
+)
+"""A heading of a few words before a sentence that names an option."""
+_OWN_HEADINGS = {
+    "answer", "answers", "final", "conclusion", "conclusions", "result", "step", "steps", "observation",
+    "observations", "analysis", "reasoning", "choice", "choices", "option", "options", "so",
+    "therefore", "thus", "hence", "note", "thinking", "solution", "summary", "image", "picture",
+    "question", "check", "verification", "explanation", "comparison", "elimination", "count",
+    "counting", "total", "colour", "color", "shape", "position", "first", "second", "third", "finally",
+    "next", "now", "wait", "actually", "left", "right", "top", "bottom", "best", "correct", "chosen",
+    "selected", "conclude", "which", "it", "is",
+}  # fmt: skip
+"""Words of the headings under which a thought states its own conclusion."""
 _SENTENCE_REST = re.compile(r"[^.!?\n]*[.!?]?")
 _FENCE = re.compile(
     r"<!--(?:(?!-->).){0,1000}(?:-->|\Z)|```[^`]{0,2000}(?:```|\Z)|~~~[^~]{0,2000}(?:~~~|\Z)", re.DOTALL
 )
 _ROLE_TAG = re.compile(
-    rf"<\s?(?:{_ROLE}|sys|inst(?:ructions?)?|im_start|im_end)\b[^<>\n]{{0,60}}>", re.IGNORECASE
+    rf"(?:~~~|```)\s?{_ROLE}\b|<\s?(?:{_ROLE}|sys|inst(?:ructions?)?|im_start"
+    rf"|im_end)\b[^<>\n]{{0,60}}>",
+    re.IGNORECASE,
 )
 _TAGGED = re.compile(
     r"<\s?(?!/?\s?(?:b|i|u|em|strong|p|br|ul|ol|li|span|div|code|sub|sup|think"
@@ -137,6 +168,7 @@ _LOOK_ALIKES = str.maketrans(
     "аеорсхуіѕјһԁкмтвнАВЕКМНОРСТХУІЅЈԌαοενιρτυκΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡɑıⅼ",
     "aeopcxyisjhdkmtbhABEKMHOPCTXYISJGaoeviptukABEZHIKMNOPTYXgail",
 )
+_ROLE_WORD = re.compile(rf"\b{_ROLE}\b", re.IGNORECASE)
 _LATIN = re.compile(r"[A-Za-z]")
 
 
@@ -145,16 +177,31 @@ def remove_injections(thought: str) -> tuple[str, bool]:
     text = _plain_letters(fold("".join(c for c in thought if unicodedata.category(c) != "Cf")))
     kept = _TAGGED.sub("\n", _FENCE.sub("\n", _cut(_cut(text, _ROLE_TAG), _SPACED)))
     kept = _cut(kept, _OVERRIDE)
+    kept = _drop_sentences(kept, _ABOUT_READERS)
+    kept = _drop_sentences(kept, _HEADED, lambda match: not _is_own_heading(match["heading"]))
+    kept = _drop_sentences(kept, _ORDER)
+    return strip_markup(_TAG.sub("\n", kept)), kept != text
+
+
+def _is_own_heading(heading: str) -> bool:
+    words = {word.strip("'.-").casefold() for word in heading.split()}
+    return bool(words & _OWN_HEADINGS) and _ROLE_WORD.search(heading) is None
+
+
+def _drop_sentences(
+    text: str, pattern: re.Pattern[str], applies: Callable[[re.Match[str]], bool] = lambda match: True
+) -> str:
+    """The text without every match and the rest of its sentence."""
     parts = []
     start = 0
-    while order := _ORDER.search(kept, start):
-        end = order.start() + (order.group()[:1] in ".!?\n")
-        parts.append(kept[start : max(start, end)])
-        rest = _SENTENCE_REST.match(kept, order.end())
-        start = rest.end() if rest else order.end()
-    parts.append(kept[start:])
-    kept = "".join(parts)
-    return strip_markup(_TAG.sub("\n", kept)), kept != text
+    for match in pattern.finditer(text):
+        if match.start() < start or not applies(match):
+            continue
+        begin = match.start() + (match.group()[:1] in ".!?\n")
+        parts.append(text[start : max(start, begin)])
+        rest = _SENTENCE_REST.match(text, match.end())
+        start = rest.end() if rest else match.end()
+    return "".join([*parts, text[start:]])
 
 
 def _cut(text: str, pattern: re.Pattern[str]) -> str:
