@@ -411,7 +411,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from unswayed.benchmarks.files.tsv_images import decode_base64
-from unswayed.benchmarks.files.tsv import unquote
+from unswayed.benchmarks.files.tsv_scan import unquote
 from unswayed.errors import BadImage
 
 def peak():

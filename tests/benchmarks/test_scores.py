@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from unswayed.benchmarks.readers.vlmevalkit import copy_of
+from unswayed.benchmarks.readers.copies import copy_of
 from unswayed.errors import BadInput
 from unswayed.metrics.benchmark_scores import BenchmarkScore, benchmark_scores
 from unswayed.question import JointScore, Question, SourceRow

@@ -12,12 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unswayed.benchmarks.files import tsv
-from unswayed.benchmarks.files.tsv import (
-    TsvTable,
-    UnclosedQuote,
-    scan_records,
-    unquote,
-)
+from unswayed.benchmarks.files.tsv import TsvTable
+from unswayed.benchmarks.files.tsv_scan import UnclosedQuote, scan_records, unquote
 from unswayed.errors import BadInput
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)

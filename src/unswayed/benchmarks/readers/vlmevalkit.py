@@ -21,15 +21,12 @@ from unswayed.benchmarks.clustering import connected_rows
 from unswayed.benchmarks.files.access import DEFAULT, Access
 from unswayed.benchmarks.files.tsv import TsvTable
 from unswayed.benchmarks.files.tsv_images import TsvImages
+from unswayed.benchmarks.readers.copies import base_index, copy_of
 from unswayed.benchmarks.records import OnSkipped, Skipped, UnusableRow
 from unswayed.errors import BadInput
 from unswayed.question import LETTERS, MAX_OPTIONS, Image, OriginalRow, Question, SourceRow
 
-PASS = 1_000_000
-"""Circular pass k of question i has the index i + k * PASS (MMBench)."""
-
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.:]?")
-_VARIANT = re.compile(r"(?:-flip)?(?:-\d+)?$")
 _FAMILY_COLUMNS = ("l2-category", "L2-category", "category")
 
 
@@ -257,23 +254,3 @@ def _groups(rows: dict[str, int], images: RowImages) -> list[str]:
         shared.append(items if image is None else [*items, ("image", image)])
     names = list(rows)
     return [names[first] for first in connected_rows(shared)]
-
-
-def copy_of(index: str) -> tuple[str, int, bool]:
-    """What an index says: the question that the row is a copy of, by how many places its options are rotated,
-    and whether its image is mirrored."""
-    base = base_index(index)
-    if index.isdecimal():
-        return base, int(index) // PASS if base != index else 0, False
-    variant = index[len(base) :].removeprefix("-flip")
-    return base, int(variant[1:] or 0), index.startswith(base + "-flip")
-
-
-def base_index(index: str) -> str:
-    """The index of the question that a row is a circular or flipped copy of; or its own.
-
-    MMBench adds `PASS` for every circular pass, 3DSRBench appends ``-flip``, ``-2`` or ``-flip-2``.
-    """
-    if index.isdecimal() and len(index) < 16:
-        return str(int(index) % PASS) if int(index) >= PASS else index
-    return _VARIANT.sub("", index)
