@@ -16,7 +16,8 @@ import numpy as np
 
 from unswayed.metrics.paired import BASE, WRONG_CUES
 from unswayed.metrics.stats import Floats
-from unswayed.metrics.training.series import StudySeries, study_measure_info
+from unswayed.metrics.training.catalogue import study_measure_info
+from unswayed.metrics.training.series import StudySeries
 from unswayed.metrics.training.trajectories import Series, Term, effect
 
 STANDARD_ERRORS = 3.0

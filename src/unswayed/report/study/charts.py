@@ -10,7 +10,8 @@ import numpy as np
 from unswayed.errors import BadInput
 from unswayed.metrics.paired import BASE, WRONG_CUES
 from unswayed.metrics.summary import Estimate
-from unswayed.metrics.training.series import ALL_CONDITIONS, ROBUST, StudySeries, study_measure_info
+from unswayed.metrics.training.catalogue import study_measure_info
+from unswayed.metrics.training.series import ALL_CONDITIONS, ROBUST, StudySeries
 from unswayed.metrics.training.trajectories import Series, value_at
 from unswayed.report.study.figures import (
     ArmLine,

@@ -8,8 +8,9 @@ from typing import Any
 from unswayed.formatting import clip, format_p
 from unswayed.metrics.paired import BASE
 from unswayed.metrics.stats import holm
+from unswayed.metrics.training.catalogue import study_measure_info
 from unswayed.metrics.training.claims import GRPO
-from unswayed.metrics.training.series import ALL_CONDITIONS, ROBUST, StudySeries, study_measure_info
+from unswayed.metrics.training.series import ALL_CONDITIONS, ROBUST, StudySeries
 from unswayed.metrics.training.trajectories import Effect, arm_difference, fitted_change, value_at
 from unswayed.report.html_tables import Cell, estimate_cell, table, text_cell
 from unswayed.report.study.charts import within_range
