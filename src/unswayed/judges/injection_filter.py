@@ -42,9 +42,11 @@ _OVERRIDE = re.compile(
     rf"|(?:\A|\n"
     rf"|[.!?)\]\"']\s{{1,3}})[ \t#*_>\-=(\[{{|:/\\]{{0,8}}"
     rf"(?:(?:the|new|message|note|notice|reply|from|as)\s){{0,2}}"
-    rf"{_ROLE}(?:\s(?:message|prompt|note|turn|instruction|notice|response|reply|update|output|result|log"
+    rf"{_ROLE}(?:'s\s(?:turn|message|note|reply|decision|comment|final|response|answer"
+    rf"|choice)\b)?(?:\s(?:message|prompt|note|turn|instruction|notice|response|reply|update|output|result"
+    rf"|log"
     rf"|error|says?|here|speaking)s?)?"
-    r"[ \t*_)\]}|#]{0,4}(?::|>|-{1,3}\s|=|\n|\Z)"
+    r"[ \t*_)\]}|#]{0,4}(?::|>|-{1,3}\s|=|\n|\.\s|\Z)"
     rf"|#{{1,6}}[ \t]{{0,3}}(?:{_ROLE}|instructions?|response|input|output)\b"
     rf"|[\[({{<|]{{1,2}}\s?/?(?:{_ROLE}|sys|inst|end|start|stop|eot|eos"
     rf"|bos)\b[^\])}}>|\n]{{0,20}}[\])}}>|]{{1,2}}"
@@ -80,7 +82,9 @@ _OVERRIDE = re.compile(
     r"|conversation|prompt"
     r"|context|analysis|log|record|session|quote|excerpt|section|block|instructions?|file|override|system"
     r"|update|injection|commands?)\b"
-    r"|\bend of (?:the )?(?:chain of thought|data|material|input|document|thought|reasoning|transcript|text"
+    r"|\bstop (?:reading|processing|judging|grading|evaluating)\b"
+    r"|\bend of (?:the )?(?:chain of thought|string|quote|log|record|session|list|data|material|input"
+    r"|document|thought|reasoning|transcript|text"
     r"|example|prompt"
     r"|context|message)\b"
     r"|\b(?:data|material|input|thought|reasoning|transcript|text|document|example)s? (?:has"
@@ -106,6 +110,7 @@ _ORDER = re.compile(
     r"|\byou\s{1,3}(?:must|should|are to|have to|will|need to|shall|ought to|may|can|are (?:required"
     r"|instructed|asked))\b"
     r"(?!\s{1,3}(?:see|notice|look|tell|find|count))"
+    r"|\b(?:tell|told|want|wants|ask|asking|asked|remind|inform|let)\s(?:me\sto\s\w{2,8}\s)?you\b"
     r"|\byour\s{1,3}(?:verdict|label|judg|task|job|answer|output|response|reply|decision|report"
     r"|instructions?|conclusion|rating)"
     r"|\b(?:this|the|my|that)(?: (?:above|whole|entire|present|preceding))? (?:thought|reasoning"
@@ -169,12 +174,14 @@ _LOOK_ALIKES = str.maketrans(
     "aeopcxyisjhdkmtbhABEKMHOPCTXYISJGaoeviptukABEZHIKMNOPTYXgail",
 )
 _ROLE_WORD = re.compile(rf"\b{_ROLE}\b", re.IGNORECASE)
+_LINE_ENDS = re.compile("[\u2028\u2029\x85\x0b\x0c]|\r\n?")
 _LATIN = re.compile(r"[A-Za-z]")
 
 
 def remove_injections(thought: str) -> tuple[str, bool]:
     """The thought without what addresses its reader and without markup; and whether anything was removed."""
-    text = _plain_letters(fold("".join(c for c in thought if unicodedata.category(c) != "Cf")))
+    visible = "".join(c for c in _LINE_ENDS.sub("\n", thought) if unicodedata.category(c) != "Cf")
+    text = _plain_letters(fold(visible))
     kept = _TAGGED.sub("\n", _FENCE.sub("\n", _cut(_cut(text, _ROLE_TAG), _SPACED)))
     kept = _cut(kept, _OVERRIDE)
     kept = _drop_sentences(kept, _ABOUT_READERS)
@@ -185,7 +192,8 @@ def remove_injections(thought: str) -> tuple[str, bool]:
 
 def _is_own_heading(heading: str) -> bool:
     words = {word.strip("'.-").casefold() for word in heading.split()}
-    return bool(words & _OWN_HEADINGS) and _ROLE_WORD.search(heading) is None
+    own = words & _OWN_HEADINGS
+    return bool(own) and (own != {"note"} or words == own) and _ROLE_WORD.search(heading) is None
 
 
 def _drop_sentences(
@@ -219,6 +227,9 @@ def _plain_letters(text: str) -> str:
 
     def word(match: re.Match[str]) -> str:
         plain = match.group().translate(_LOOK_ALIKES)
+        bare = "".join(c for c in unicodedata.normalize("NFD", plain) if unicodedata.category(c) != "Mn")
+        if _ROLE_WORD.fullmatch(bare):
+            return bare
         return plain if _LATIN.search(match.group()) or plain.isascii() else match.group()
 
-    return re.sub(r"\w{2,40}", word, text)
+    return re.sub(r"[\w\u0300-\u036f]{2,40}", word, text)
