@@ -25,6 +25,7 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _LIST_MARKER = re.compile(r"(?:^|\n)\s*\Z")
+_LABELS = re.compile(r"\b(?:step|option|choice|question|figure|image|picture|part|point)\s\Z", re.IGNORECASE)
 _OPPOSITES = (
     ("left", "right"), ("above", "below"), ("top", "bottom"), ("upper", "lower"), ("in front of", "behind"),
     ("north", "south"), ("east", "west"), ("clockwise", "counterclockwise"), ("closer", "farther"),
@@ -33,10 +34,13 @@ _OPPOSITES = (
 )  # fmt: skip
 _OTHER_WAY = dict(_OPPOSITES) | {second: first for first, second in _OPPOSITES}
 _DIRECTION = re.compile(rf"\b(?:{'|'.join(sorted(_OTHER_WAY, key=len, reverse=True))})\b", re.IGNORECASE)
-_RIGHT_OF_PLACE = re.compile(
-    r"\b(?:the|far|to|on|upper|lower|top|bottom|facing|turn|turns|turning|its)[ -]\Z", re.I
+_BEFORE_SIDE = re.compile(
+    r"\b(?:the|far|to|on|upper|lower|top|bottom|facing|turns?|turning|its)[ -]\Z", re.IGNORECASE
 )
+_AFTER_SIDE = re.compile(r"-| (?:of|side|hand|corner|edge|half|part)\b", re.IGNORECASE)
 _CORRECT = re.compile(r" (?:answer|option|choice|letter|one|now|away)\b", re.IGNORECASE)
+_ARTICLE = re.compile(r"\b(the|an?) \Z", re.IGNORECASE)
+_OWN_ARTICLE = re.compile(r"(?:the|an?) ", re.IGNORECASE)
 _COLOURS = (
     "red", "green", "blue", "yellow", "purple", "orange", "black", "white", "brown", "pink", "gray", "grey",
 )  # fmt: skip
@@ -106,43 +110,54 @@ def _options(
         if original.casefold() in _YES_NO and not _ANSWERS.search(thought[: mention.start]):
             continue
         option = rng.choice(others)
-        yield Mistake(
-            mention.start, mention.end, _capitalised_like(original, options[option]), "option", option
-        )
+        yield _replacement(thought, mention.start, mention.end, options[option], "option", option)
 
 
 def _numbers(thought: str, rng: random.Random) -> Iterator[Mistake]:
     for hit in _NUMBER.finditer(thought):
         original = hit.group()
-        if (
-            original.isdigit()
-            and _LIST_MARKER.search(thought[: hit.start()])
-            and thought[hit.end() :][:1] in ".)"
-        ):
+        before, after = thought[: hit.start()], thought[hit.end() : hit.end() + 1]
+        if original.isdigit() and ((_LIST_MARKER.search(before) and after in ".)") or _LABELS.search(before)):
             continue
         n = int(original) if original.isdigit() else NUMBER_WORDS.index(original.lower())
         other = rng.choice([m for m in (n - 2, n - 1, n + 1, n + 2) if m >= 0])
-        if original.isdigit() or other > _LARGEST_WORD:
-            yield Mistake(*hit.span(), str(other), "number")
-        else:
-            yield Mistake(*hit.span(), _capitalised_like(original, NUMBER_WORDS[other]), "number")
+        text = str(other) if original.isdigit() or other > _LARGEST_WORD else NUMBER_WORDS[other]
+        yield _replacement(thought, *hit.span(), text, "number")
 
 
 def _directions(thought: str, rng: random.Random) -> Iterator[Mistake]:
     for hit in _DIRECTION.finditer(thought):
-        original = hit.group()
-        if original.lower() == "right" and (
-            not _RIGHT_OF_PLACE.search(thought[: hit.start()]) or _CORRECT.match(thought, hit.end())
-        ):
+        original = hit.group().lower()
+        if original in ("left", "right") and not _is_side(thought, *hit.span()):
             continue
-        yield Mistake(*hit.span(), _capitalised_like(original, _OTHER_WAY[original.lower()]), "direction")
+        yield _replacement(thought, *hit.span(), _OTHER_WAY[original], "direction")
+
+
+def _is_side(thought: str, start: int, end: int) -> bool:
+    """Whether "left" or "right" names a side: not "the train left", not "the right answer"."""
+    if _AFTER_SIDE.match(thought, end):
+        return True
+    return bool(_BEFORE_SIDE.search(thought[:start])) and not _CORRECT.match(thought, end)
 
 
 def _colours(thought: str, rng: random.Random) -> Iterator[Mistake]:
     for hit in _COLOUR.finditer(thought):
-        original = hit.group()
-        others = [c for c in _COLOURS if c != original.lower() and {c, original.lower()} != {"gray", "grey"}]
-        yield Mistake(*hit.span(), _capitalised_like(original, rng.choice(others)), "colour")
+        original = hit.group().lower()
+        others = [c for c in _COLOURS if c != original and {c, original} != {"gray", "grey"}]
+        yield _replacement(thought, *hit.span(), rng.choice(others), "colour")
+
+
+def _replacement(
+    thought: str, start: int, end: int, text: str, rule: str, option: int | None = None
+) -> Mistake:
+    """`text` in place of a span, with one article that fits, and with a capital where the span has one."""
+    if article := _ARTICLE.search(thought[:start]):
+        noun = _OWN_ARTICLE.sub("", text, count=1) if _OWN_ARTICLE.match(text) else text
+        if article[1].lower() != "the":
+            text, start = f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}", article.start()
+        else:
+            text = noun
+    return Mistake(start, end, _capitalised_like(thought[start:end], text), rule, option)
 
 
 def _capitalised_like(original: str, text: str) -> str:
