@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -11,6 +12,8 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as PILImage
 from test_http import backend, generate, prompt, with_backend
 
@@ -22,10 +25,11 @@ from unswayed.backends.openai.requests import media_type
 from unswayed.backends.openai.responses import (
     Malformed,
     content_parts,
+    error_in,
     first_token_probs,
     read_generation,
 )
-from unswayed.backends.openai.sse import StreamAssembler
+from unswayed.backends.openai.sse import StreamAssembler, StreamError
 from unswayed.errors import BadImage
 from unswayed.model_io import LetterScores, Request, Sampling
 
@@ -257,3 +261,61 @@ def test_a_picture_of_unknown_type_is_refused_and_fails_alone() -> None:
     assert [g.finish for g in texts] == ["error", "stop"]
     assert "PNG or JPEG" in texts[0].error
     assert [s.error is None for s in scores] == [False, True]
+
+
+NAMES = [
+    "choices",
+    "message",
+    "content",
+    "text",
+    "type",
+    "thinking",
+    "finish_reason",
+    "stop_reason",
+    "logprobs",
+    "top_logprobs",
+    "token",
+    "logprob",
+    "usage",
+    "error",
+    "refusal",
+    "delta",
+    "reasoning",
+    "reasoning_content",
+    "prompt_tokens",
+    "completion_tokens",
+    "index",
+    "value",
+]
+LEAVES = st.sampled_from([None, True, False, -1, 0, 3, 0.5, float("nan"), "", "x", "<think>", "stop"])
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
+    max_leaves=12,
+)
+MESSAGE = st.dictionaries(st.sampled_from(["content", "reasoning_content", "refusal", "error"]), JSON)
+CHOICE = st.fixed_dictionaries(
+    {"message": MESSAGE},
+    optional=dict.fromkeys(["logprobs", "finish_reason", "stop_reason", "error", "delta", "index"], JSON),
+)
+REPLIES = JSON.filter(lambda value: isinstance(value, dict)) | st.fixed_dictionaries(
+    {"choices": st.lists(CHOICE | JSON, max_size=2)}, optional={"usage": JSON, "error": JSON}
+)
+
+
+@given(REPLIES)
+def test_any_json_object_is_read_or_malformed(reply: dict[str, Any]) -> None:
+    error_in(reply)
+    for read_reply in (lambda: read_generation(reply, STOP, ""), lambda: first_token_probs(reply)):
+        with contextlib.suppress(Malformed):
+            read_reply()
+
+
+@given(st.lists(REPLIES | JSON, max_size=3), st.integers(1, 50))
+def test_any_stream_of_json_is_assembled_or_malformed(chunks: list[Any], size: int) -> None:
+    raw = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
+    stream = StreamAssembler()
+    with contextlib.suppress(Malformed, StreamError):
+        for at in range(0, len(raw), size):
+            stream.feed(raw[at : at + size])
+        read_generation(stream.reply(), STOP, "")

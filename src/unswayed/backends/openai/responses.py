@@ -17,9 +17,9 @@ from typing import Any
 from unswayed.answers.stopping import first_stop
 from unswayed.model_io import Finish, Generation
 
-_FINISH: dict[object, Finish] = {"length": "length", "max_tokens": "length", "content_filter": "refused"}
+_FINISH: dict[str, Finish] = {"length": "length", "max_tokens": "length", "content_filter": "refused"}
 _OPEN, _CLOSE = "<think>", "</think>"
-_THINKING_PARTS = frozenset({"thinking", "reasoning", "reasoning_content"})
+_THINKING_PARTS = ("thinking", "reasoning", "reasoning_content")
 
 
 class Malformed(Exception):
@@ -80,7 +80,8 @@ def read_uncut(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) ->
     for name in ("reasoning_content", "reasoning"):
         if not thought and isinstance(message.get(name), str):
             thought = message[name]
-    finish = _FINISH.get(choice.get("finish_reason"), "stop")
+    reason = choice.get("finish_reason")
+    finish: Finish = _FINISH.get(reason, "stop") if isinstance(reason, str) else "stop"
     stopped_at = choice.get("stop_reason") or choice.get("matched_stop")
     if finish != "stop" or not isinstance(stopped_at, str) or stopped_at not in stop:
         stopped_at = ""
