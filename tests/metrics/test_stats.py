@@ -18,8 +18,10 @@ from unswayed.metrics.stats import (
     holm,
     mcnemar,
     mean,
+    mean_p_value,
     rate,
     rng_for,
+    split_difference,
 )
 
 SEED = 20240607
@@ -30,19 +32,19 @@ def alone(n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 5), (5, 5), (1, 1), (3, 10), (497, 1000), (999, 1000)])
-def test_one_row_a_group_gives_wilson(covered: int, n: int) -> None:
-    result = rate(np.arange(n) < covered, alone(n))
-    assert (result.value, result.n) == (covered / n, n)
-    theirs = proportion_confint(covered, n, method="wilson")
+def test_one_row_a_group_gives_wilson(hits: int, n: int) -> None:
+    result = rate(np.arange(n) < hits, alone(n))
+    assert (result.value, result.n) == (hits / n, n)
+    theirs = proportion_confint(hits, n, method="wilson")
     assert (result.low, result.high) == pytest.approx(theirs, abs=1e-12)
-    scipys = scipy_stats.binomtest(covered, n).proportion_ci(method="wilson")
+    scipys = scipy_stats.binomtest(hits, n).proportion_ci(method="wilson")
     assert (result.low, result.high) == pytest.approx((scipys.low, scipys.high), abs=1e-12)
 
 
 def test_copies_of_a_row_add_no_certainty() -> None:
-    covered = np.arange(40) < 28
-    once = rate(covered, alone(40))
-    copied = rate(np.repeat(covered, 5), np.repeat(alone(40), 5))
+    hits = np.arange(40) < 28
+    once = rate(hits, alone(40))
+    copied = rate(np.repeat(hits, 5), np.repeat(alone(40), 5))
     assert copied.value == once.value
     assert copied.n == 200
     assert copied.low is not None
@@ -51,8 +53,8 @@ def test_copies_of_a_row_add_no_certainty() -> None:
 
 
 def test_group_numbers_do_not_matter(rng: np.random.Generator) -> None:
-    covered, cluster = rng.random(60) < 0.6, rng.integers(0, 20, 60)
-    assert rate(covered, cluster) == rate(covered, cluster * 7 + 3)
+    hits, cluster = rng.random(60) < 0.6, rng.integers(0, 20, 60)
+    assert rate(hits, cluster) == rate(hits, cluster * 7 + 3)
     delta = rng.integers(-1, 2, 60)
     assert difference(delta, cluster, 200, rng_for(1)) == difference(delta, cluster * 7 + 3, 200, rng_for(1))
     assert mcnemar(delta, cluster) == mcnemar(delta, cluster * 7 + 3)
@@ -90,6 +92,36 @@ def test_mean_keeps_its_bounds_and_needs_two_groups() -> None:
     result = mean(np.array([0.0, 0.0, 0.01, 1.0]), alone(4), (0.0, 1.0))
     assert result.low == 0.0
     assert mean(np.array([0.2, 0.4]), np.zeros(2, int)).low is None
+
+
+def test_the_p_value_of_a_mean_is_that_of_the_t_test(rng: np.random.Generator) -> None:
+    values = rng.normal(0.2, 1.0, 40)
+    expected = scipy_stats.ttest_1samp(values, 0.0).pvalue
+    assert mean_p_value(values, alone(40)) == pytest.approx(expected)
+    repeated = mean_p_value(np.repeat(values, 3), np.repeat(alone(40), 3))
+    assert repeated == pytest.approx(expected)  # copies of a row add no certainty
+    assert mean_p_value(np.zeros(5), alone(5)) == 1.0
+    assert mean_p_value(values, np.zeros(40, int)) is None
+    assert mean_p_value(np.zeros(0), alone(0)) is None
+
+
+def test_the_difference_of_two_shares_is_that_of_agresti_and_caffo() -> None:
+    split = np.arange(60) < 20
+    hits = np.arange(60) % 20 < np.where(split, 12, 5)  # 12 of 20, 10 of 40
+    e = split_difference(hits, split, alone(60))
+    assert (e.value, e.n) == (pytest.approx(12 / 20 - 10 / 40), 60)
+    assert e.low is not None
+    assert e.high is not None
+    # The smoothed variances 13 * 9 / 22^3 and 11 * 31 / 42^3, or the plain ones where these are larger.
+    variance = 60 / 59 * (0.6 * 0.4 / 20 + 0.25 * 0.75 / 40)
+    variance += max(0.0, 13 * 9 / 22**3 - 0.6 * 0.4 / 20) + max(0.0, 11 * 31 / 42**3 - 0.25 * 0.75 / 40)
+    half = float(scipy_stats.t.ppf(0.975, 59)) * np.sqrt(variance)
+    assert (e.low, e.high) == pytest.approx((e.value - half, e.value + half))
+    certain = split_difference(split, split, alone(60))
+    assert (certain.value, certain.high) == (1.0, 1.0)
+    assert certain.low is not None
+    assert certain.low > 0.75
+    assert split_difference(hits, np.zeros(60, bool), alone(60)).value is None
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 1), (10, 0), (7, 3), (40, 61), (5, 5), (300, 200)])
