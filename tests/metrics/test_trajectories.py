@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from places import ROOT
-from planted_study import PAPER, At, flat, tables
+from planted_study import PAPER, ModelState, flat, tables
 from unswayed.errors import BadInput
 from unswayed.metrics.training.alarms import ALARMS, find_alarms
 from unswayed.metrics.training.claims import training_claims
@@ -212,8 +212,8 @@ def test_flat_arms_decide_no_claim_and_raise_no_alarm(rng: np.random.Generator) 
 
 
 def test_the_opposite_does_not_hold(rng: np.random.Generator) -> None:
-    def other(t: float) -> At:
-        return At(right=0.7 - 0.3 * t, agrees=0.6 + 0.3 * t, entropy=0.5 + 0.4 * t)
+    def other(t: float) -> ModelState:
+        return ModelState(right=0.7 - 0.3 * t, agrees=0.6 + 0.3 * t, entropy=0.5 + 0.4 * t)
 
     s = made({"grpo": other}, 3, rng, questions=200, seed_spread=0.01)
     result = verdicts(s)
@@ -246,7 +246,10 @@ def test_many_seeds_that_differ_more_than_recipes(rng: np.random.Generator) -> N
 
 def test_ignoring_correct_cues_is_not_negating_them(rng: np.random.Generator) -> None:
     s = made(
-        {"over": lambda t: At(under_right=0.2 - 0.2 * t), "against": lambda t: At(under_right=0.2 - 0.4 * t)},
+        {
+            "over": lambda t: ModelState(under_right=0.2 - 0.2 * t),
+            "against": lambda t: ModelState(under_right=0.2 - 0.4 * t),
+        },
         2,
         rng,
         questions=400,

@@ -1,4 +1,4 @@
-"""Studies of planted dynamics as records on the disk: what the report says of them is known beforehand."""
+"""Studies with planted dynamics as stored records, so that the claims on them are known in advance."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ OPTIONS = ("red", "green", "blue", "yellow")
 
 
 @dataclass(frozen=True)
-class At:
-    """What a model does at one moment; rates are population values."""
+class ModelState:
+    """Rates of a planted model at one step of the training."""
 
     right: float = 0.6
     """Under base."""
@@ -46,22 +46,22 @@ class At:
     dead: float = 0.3
 
 
-Path_ = Callable[[float], At]
-"""From the share of the training that is done to what the model does."""
+Dynamics = Callable[[float], ModelState]
+"""From the share of the training that is done to the rates of the model."""
 
 
-def flat(t: float) -> At:
-    return At()
+def flat(t: float) -> ModelState:
+    return ModelState()
 
 
-PAPER: dict[str, Path_] = {
-    "grpo": lambda t: At(right=0.5 + 0.25 * t, agrees=0.95 - 0.35 * t, entropy=1.1 - 0.7 * t),
-    "grpo+aug": lambda t: At(
+PAPER: dict[str, Dynamics] = {
+    "grpo": lambda t: ModelState(right=0.5 + 0.25 * t, agrees=0.95 - 0.35 * t, entropy=1.1 - 0.7 * t),
+    "grpo+aug": lambda t: ModelState(
         right=0.5 + 0.25 * t, under_caption=-0.2 + 0.25 * t, under_think=-0.25 + 0.02 * t,
         agrees=0.95 - 0.35 * t, entropy=1.1 - 0.7 * t,
     ),
-    "grpo+faith": lambda t: At(right=0.5 + 0.1 * t, agrees=0.95, entropy=1.1 - 0.7 * t),
-    "grpo+aug+faith": lambda t: At(
+    "grpo+faith": lambda t: ModelState(right=0.5 + 0.1 * t, agrees=0.95, entropy=1.1 - 0.7 * t),
+    "grpo+aug+faith": lambda t: ModelState(
         right=0.5 + 0.05 * t, agrees=0.97, entropy=1.1 - 0.7 * t, length=120 - 100 * t,
         templates=0.3 + 0.7 * t, dead=min(1.0, 0.3 + 0.9 * t),
     ),
@@ -70,7 +70,7 @@ PAPER: dict[str, Path_] = {
 
 
 def tables(
-    arms: Mapping[str, Path_],
+    arms: Mapping[str, Dynamics],
     seeds: Sequence[int],
     rng: np.random.Generator,
     *,
@@ -109,7 +109,7 @@ def tables(
 
 
 def _audit(
-    now: At,
+    now: ModelState,
     condition: str,
     own: np.ndarray[Any, Any],
     hard: np.ndarray[Any, Any],
@@ -175,7 +175,7 @@ def rollouts(arms: Sequence[str], seeds: Sequence[int], text: str, **over: Any) 
 
 def write(
     folder: Path,
-    arms: Mapping[str, Path_],
+    arms: Mapping[str, Dynamics],
     seeds: Sequence[int] = (0, 1, 2),
     rng: np.random.Generator | None = None,
     text: str = "<think>It is red.</think><answer>(A)</answer>",
