@@ -292,3 +292,28 @@ def test_a_template_that_cannot_be_proved_is_refused(
 
     with pytest.raises(BadInput, match=match):
         PromptBatcher(Processor(), "stubborn", [0]).check_prefills(rows)
+
+
+@pytest.mark.parametrize("stop", [3, 4, 5], ids=["before", "at", "after the end of a pass"])
+def test_a_run_resumed_in_a_later_pass_over_the_data_is_the_run_itself(
+    folder: Path, tmp_path: Path, stop: int
+) -> None:
+    """Four questions, one a step: the second pass begins with step 5, in another order than the first."""
+
+    def orders(resume: str | None, out: Path) -> dict[int, str]:
+        trainer = build(folder, out, config(steps=7, prompts=1), Length, n=4)
+        trainer.args.save_steps, trainer.args.save_total_limit = 1, None
+        real, seen = trainer._calculate_rewards, {}
+
+        def spy(inputs: Any, *more: Any) -> Any:
+            seen[trainer.state.global_step + 1] = inputs[0]["row"].question.uid
+            return real(inputs, *more)
+
+        trainer._calculate_rewards = spy
+        trainer.train(resume_from_checkpoint=resume)
+        return seen
+
+    whole = orders(None, tmp_path / "a")
+    assert [whole[step] for step in (1, 2, 3)] != [whole[step] for step in (5, 6, 7)]
+    resumed = orders(str(tmp_path / "a" / f"checkpoint-{stop}"), tmp_path / "a")
+    assert resumed == {step: uid for step, uid in whole.items() if step > stop}

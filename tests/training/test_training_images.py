@@ -87,7 +87,7 @@ def test_several_images_may_come_at_a_later_step_and_when_resuming(
     assert set(logs) == {1, 2, 3, 4}
     assert len(lines) <= 1
     again = trainer(folder, tmp_path / "whole", counts, lines, steps=4)
-    again.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-2"))
+    again.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-2"))  # the end of a pass
     for line in again.state.log_history:
         if "loss" in line:
             same = {k: v for k, v in line.items() if k in ("loss", "reward", "entropy", "grad_norm")}

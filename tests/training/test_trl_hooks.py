@@ -16,6 +16,7 @@ from trl import GRPOTrainer
 from places import ROOT
 from unswayed.errors import BadInput
 from unswayed.training.grpo import trl_hooks
+from unswayed.training.grpo.shared_prompts import SharedPromptsTrainer
 from unswayed.training.grpo.trainer import ConditionedGRPOTrainer
 from unswayed.training.trainer_base import TrainerMixin
 
@@ -28,7 +29,7 @@ def test_the_installed_trl_has_the_recorded_methods() -> None:
 def test_every_private_method_of_trl_that_we_override_is_recorded() -> None:
     own = {
         name
-        for kind in (ConditionedGRPOTrainer, TrainerMixin)
+        for kind in (ConditionedGRPOTrainer, TrainerMixin, SharedPromptsTrainer)
         for name, value in vars(kind).items()
         if inspect.isfunction(value) and name.startswith("_") and not name.startswith("__")
     }

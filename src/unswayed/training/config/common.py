@@ -44,8 +44,8 @@ class DataSettings:
     """The benchmark's file, or the folder that holds it; empty for generated benchmarks."""
     mixture: dict[str, float] = field(default_factory=dict)
     """Several benchmarks with their shares, which need not sum to 1, in place of `benchmark`:
-    ``{sat2-32k = 32, pixmo-count = 15}``. `limit` is then the total, and 0: as many as the shares permit. Uids
-    get the benchmark's name in front."""
+    ``{sat2-32k = 32, pixmo-count = 15}``. `limit` is then the total, and 0: as many as the shares permit.
+    Uids get the benchmark's name in front."""
     splits: dict[str, str] = field(default_factory=dict)
     """Splits of single benchmarks of the mixture, by name; `split` is for the others."""
     folders: dict[str, str] = field(default_factory=dict)

@@ -93,7 +93,8 @@ def build(
     except ImportError as error:
         raise MissingExtra("training needs msgspec: pip install 'unswayed[train]'") from error
     values = flatten(settings, kind=kind) | dict(map(parse_change, changes))
-    types = setting_types(kind)
+    known: Any = kind
+    types = setting_types(known)
     for name in values:
         if name not in types:
             raise BadInput(f"{source}: unknown setting {name!r}{_suggestion(name, types)}")
@@ -118,7 +119,7 @@ def parse_change(change: str) -> tuple[str, Any]:
 
 
 @cache
-def setting_types(kind: type = GrpoConfig, prefix: str = "") -> dict[str, Any]:
+def setting_types(kind: Any = GrpoConfig, prefix: str = "") -> dict[str, Any]:
     """Type of every setting, by dotted name."""
     hints = get_type_hints(kind)
     types: dict[str, Any] = {}

@@ -53,13 +53,27 @@ class TrainingRows:
 
 
 class GroupSampler(torch.utils.data.Sampler[int]):
-    """TRL's order of questions, with the position in the group: question q, rollout j is row q * size + j."""
+    """TRL's order of questions, with the position in the group: question q, rollout j is row q * size + j.
+
+    TRL's sampler draws a new order each time it is iterated, so a run that resumes in a later pass over the
+    data would begin with the order of the first pass. Here the orders of earlier passes are drawn first.
+    """
 
     def __init__(self, order: Any, size: int) -> None:
         self._order = order
         self._size = size
+        self._epoch = self._drawn = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """The trainer calls this before every pass over the data, with its number from 0."""
+        self._epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
+        while self._drawn < self._epoch:
+            for _ in self._order:
+                pass
+            self._drawn += 1
+        self._drawn += 1
         for n, question in enumerate(self._order):
             yield int(question) * self._size + n % self._size
 
