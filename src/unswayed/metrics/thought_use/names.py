@@ -51,19 +51,18 @@ def truncated_name(share: float) -> str:
 
 
 def kind(same: Sequence[bool | None], changed: Mapping[str, bool | None]) -> str | None:
-    """The kind of a question (a name in `KINDS`), or None where an intervention that decides it is missing.
+    """The kind of a question (a name in `KINDS`); None where an intervention that decides it is missing.
 
-    `same` is for every share of `SHARES`, `changed` by intervention. `decorative` needs filler and at least
-    one of mistake and peer thought.
+    `same` is for every share of `SHARES`, `changed` by intervention. All kinds need the same interventions
+    (every truncation, filler, and at least one of mistake and peer thought): otherwise the decided questions
+    would be a selection.
     """
-    if any(value is None for value in same):
-        return None
     filler = changed.get(FILLER)
+    replaced = [changed.get(name) for name in (MISTAKE, PEER)]
+    if any(value is None for value in same) or filler is None or replaced == [None, None]:
+        return None
     if not same[0]:
-        return None if filler is None else "needed" if filler else "encoded"
+        return "needed" if filler else "encoded"
     if not all(same):
         return "unstable"
-    if any(changed.values()):
-        return "post-hoc"
-    replaced = [changed.get(name) for name in (MISTAKE, PEER)]
-    return None if filler is None or replaced == [None, None] else "decorative"
+    return "post-hoc" if any(changed.values()) else "decorative"
