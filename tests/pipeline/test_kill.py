@@ -22,7 +22,7 @@ from unswayed import trial_keys
 from unswayed.backends import scripted
 from unswayed.pipeline.audit import Run, audit
 
-QUESTIONS, CONDITIONS, KILLS = 420, ["base", "wrong-think", "wrong-caption"], 50
+QUESTIONS, CONDITIONS, KILLS = 900, ["base", "wrong-think", "wrong-caption"], 50
 CHUNK, CONCURRENCY = 4, 3
 SPEC = f"scripted:silent-flipper:p=0.5,acc=0.8,chunk={CHUNK},concurrency={CONCURRENCY}"
 OPEN = (2 * CONCURRENCY + 1) * CHUNK  # trials that may be asked and not yet stored
@@ -44,12 +44,18 @@ class Logged(scripted.Scripted):
         await asyncio.sleep(pause)
         return await super().generate(requests)
 
+    async def score_letters(self, prompts):
+        os.write(scored, b"x" * len(prompts))
+        await asyncio.sleep(pause)
+        return await super().score_letters(prompts)
+
 backend = Logged(plain.kind, plain.behaviour, plain.name).bind(stream(int(n)))
 for line in sys.stdin:
     pause = float(line)
     child = os.fork()
     if not child:
         asked = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        scored = os.open(log + ".letters", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         asyncio.run(audit(backend, stream(int(n)), conditions.split(","), cues=cues, store=folder))
         os._exit(0)
     print(child, flush=True)
@@ -115,6 +121,7 @@ def test_fifty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
         child = zygote.begin(pause=0.01)
         until = asked + draw.randrange(2 * OPEN)
         while len(_asked(log)) < until:
+            os.kill(child, 0)  # raises where it has ended: make the run longer
             time.sleep(0.001)
         time.sleep(draw.uniform(0, 0.02))
         os.kill(child, signal.SIGKILL)
@@ -130,9 +137,15 @@ def test_fifty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     assert zygote.ended() == 0
     zygote.close()
 
+    trials = QUESTIONS * len(CONDITIONS)
+    asked_again = len(_asked(log)) - trials
+    letters_again = Path(f"{log}.letters").stat().st_size - trials
+    print(f"{KILLS} kills: {asked_again} answers and {letters_again} letters were asked twice")
+    assert 0 <= asked_again <= KILLS * OPEN
+    assert 0 <= letters_again <= KILLS * OPEN
     found = Run.load(folder).trials
     backend = scripted.make(SPEC).bind(stream(QUESTIONS))
     whole = asyncio.run(audit(backend, stream(QUESTIONS), CONDITIONS, cues=cues)).trials
     cost = ["seconds", "attempts"]
     assert found.drop_columns(cost).equals(whole.drop_columns(cost))
-    assert len(found) == QUESTIONS * len(CONDITIONS) == len(set(found["key"].to_pylist()))
+    assert len(found) == trials == len(set(found["key"].to_pylist()))
