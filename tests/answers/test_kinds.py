@@ -47,7 +47,8 @@ CHOOSES = [
     "{x}, not {y}", "{x} and not {y}", "I choose {x} rather than {y}", "It is not {y}, so it must be {x}",
     "{y} is incorrect, so it must be {x}", "Not {y} but {x}", "The answer is {x}, not {y}.",
     "{y} can be ruled out, leaving {x}", "{x}. {y} is wrong.", "The answer is {x} because {y} is not visible",
-    "\\boxed{{{x}}}", "{y} is wrong, so \\boxed{{{x}}}", "\\boxed{{{x}}}, not {y}", "Looking at {y}, no. \\boxed{{{x}}}",
+    "\\boxed{{{x}}}", "{y} is wrong, so \\boxed{{{x}}}", "\\boxed{{{x}}}, not {y}",
+    "Looking at {y}, no. \\boxed{{{x}}}",
     "The correct answer is {x}.", "So the answer must be {x}", "Therefore, {x}.", "I would go with {x}.",
     "{x} is correct.", "排除{y}，选{x}", "答案是{x}", "不是{y}，是{x}",
 ]  # fmt: skip
@@ -55,7 +56,8 @@ CHOOSES_NONE = [
     "{x} or {y}", "{x} and {y}", "{x}, {y}", "The answer is {x} or {y}.", "The answer is {x}, {y}",
     "either {x} or {y}", "{x} or maybe {y}", "not {x}", "It is not {x}.", "The answer is not {x}.",
     "{x} is wrong", "{x} is absent.", "{x} is incorrect", "All except {x}", "neither {x} nor {y}",
-    "\\boxed{{{x}, {y}}}", "both {x} and {y}", "anything but {x}", "不是{x}", "{x}不对", "{x}或{y}", "{x}和{y}",
+    "\\boxed{{{x}, {y}}}", "both {x} and {y}", "anything but {x}", "不是{x}",
+    "{x}不对", "{x}或{y}", "{x}和{y}",
 ]  # fmt: skip
 
 

@@ -19,6 +19,8 @@ COLOURS = frozenset(
 RELATIONS = frozenset({"left", "right", "above", "below"})
 ANSWERS = frozenset({"yes", "no"})
 _CLASSES = (COLOURS, RELATIONS, ANSWERS)
+_COMMENTS = ANSWERS | {"right"}
+"""Values of another class that may also be a comment: "(A) right", "(A) yes"."""
 _ABSTAIN = ("i", "am", "not", "sure")
 
 
@@ -58,6 +60,8 @@ def contradicts(text: str, option: int, options: Sequence[str]) -> bool:
     text = strip_markup(text)
     words = tokenize(text)
     said = tuple(word.text for word in words)
+    if len(said) == 1 and class_of(said[0]) not in (None, kind) and said[0] not in _COMMENTS:
+        return True
     if kind == 0:
         stated = {
             word.text
