@@ -15,8 +15,8 @@ from unswayed.scenes.language import (
     Colour,
     Count,
     Relation,
-    find_statements,
     fill_template,
+    find_statements,
 )
 from unswayed.scenes.world import (
     CELLS,
@@ -24,8 +24,8 @@ from unswayed.scenes.world import (
     SHAPES,
     Scene,
     SceneObject,
-    render,
     random_scene,
+    render,
 )
 
 ROW = Scene((SceneObject(0, "circle", "red"), SceneObject(2, "star", "blue"), SceneObject(5, "cross", "red")))

@@ -162,8 +162,8 @@ def _read_table(file: Path) -> pa.Table:
         return pq.read_table(file, schema=_NEW)
     except (OSError, pa.ArrowInvalid) as error:
         raise BadInput(
-            f"{file}: cannot be read ({error}); fetch it again, or remove the entry 'reading' of the manifest "
-            "to see the run as it was read first"
+            f"{file}: cannot be read ({error}); fetch it again, or remove the entry 'reading' of the "
+            "manifest to see the run as it was read first"
         ) from error
 
 

@@ -37,8 +37,9 @@ def command(
     rules = run_rules(Run.load(run).manifest)
     result = asyncio.run(reread_run(run, write=write))
     output.out.print(
-        f"grammar {' and '.join(result.before)} before, {GRAMMAR} now: {result.changed:,} of {result.trials:,} "
-        f"trials are read differently; right answers: {result.correct[0]:,} before, {result.correct[1]:,} now",
+        f"grammar {' and '.join(result.before)} before, {GRAMMAR} now: {result.changed:,} of "
+        f"{result.trials:,} trials are read differently; right answers: {result.correct[0]:,} before, "
+        f"{result.correct[1]:,} now",
         highlight=False,
         soft_wrap=True,
     )
