@@ -128,9 +128,7 @@ def test_flat_arms_raise_no_alarm_and_the_first_arm_is_the_reference(tmp_path: P
     assert '<span class="badge v-holds">' not in page
 
 
-def test_rollouts_are_ordered_and_within_their_budget(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rollouts_are_ordered_and_within_their_budget(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = load(folder)
     text = collect_rollouts(result.rollouts, result.load_image, list(PAPER), ["base", "wrong-think"])
     assert [(a["uid"], a["condition"]) for a in text.items[:2]] == [("q0", "base"), ("q0", "wrong-think")]
