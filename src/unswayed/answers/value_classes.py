@@ -33,14 +33,14 @@ def class_of(token: str) -> int | None:
 
 def option_class(matcher: OptionMatcher) -> int | None:
     """The class of which every option states exactly one value, an abstain option apart; None without one."""
-    classes = set()
+    classes: set[int | None] = set()
     for key in matcher.keys:
         if key == _ABSTAIN:
             continue
-        found = {(c, token) for token in key if (c := class_of(token)) is not None}
-        if len(found) != 1:
+        values = {token for token in key if class_of(token) is not None}
+        if len(values) != 1:
             return None
-        classes.add(next(iter(found))[0])
+        classes.add(class_of(values.pop()))
     return classes.pop() if len(classes) == 1 else None
 
 
