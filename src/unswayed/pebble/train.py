@@ -71,6 +71,9 @@ class Plan:
         Stage("direct", 400, 0.0, 0.1, 0.01, 1e-3, 0.1, 1.0, 1.0, DIRECT_MIX),
         Stage("again", 250, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, cools=True),
         Stage("swayed", 220, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, SWAYED_MIX, cools=True),
+        Stage("direct, again", 260, 0.0, 0.1, 0.01, 1e-3, 0.1, 1.0, 1.0, DIRECT_MIX),
+        Stage("all, again", 150, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, cools=True),
+        Stage("swayed, again", 110, 0.0, 0.1, 0.01, 1e-3, 0.1, 0.5, 0.5, SWAYED_MIX, cools=True),
     )
     width: int = 128
     layers: int = 5
