@@ -59,8 +59,8 @@ def contradicts(text: str, option: int, options: Sequence[str]) -> bool:
     own = matcher.keys[option]
     text = strip_markup(text)
     words = tokenize(text)
-    said = tuple(word.text for word in words)
-    if len(said) == 1 and class_of(said[0]) not in (None, kind) and said[0] not in _COMMENTS:
+    tokens = tuple(word.text for word in words)
+    if len(tokens) == 1 and class_of(tokens[0]) not in (None, kind) and tokens[0] not in _COMMENTS:
         return True
     if kind == 0:
         stated = {
@@ -71,10 +71,10 @@ def contradicts(text: str, option: int, options: Sequence[str]) -> bool:
             and not is_negated(text, word.start, word.end)
         }
         return bool(stated) and not stated & set(own)
-    said = said[1:] if said[:1] in (("the",), ("a",), ("an",)) else said
+    tokens = tokens[1:] if tokens[:1] in (("the",), ("a",), ("an",)) else tokens
     template = tuple(None if class_of(token) == kind else token for token in own)
-    given = tuple(None if class_of(token) == kind else token for token in said)
-    return said != own and given == template
+    stated_template = tuple(None if class_of(token) == kind else token for token in tokens)
+    return tokens != own and stated_template == template
 
 
 def stated_values(text: str, options: Sequence[str]) -> list[tuple[str, int, int]]:
