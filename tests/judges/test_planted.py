@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from synthetic import cues, questions
 from unswayed.backends import scripted
-from unswayed.conditions import condition, put
+from unswayed.conditions import build_prompt, condition
 from unswayed.errors import BackendError, BadInput
 from unswayed.metrics.summary import Estimate, Summary
 from unswayed.model_io import Request, Sampling
@@ -103,7 +103,7 @@ def test_answers_depend_on_neither_order_nor_company() -> None:
     how = condition("wrong-think+abstain")
     requests = []
     for q in QUESTIONS[:50]:
-        prompt = put(q, cues(q, 0), how, (q.images[0].read(),))
+        prompt = build_prompt(q, cues(q, 0), how, (q.images[0].read(),))
         requests.append(Request(prompt, Sampling()))  # type: ignore[arg-type]
 
     async def one_by_one() -> list[str]:
