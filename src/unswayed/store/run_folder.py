@@ -59,7 +59,7 @@ def load(path: str | Path) -> tuple[pa.Table, dict[str, Any]]:
             "trials can be read; fetch the run folder again"
         )
     warnings.warn(
-        f"{path} is damaged: {'; '.join(filter(None, (problem, *damaged)))}. {source} {len(trials):,} of "
+        f"{path} is damaged: {'; '.join(filter(None, (problem, *damaged)))}; {source} {len(trials):,} of "
         f"{finished['trials']:,} trials. To restore what is left: unswayed repair {path}",
         stacklevel=2,
     )
