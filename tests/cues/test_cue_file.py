@@ -29,7 +29,7 @@ def bound(seed: int = 0) -> CueFile:
     return cue_file.build([(q, write(q, seed)) for q in questions()], seed=seed, about={"source": "made"})
 
 
-def test_a_book_gives_back_what_was_written(tmp_path: Path) -> None:
+def test_a_cue_file_gives_back_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / "cues.parquet"
     made = bound()
     made.save(path)
@@ -65,7 +65,7 @@ def test_the_datasheet_counts_what_is_in_the_book(tmp_path: Path) -> None:
     assert "* source: made" in text
 
 
-def test_a_question_that_is_not_in_the_book_is_refused() -> None:
+def test_a_question_that_is_not_in_the_file_is_refused() -> None:
     with pytest.raises(BadInput, match=r"'new' is not in it; write the cues again"):
         bound()(replace(questions()[0], uid="new"))
 
@@ -96,7 +96,7 @@ def _tamper(path: Path, **columns: object) -> None:
         ({"uid": None}, "row 0: uid is null"),
     ],
 )
-def test_a_book_that_was_changed_by_hand_is_refused(
+def test_a_cue_file_that_was_changed_by_hand_is_refused(
     tmp_path: Path, columns: dict[str, object], why: str
 ) -> None:
     path = tmp_path / "cues.parquet"
@@ -121,7 +121,7 @@ def test_two_cues_for_one_slot_are_refused() -> None:
         CueFile((made.rows[0], *made.rows), made.sheet)(questions()[0])
 
 
-def test_what_is_no_book_is_told(tmp_path: Path) -> None:
+def test_what_is_no_cue_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="does not exist"):
         cue_file.read(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("hello")
@@ -132,7 +132,7 @@ def test_what_is_no_book_is_told(tmp_path: Path) -> None:
         cue_file.read(tmp_path / "other.parquet")
 
 
-def test_a_book_to_train_with_is_not_audited_with(tmp_path: Path) -> None:
+def test_a_cue_file_to_train_with_is_not_audited_with(tmp_path: Path) -> None:
     question = questions()[0]
     cue_file.build([(question, write(question, 0, "train"))], seed=0, use="train").save(
         tmp_path / "t.parquet"
