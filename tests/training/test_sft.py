@@ -498,7 +498,7 @@ def test_sources_that_do_not_fit(
         "audit.benchmark=scenes-easy",
     )
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
-    refused("no Parquet file", f"thoughts.file={tmp_path / 't.parquet'}")
+    refused("not a Parquet file", f"thoughts.file={tmp_path / 't.parquet'}")
     pq.write_table(pa.table({"uid": ["a"]}), tmp_path / "t.parquet")
     refused("no column 'thought'", f"thoughts.file={tmp_path / 't.parquet'}")
     refused("raise thoughts.longest", "thoughts.scenes=true", "thoughts.longest=2")
@@ -507,7 +507,7 @@ def test_sources_that_do_not_fit(
 @pytest.mark.parametrize(
     ("found", "match"),
     [
-        ({}, r"nothing says where the thoughts come from"),
+        ({}, r"no source of thoughts is set"),
         ({"grpo": {"lr": 1.0}}, r"did you mean 'sft.lr'"),
         ({"thoughts": {"fil": "a"}}, r"did you mean 'thoughts.file'"),
         ({"guard": {"reward": 0.1}}, r"unknown setting 'guard.reward'"),
@@ -516,7 +516,7 @@ def test_sources_that_do_not_fit(
         ({"thoughts": {"scenes": True}, "sft": {"epochs": 0.0}}, r"sft.epochs is 0"),
         ({"thoughts": {"scenes": True}, "sft": {"schedule": "up"}}, r"constant, linear, cosine"),
         ({"thoughts": {"scenes": True}, "guard": {"rise": 1.0}}, r"more than 1"),
-        ({"thoughts": {"scenes": True}, "save": {"completions": True}}, r"about rollouts"),
+        ({"thoughts": {"scenes": True}, "save": {"completions": True}}, r"writes rollouts"),
     ],
 )
 def test_wrong_settings_are_named(found: dict[str, Any], match: str) -> None:
@@ -528,11 +528,14 @@ def test_shipped_configs_and_fields_are_whole() -> None:
     for file in CONFIGS.glob("sft-*.toml"):
         config = load_sft_config(file)
         assert configs.build(SftConfig, configs.as_dict(config)) == config
+    checked = set()
     for node in ast.parse(inspect.getsource(sft_config)).body:
-        if isinstance(node, ast.ClassDef) and node.name != "Config":
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Settings"):
+            checked.add(node.name)
             for item, below in zip(node.body[1:], [*node.body[2:], None], strict=True):
                 if isinstance(item, ast.AnnAssign):
                     assert isinstance(below, ast.Expr), f"{node.name}.{ast.unparse(item.target)}"
+    assert checked == {"ThoughtSettings", "SftSettings", "LossGuardSettings"}
 
 
 def test_wrong_input_costs_one_sentence_and_exit_code_2(

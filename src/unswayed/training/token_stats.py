@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from unswayed.backends.base import OnBatch
 from unswayed.backends.transformers.backend import TransformersBackend
 from unswayed.backends.transformers.decoding import TokenDecoder
 from unswayed.conditions import Prompt
@@ -64,8 +65,8 @@ class RecordingBackend(TransformersBackend):
         self.recorded: dict[int, tuple[Prompt, Generation]] = {}
         """By the request's seed, which is a trial's own (`trial_keys.trial_seed`)."""
 
-    async def generate(self, requests: Sequence[Request]) -> list[Generation]:
-        generations = await super().generate(requests)
+    async def generate_in_batches(self, requests: Sequence[Request], on_batch: OnBatch) -> list[Generation]:
+        generations = await super().generate_in_batches(requests, on_batch)
         self.recorded |= {r.seed: (r.prompt, g) for r, g in zip(requests, generations, strict=True) if g.ids}
         return generations
 
