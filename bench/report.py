@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import unswayed
 from unswayed import report
 from unswayed.backends import open_backend
-from unswayed.report.rendering import write_text
 from unswayed.metrics import summarise
+from unswayed.report.rendering import write_text
 from unswayed.trial import SCHEMA
 
 

@@ -20,7 +20,7 @@ from unswayed.model_io import (
 from unswayed.pipeline.audit import Run, audit
 from unswayed.question import Cue, Cues, Image, Question
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CONDITIONS",
