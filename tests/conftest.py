@@ -8,11 +8,19 @@ hypothesis, and those marked `soak`, with it; a failure there names the seed tha
 from __future__ import annotations
 
 import os
+import signal
 import zlib
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+# A shell that starts the tests in the background lets them ignore signals, and so would every process that
+# they start: tests of Ctrl-C and of a closed terminal need the default.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SOAK_SEED = os.environ.get("UNSWAYED_SOAK")
 FIXED_SEED = 71

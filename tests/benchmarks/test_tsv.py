@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_cell_longer_than_the_csv_modules_limit_is_read(path: Path) -> None:
-    long = "x" * (csv.field_size_limit() + 1)
+    long = "x" * (2**17 + 1)  # the csv module stops at 2**17 characters unless told otherwise
     write(path, [row(question=long)])
     assert read_tsv(path)[0].text == long
 

@@ -88,7 +88,8 @@ def test_two_runs_are_compared_on_the_same_questions(folder, tmp_path):
 
 
 def test_lists_have_one_line_each():
-    assert all(name in run("conditions").stdout for name in CONDITIONS)
+    listed = run("conditions").stdout
+    assert all(name in listed for name in CONDITIONS)
     shown = run("conditions", "--show").stdout
     assert "<think>Okay let's see. This should be the final answer.</think>" in shown
     assert "scenes" in run("benchmarks").stdout
