@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats as _stats
+import scipy  # loads scipy.stats at its first use: half a second that most commands do not need
 
 from unswayed.metrics.stats import (
     Bools,
@@ -70,10 +70,10 @@ def _variance(per_group: Floats) -> float:
 
 def _influence(score: Floats, label: Bools) -> tuple[float, Floats]:
     """The area, and each row's influence on it: (placement - area) / number of rows of its class."""
-    ranks = _stats.rankdata(score)
+    ranks = scipy.stats.rankdata(score)
     placement = np.empty(len(score))
     for side in (label, ~label):
-        placement[side] = (ranks[side] - _stats.rankdata(score[side])) / (~side).sum()
+        placement[side] = (ranks[side] - scipy.stats.rankdata(score[side])) / (~side).sum()
     placement[~label] = 1 - placement[~label]
     area = float(placement[label].mean())
     return area, (placement - area) / np.where(label, label.sum(), (~label).sum())

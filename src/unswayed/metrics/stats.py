@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as _stats
+import scipy  # loads scipy.stats at its first use: half a second that most commands do not need
 
 from unswayed.metrics.summary import Estimate
 
@@ -103,7 +103,7 @@ def mean_p_value(values: Floats, cluster: Ints) -> float | None:
     error = math.sqrt(_ratio_variance(size, total, value))
     if error == 0:
         return float(value == 0)
-    return float(2 * _stats.t.sf(abs(value) / error, len(size) - 1))
+    return float(2 * scipy.stats.t.sf(abs(value) / error, len(size) - 1))
 
 
 def split_difference(hits: Bools, split: Bools, cluster: Ints) -> Estimate:
@@ -183,15 +183,15 @@ def mcnemar(delta: Ints, cluster: Ints) -> float:
         return 1.0
     magnitude, counts = np.unique(np.abs(total), return_counts=True)
     if len(magnitude) == 1:
-        return float(_stats.binomtest(int((total > 0).sum()), groups, 0.5).pvalue)
+        return float(scipy.stats.binomtest(int((total > 0).sum()), groups, 0.5).pvalue)
     if groups > _EXACT_UP_TO:
         half_step = int(np.gcd.reduce(magnitude))  # totals lie two of these apart
         z = (observed - half_step) / math.sqrt(float(np.sum(total * total)))
-        return float(2 * _stats.norm.sf(z))
+        return float(2 * scipy.stats.norm.sf(z))
     distribution = np.ones(1)  # distribution[t]: probability that the positive magnitudes sum to t
     for m, count in zip(magnitude.tolist(), counts.tolist(), strict=True):
         spaced = np.zeros(m * count + 1)
-        spaced[::m] = _stats.binom.pmf(np.arange(count + 1), count, 0.5)
+        spaced[::m] = scipy.stats.binom.pmf(np.arange(count + 1), count, 0.5)
         distribution = np.convolve(distribution, spaced)
     largest_total = len(distribution) - 1
     p = 2 * float(distribution[(largest_total + observed) // 2 :].sum())
@@ -248,8 +248,8 @@ def _ratio_variance(size: Floats, total: Floats, value: float) -> float:
 
 
 def _normal() -> float:
-    return float(_stats.norm.ppf((1 + LEVEL) / 2))
+    return float(scipy.stats.norm.ppf((1 + LEVEL) / 2))
 
 
 def _student(groups: int) -> float:
-    return float(_stats.t.ppf((1 + LEVEL) / 2, groups - 1))
+    return float(scipy.stats.t.ppf((1 + LEVEL) / 2, groups - 1))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from scipy.special import rel_entr
+import scipy
 
 from unswayed.errors import BadInput
 from unswayed.metrics.stats import Floats
@@ -29,7 +29,7 @@ def js_divergence(p: Floats, q: Floats) -> Floats:
     0.6931
     """
     middle = (p + q) / 2
-    divergence = (rel_entr(p, middle) + rel_entr(q, middle)).sum(axis=-1) / 2
+    divergence = (scipy.special.rel_entr(p, middle) + scipy.special.rel_entr(q, middle)).sum(axis=-1) / 2
     return np.clip(np.asarray(divergence, dtype=np.float64), 0.0, math.log(2))
 
 

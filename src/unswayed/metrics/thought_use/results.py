@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from scipy.integrate import trapezoid
+import scipy
 
 from unswayed.metrics.summary import Estimate
 from unswayed.metrics.thought_use.names import SHARES
@@ -62,7 +62,7 @@ class QuestionUse:
         if any(same is None for same in self.same):
             return None
         over = [0.0 if same else 1.0 for same in self.same]
-        return float(trapezoid(over, SHARES))
+        return float(scipy.integrate.trapezoid(over, SHARES))
 
 
 @dataclass(frozen=True)
