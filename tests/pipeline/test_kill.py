@@ -22,7 +22,8 @@ from unswayed import trial_keys
 from unswayed.backends import scripted
 from unswayed.pipeline.audit import Run, audit
 
-QUESTIONS, CONDITIONS, KILLS = 900, ["base", "wrong-think", "wrong-caption"], 50
+KILLS = int(os.environ.get("UNSWAYED_KILLS", "20"))  # more for a long run by hand
+QUESTIONS, CONDITIONS = 18 * KILLS, ["base", "wrong-think", "wrong-caption"]
 CHUNK, CONCURRENCY = 4, 3
 SPEC = f"scripted:silent-flipper:p=0.5,acc=0.8,chunk={CHUNK},concurrency={CONCURRENCY}"
 OPEN = (2 * CONCURRENCY + 1) * CHUNK  # trials that may be asked and not yet stored
@@ -110,7 +111,7 @@ def _asked(log: Path) -> list[int]:
 
 
 @pytest.mark.slow
-def test_fifty_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
+def test_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     folder, log = tmp_path / "run", tmp_path / "asked"
     seed = 20240
     print(f"seed {seed}")

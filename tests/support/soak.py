@@ -34,6 +34,9 @@ def main() -> int:
         )
         lines = result.stdout.strip().splitlines()
         print(f"seed {seed}: {lines[-1] if lines else result.stderr.strip()[-200:]}", flush=True)
+        for line in lines:
+            if line.startswith("FAILED"):
+                print(f"    {line}", flush=True)
         if result.returncode:
             failed[seed] = result.stdout + result.stderr
     print(f"{options.rounds} rounds in {time.monotonic() - begun:.0f} s, {len(failed)} failed")
