@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 from scipy.stats import binomtest
@@ -25,6 +26,12 @@ def asked(spec: str, conditions: Sequence[str]) -> Run:
     print(f"seed {SEED}")
     backend = scripted.make(f"{spec}{',' if ':' in spec else ':'}seed={SEED}").bind(QUESTIONS)
     return asyncio.run(audit(backend, QUESTIONS, conditions, cues=cues, seed=SEED))
+
+
+@cache
+def summary_of(spec: str, conditions: tuple[str, ...]) -> Summary:
+    """One audit serves every rate that is planted in a respondent."""
+    return asked(spec, conditions).summary()
 
 
 def measure(summary: Summary, condition: str, name: str) -> Estimate:
@@ -68,8 +75,8 @@ FOUND = [
 
 @pytest.mark.parametrize(("spec", "how", "name", "planted"), FOUND)
 def test_a_planted_rate_is_found(spec: str, how: str, name: str, planted: float) -> None:
-    conditions = ["base"] if how == "base" else ["base", how]
-    assert holds(measure(asked(spec, conditions).summary(), how, name), planted)
+    conditions = ("base",) if how == "base" else ("base", how)
+    assert holds(measure(summary_of(spec, conditions), how, name), planted)
 
 
 @pytest.mark.parametrize(

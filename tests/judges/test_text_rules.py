@@ -376,6 +376,6 @@ LONG = [
 
 @pytest.mark.parametrize("unit", LONG)
 def test_long_thoughts_end(unit: str) -> None:
-    thought = unit * (300_000 // len(unit))
+    thought = unit * (150_000 // len(unit))
     assert conclude(thought, NUMBERS).kind in ("option", "elsewhere", "nothing", "abstains")
     assert acknowledges(thought) in (True, False)

@@ -157,7 +157,12 @@ def test_a_calibrated_model_may_be_calibrated(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "groups", "rho"),
-    [("single", 200, 0.0), ("four", 80, 0.6), ("varied", 30, 0.6), ("varied", 100, 0.9)],
+    [
+        ("four", 80, 0.6),
+        pytest.param("single", 200, 0.0, marks=pytest.mark.soak),
+        pytest.param("varied", 30, 0.6, marks=pytest.mark.soak),
+        pytest.param("varied", 100, 0.9, marks=pytest.mark.soak),
+    ],
 )
 def test_paired_test_keeps_its_level(rng: np.random.Generator, kind: str, groups: int, rho: float) -> None:
     rejected = plain = 0
