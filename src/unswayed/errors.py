@@ -39,7 +39,7 @@ class TrainingFailed(UnswayedError, RuntimeError):
 
 
 class BackendError(UnswayedError, RuntimeError):
-    """A model could not be asked; `transient` ones are retried by the engine."""
+    """A model could not be asked; `transient` ones are retried by the runner."""
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
