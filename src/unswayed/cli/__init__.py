@@ -4,61 +4,51 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Any
 
 import typer
 
-from unswayed.cli.data import benchmarks, cues, listing
-from unswayed.cli.evaluate import (
-    audit,
-    compare,
-    export,
-    judge,
-    probe,
-    repair,
-    report,
-    reread,
-    review,
-)
+from unswayed.cli.shared.lazy_group import lazy_group
 from unswayed.cli.shared.output import print_error, show_warning
 from unswayed.cli.shared.signals import exit_code, handle_termination
-from unswayed.cli.shared.single_value import refuse_repeated_options
-from unswayed.cli.training import (
-    pebble,
-    sft,
-    study,
-    train,
-)
 from unswayed.errors import TrainingFailed, UnswayedError
+
+COMMANDS = {
+    "audit": "evaluate.audit:command",
+    "report": "evaluate.report:command",
+    "compare": "evaluate.compare:command",
+    "train": "training.train:command",
+    "sft": "training.sft:command",
+    "study": "training.study:command",
+    "judge": "evaluate.judge:command",
+    "reread": "evaluate.reread:command",
+    "probe": "evaluate.probe:command",
+    "export": "evaluate.export:command",
+    "repair": "evaluate.repair:command",
+    "review": "evaluate.review:command",
+    "conditions": "data.listing:conditions",
+    "benchmarks": "data.benchmarks:app",
+    "cues": "data.cues:app",
+    "models": "data.listing:models",
+    "pebble": "training.pebble:app",
+}
+_SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": "rich",
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
 app = typer.Typer(
     name="unswayed",
-    help="Audit vision-language models under misleading captions and wrong prefilled reasoning; "
-    "finetune them.",
+    cls=lazy_group({name: f"unswayed.cli.{target}" for name, target in COMMANDS.items()}, settings=_SETTINGS),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **_SETTINGS,
 )
-app.command("audit")(audit.command)
-app.command("report")(report.command)
-app.command("compare")(compare.command)
-app.command("train")(train.command)
-app.command("sft")(sft.command)
-app.command("study")(study.command)
-app.command("judge")(judge.command)
-app.command("reread")(reread.command)
-app.command("probe")(probe.command)
-app.command("export")(export.command)
-app.command("repair")(repair.command)
-app.command("review")(review.command)
-app.command("conditions")(listing.conditions)
-app.add_typer(benchmarks.app, name="benchmarks")
-app.add_typer(cues.app, name="cues")
-app.command("models")(listing.models)
-app.add_typer(pebble.app, name="pebble")
 
 
-refuse_repeated_options(app)
+@app.callback()
+def root() -> None:
+    """Audit vision-language models under misleading captions and wrong prefilled reasoning; finetune them."""
 
 
 def main() -> None:

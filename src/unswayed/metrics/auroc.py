@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy  # loads scipy.stats at its first use: half a second that most commands do not need
 
 from unswayed.metrics.stats import (
     Bools,
@@ -68,12 +67,18 @@ def _variance(per_group: Floats) -> float:
     return float(groups / max(groups - 1, 1) * np.sum(per_group**2))
 
 
+def _average_ranks(score: Floats) -> Floats:
+    """Rank of each score from 1, shape (n,); equal scores share the mean of their ranks."""
+    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
+
+
 def _influence(score: Floats, label: Bools) -> tuple[float, Floats]:
     """The area, and each row's influence on it: (placement - area) / number of rows of its class."""
-    ranks = scipy.stats.rankdata(score)
+    ranks = _average_ranks(score)
     placement = np.empty(len(score))
     for side in (label, ~label):
-        placement[side] = (ranks[side] - scipy.stats.rankdata(score[side])) / (~side).sum()
+        placement[side] = (ranks[side] - _average_ranks(score[side])) / (~side).sum()
     placement[~label] = 1 - placement[~label]
     area = float(placement[label].mean())
     return area, (placement - area) / np.where(label, label.sum(), (~label).sum())

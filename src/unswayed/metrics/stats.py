@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # loads scipy.stats at its first use: half a second that most commands do not need
+import scipy  # scipy.special is loaded at its first use; scipy.stats would take a second more
 
 from unswayed.metrics.summary import Estimate
 
@@ -103,7 +103,7 @@ def mean_p_value(values: Floats, cluster: Ints) -> float | None:
     error = math.sqrt(_ratio_variance(size, total, value))
     if error == 0:
         return float(value == 0)
-    return float(2 * scipy.stats.t.sf(abs(value) / error, len(size) - 1))
+    return float(2 * scipy.special.stdtr(len(size) - 1, -abs(value) / error))
 
 
 def split_difference(hits: Bools, split: Bools, cluster: Ints) -> Estimate:
@@ -183,19 +183,27 @@ def mcnemar(delta: Ints, cluster: Ints) -> float:
         return 1.0
     magnitude, counts = np.unique(np.abs(total), return_counts=True)
     if len(magnitude) == 1:
-        return float(scipy.stats.binomtest(int((total > 0).sum()), groups, 0.5).pvalue)
+        fewer = min(int((total > 0).sum()), int((total < 0).sum()))
+        return min(1.0, 2 * float(scipy.special.bdtr(fewer, groups, 0.5)))
     if groups > _EXACT_UP_TO:
         half_step = int(np.gcd.reduce(magnitude))  # totals lie two of these apart
         z = (observed - half_step) / math.sqrt(float(np.sum(total * total)))
-        return float(2 * scipy.stats.norm.sf(z))
+        return float(2 * scipy.special.ndtr(-z))
     distribution = np.ones(1)  # distribution[t]: probability that the positive magnitudes sum to t
     for m, count in zip(magnitude.tolist(), counts.tolist(), strict=True):
         spaced = np.zeros(m * count + 1)
-        spaced[::m] = scipy.stats.binom.pmf(np.arange(count + 1), count, 0.5)
+        spaced[::m] = _fair_binomial(count)
         distribution = np.convolve(distribution, spaced)
     largest_total = len(distribution) - 1
     p = 2 * float(distribution[(largest_total + observed) // 2 :].sum())
     return min(1.0, max(p, 2.0 ** (1 - groups)))  # the smallest p-value is that of all signs equal
+
+
+def _fair_binomial(n: int) -> Floats:
+    """Probability of k heads in n throws of a fair coin, for k = 0..n, shape (n + 1,)."""
+    k = np.arange(n + 1)
+    log_ways = scipy.special.gammaln(n + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(n - k + 1)
+    return np.asarray(np.exp(log_ways - n * math.log(2)))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -248,8 +256,8 @@ def _ratio_variance(size: Floats, total: Floats, value: float) -> float:
 
 
 def _normal() -> float:
-    return float(scipy.stats.norm.ppf((1 + LEVEL) / 2))
+    return float(scipy.special.ndtri((1 + LEVEL) / 2))
 
 
 def _student(groups: int) -> float:
-    return float(scipy.stats.t.ppf((1 + LEVEL) / 2, groups - 1))
+    return float(scipy.special.stdtrit(groups - 1, (1 + LEVEL) / 2))

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy  # loads scipy.stats at its first use: half a second that most commands do not need
+import scipy  # scipy.special is loaded at its first use; scipy.stats would take a second more
 
 from unswayed.metrics.stats import LEVEL, Floats, Ints
 from unswayed.metrics.summary import Estimate
@@ -105,7 +105,7 @@ class Effect:
         """The t interval; None without a standard error."""
         if self.error is None:
             return None
-        half = float(scipy.stats.t.ppf((1 + level) / 2, self.dof)) * self.error
+        half = float(scipy.special.stdtrit(self.dof, (1 + level) / 2)) * self.error
         return self.value - half, self.value + half
 
     @property
@@ -115,7 +115,7 @@ class Effect:
             return None
         if self.error == 0:
             return float(self.value == 0)
-        return float(2 * scipy.stats.t.sf(abs(self.value) / self.error, self.dof))
+        return float(2 * scipy.special.stdtr(self.dof, -abs(self.value) / self.error))
 
     def times(self, factor: float) -> Effect:
         """The effect in another unit; `factor` must be above zero."""
