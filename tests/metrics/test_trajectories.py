@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import binom
 
 from places import ROOT
 from planted_study import PAPER, ModelState, flat, tables
@@ -24,6 +27,7 @@ from unswayed.metrics.training.trajectories import (
 )
 from unswayed.metrics.training.variance_components import variance_components
 
+SOAK = "UNSWAYED_SOAK" in os.environ
 STEPS = np.arange(6) * 20
 
 
@@ -203,12 +207,20 @@ def test_the_papers_dynamics_are_found_where_they_are_planted(rng: np.random.Gen
     assert {arm for _, arm in heard} == {"grpo+aug+faith"}
 
 
-def test_flat_arms_decide_no_claim_and_raise_no_alarm(rng: np.random.Generator) -> None:
-    s = made(dict.fromkeys(PAPER, flat), 3, rng, steps=(0, 50, 100))
-    result = verdicts(s)
-    del result["C12"]  # of recipes that are all the same, it is true
-    assert "holds" not in result.values()
-    assert find_alarms(s) == ()
+def test_flat_arms_decide_a_claim_and_raise_an_alarm_in_one_study_of_twenty(rng: np.random.Generator) -> None:
+    """Claims are tested at 5 % after Holm's correction, so a study of arms without a change decides one with
+    at most that probability. Of 40 studies none decided one, and two raised an alarm."""
+    studies = 40 if SOAK else 2
+    claims = alarms = 0
+    for _ in range(studies):
+        s = made(dict.fromkeys(PAPER, flat), 3, rng, steps=(0, 50, 100))
+        result = verdicts(s)
+        del result["C12"]  # of recipes that are all the same, it is true
+        claims += "holds" in result.values()
+        alarms += find_alarms(s) != ()
+    limit = binom.isf(1e-6, studies, 0.05) if SOAK else 0
+    assert claims <= limit
+    assert alarms <= limit
 
 
 def test_the_opposite_does_not_hold(rng: np.random.Generator) -> None:
