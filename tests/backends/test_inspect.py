@@ -16,7 +16,7 @@ from inspect_ai.model import ModelAPI, ModelCall, ModelOutput, ModelUsage, model
 
 from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
-from cli_process import run
+from cli_in_process import run
 from judge_minds import JudgeMind
 from synthetic import cues, pixel, questions
 from unswayed.backends import open_backend

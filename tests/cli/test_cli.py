@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import pyarrow.parquet as pq
 import pytest
 
-from cli_process import run
+from cli_in_process import run
 from unswayed.conditions import CONDITIONS
 
 ASKED = [name for name, condition in CONDITIONS.items() if condition.in_all]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cli_process import run
+import cli_process
+from cli_in_process import run
 from places import SAMPLE
 from unswayed.pipeline.audit import Run
 
@@ -130,7 +131,7 @@ def test_a_report_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> N
     before = sorted(os.listdir(out))
     for target in ([], ["--format", "csv", "--out", tmp_path / "file" / "x.csv"]):
         (tmp_path / "file").write_text("")
-        result = run("report", out, *target, preexec_fn=small_files)
+        result = cli_process.run("report", out, *target, preexec_fn=small_files)
         assert result.returncode == 2
         assert "Traceback" not in result.stderr
         assert result.stderr.startswith("error: cannot write")

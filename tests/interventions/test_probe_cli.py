@@ -5,7 +5,7 @@ import re
 import pyarrow.parquet as pq
 import pytest
 
-from cli_process import run
+from cli_in_process import run
 from unswayed.interventions import INTERVENTIONS
 from unswayed.metrics.thought_use import KINDS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli_process import run
+from cli_in_process import run
 from unswayed.cli.evaluate.judge import assign_addresses, expand_presets
 from unswayed.errors import BadInput
 from unswayed.judges.rules import RuleJudge

@@ -12,7 +12,7 @@ pytest.importorskip("aiohttp")
 
 from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
-from cli_process import run
+from cli_in_process import run
 from judge_minds import MATERIAL, JudgeMind
 from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 from unswayed.conditions import Prompt

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli_process import run as unswayed
+from cli_in_process import run as unswayed
 from synthetic import OPTIONS, cues, pixel, questions
 from unswayed.backends import open_backend
 from unswayed.errors import BadInput

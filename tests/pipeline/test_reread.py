@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cli_process import run as unswayed
+from cli_in_process import run as unswayed
 from unswayed.answers.parser import GRAMMAR, read
 from unswayed.errors import BadInput
 from unswayed.judges.rules import RuleJudge
@@ -95,8 +96,9 @@ def test_a_call_that_was_cut_after_the_readings_is_completed_by_the_next(
     reread(folder)
     if old is not None:  # the manifest was written, the table was not
         table.write_bytes(old)
-    assert Run.load(folder).trials.equals(Run.load(tmp_path / "whole").trials)
-    reread(folder)
+    with nullcontext() if old is None else pytest.warns(UserWarning, match="is damaged"):
+        assert Run.load(folder).trials.equals(Run.load(tmp_path / "whole").trials)
+        reread(folder)
     assert Run.load(folder).trials.equals(Run.load(tmp_path / "whole").trials)
 
 
