@@ -32,7 +32,7 @@ from unswayed.errors import BackendError
 from unswayed.pipeline.audit import Run, audit
 from unswayed.retry import Retry
 
-N = 500
+N = 200
 CONDITIONS = ["base", "wrong-think", "wrong-caption", "stop-think"]
 RETRY = Retry(attempts=8, initial_pause=0.004, max_pause=0.05)
 SAME = ["uid", "condition", "state", "text", "answer", "letters", "consistent", "key"]
