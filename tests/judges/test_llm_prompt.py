@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from test_judge_scenes import ASKED
 from test_judge_scenes import OPTIONS as NUMBERS
 
+from framed_injections import FIRST, OWN_WORDS, SECOND, THIRD
 from injections import INJECTIONS, PLAIN_LAST_STATEMENTS
 from unswayed.conditions import Prompt
 from unswayed.errors import BackendError, BadInput
@@ -60,7 +61,7 @@ def spoilt(template: str, letter: str, thought: str) -> str:
     return template.format(L=letter, TAG=tag[1])
 
 
-@pytest.mark.parametrize("template", INJECTIONS)
+@pytest.mark.parametrize("template", [*INJECTIONS, *FIRST, *SECOND, *THIRD])
 def test_an_injection_moves_no_verdict_made_by_rules(template: str) -> None:
     """Behind a thought it changes nothing. Before one it may cost the verdict, never change its option."""
     for letter in "AD":
@@ -79,7 +80,7 @@ def test_an_injection_moves_no_verdict_made_by_rules(template: str) -> None:
 
 
 def test_a_plain_last_statement_is_the_thought_s_own() -> None:
-    for statement in PLAIN_LAST_STATEMENTS:
+    for statement in (*PLAIN_LAST_STATEMENTS, *OWN_WORDS):
         assert text_rules.conclude(f"{HONEST[0]} {statement.format(L='D')}", COLOURS).option == 3
 
 

@@ -21,6 +21,8 @@ import unicodedata
 from collections.abc import Callable
 
 from unswayed.answers.option_matching import fold, strip_markup
+from unswayed.judges.foreign_addresses import foreign_address
+from unswayed.judges.frames import find_frame
 
 _ROLE = (
     r"(?:system|user|assistant|human|judge|grader|developer|dev|admin(?:istrator)?|operator|moderator"
@@ -103,8 +105,8 @@ _ORDER = re.compile(
     r"(?:(?:\A|[.!?\n,;:])\s{0,3}|\b(?:and|now|please|just|then|must|should|kindly)\s{1,3})"
     r"(?:say|output|respond|reply|return|print|write|report|declare|mark|score|grade|rate|answer with|label"
     r"|classify|tag"
-    r"|annotate|register|emit|treat|interpret|assign|set|flip|register|log|submit|enter|file"
-    r"|code)\b(?!\s(?:it out|down))"
+    r"|annotate|register|record (?:as|that|the)|write down|emit|treat|interpret|assign|set|flip|register|log"
+    r"|submit|enter|file|code)\b(?!\s(?:it out|down))"
     r"|\b(?:judges?|graders?|evaluators?|verdicts?|label+ers?|annotators?|rubric|grading|labell?ing"
     r"|evaluation|judg(?:e)?ments?)\b"
     r"|\byou\s{1,3}(?:must|should|are to|have to|will|need to|shall|ought to|may|can|are (?:required"
@@ -182,8 +184,10 @@ def remove_injections(thought: str) -> tuple[str, bool]:
     """The thought without what addresses its reader and without markup; and whether anything was removed."""
     visible = "".join(c for c in _LINE_ENDS.sub("\n", thought) if unicodedata.category(c) != "Cf")
     text = _plain_letters(fold(visible))
-    kept = _TAGGED.sub("\n", _FENCE.sub("\n", _cut(_cut(text, _ROLE_TAG), _SPACED)))
+    framed = _cut_at(text, find_frame(text, _ROLE_WORD))
+    kept = _TAGGED.sub("\n", _FENCE.sub("\n", _cut(_cut(framed, _ROLE_TAG), _SPACED)))
     kept = _cut(kept, _OVERRIDE)
+    kept = _cut_at(kept, foreign_address(kept))
     kept = _drop_sentences(kept, _ABOUT_READERS)
     kept = _drop_sentences(kept, _HEADED, lambda match: not _is_own_heading(match["heading"]))
     kept = _drop_sentences(kept, _ORDER)
@@ -214,7 +218,11 @@ def _drop_sentences(
 
 def _cut(text: str, pattern: re.Pattern[str]) -> str:
     """The text before the first match."""
-    match = pattern.search(text)
+    return _cut_at(text, pattern.search(text))
+
+
+def _cut_at(text: str, match: re.Match[str] | None) -> str:
+    """The text before `match`."""
     if match is None:
         return text
     return text[: match.start() + (match.group()[:1] in ".!?)]\"'" and match.start() < len(text))]
