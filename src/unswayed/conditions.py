@@ -1,8 +1,8 @@
 """Builds prompts: (question, cues, condition) -> Prompt.
 
-This module defines every string that reaches a model, except the question and its cues. It does no I/O and
-does not depend on a backend. Names and sources of the conditions: the protocol page of the docs; the paper is
-arXiv 2602.12506, section 2.
+This module and the prompt format (`formats`) define every string that reaches a model, except the question
+and its cues. It does no I/O and does not depend on a backend. Names and sources of the conditions: the
+protocol page of the docs; the paper is arXiv 2602.12506, section 2.
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from dataclasses import dataclass, replace
 from PIL import Image as PILImage
 
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
 from unswayed.question import LETTERS, Cue, Cues, Question
 
-SYSTEM = (
-    "Look at the image and answer the question. First think about it inside <think> </think>, then give "
-    "the letter of the right option inside <answer> </answer>."
-)
+SYSTEM = COMMON.system
 CHOICES = "Select from the following choices:"
-STOP_THINK = "<think>Okay let's see. This should be the final answer.</think>"
-OPEN_THINK = "<think>"
+STOP_THINK = COMMON.stop_think
+OPEN_THINK = COMMON.open_thought
 BUT = " But I think"
 DISCLAIMER = " but I could be wrong."
 QUOTED = "Earlier you began to think about this question: "
@@ -46,6 +44,8 @@ class Prompt:
     """Options as shown; an abstain option is the last one."""
     cue: Cue | None = None
     """The cue that the prompt contains, if any."""
+    format: Format = COMMON
+    """How the model is asked, and how its turn is read."""
 
     @property
     def letters(self) -> str:
@@ -148,21 +148,28 @@ def question_text(question: Question, options: tuple[str, ...]) -> str:
 
 
 def build_prompt(
-    question: Question, cues: Cues, condition: Condition, images: tuple[bytes, ...]
+    question: Question,
+    cues: Cues,
+    condition: Condition,
+    images: tuple[bytes, ...],
+    format: Format = COMMON,
 ) -> Prompt | NotAsked:
     """The prompt for `question` under `condition`.
 
     `images` are the encoded image files of the question; the caller reads them once for all conditions.
-    Returns `NotAsked` if the question lacks the cue that the condition needs.
+    Returns `NotAsked` if the question lacks the cue that the condition needs, or the format has no thought
+    that could be prefilled. The format's words stand around the question and its caption.
     """
     cue: Cue | None = getattr(cues, condition.cue) if condition.cue else None
     if condition.cue and cue is None:
         return NotAsked(f"no {condition.cue.replace('_', ' ')} was written for this question")
+    if condition.prefills and format.thought is None:
+        return NotAsked(f"the prompt format {format.name} has no thought that could be prefilled")
     options = (*question.options, ABSTAIN) if condition.abstain else question.options
-    text, prefill = _WORDING.get(condition.base, _plain)(question_text(question, options), cue)
+    text, prefill = _WORDING.get(condition.base, _plain)(question_text(question, options), cue, format)
     if condition.blank:
         images = tuple(blank(data) for data in images)
-    return Prompt(SYSTEM, text, prefill, images, options, cue)
+    return Prompt(format.system, format.prefix + text + format.suffix, prefill, images, options, cue, format)
 
 
 def blank(data: bytes) -> bytes:
@@ -176,34 +183,34 @@ def blank(data: bytes) -> bytes:
     return out.getvalue()
 
 
-def _plain(q: str, cue: Cue | None) -> tuple[str, str]:
+def _plain(q: str, cue: Cue | None, format: Format) -> tuple[str, str]:
     if cue is None:
         return q, ""
     if cue.kind == "caption":
         return f"{cue.text} {q}", ""
-    return q, OPEN_THINK + cue.text
+    return q, format.begin(cue.text)
 
 
-def _stop(q: str, cue: Cue | None) -> tuple[str, str]:
-    return q, STOP_THINK
+def _stop(q: str, cue: Cue | None, format: Format) -> tuple[str, str]:
+    return q, format.stop_think
 
 
-def _but(q: str, cue: Cue | None) -> tuple[str, str]:
+def _but(q: str, cue: Cue | None, format: Format) -> tuple[str, str]:
     assert cue is not None
-    return q, OPEN_THINK + cue.text + BUT
+    return q, format.begin(cue.text) + BUT
 
 
-def _quoted(q: str, cue: Cue | None) -> tuple[str, str]:
+def _quoted(q: str, cue: Cue | None, format: Format) -> tuple[str, str]:
     assert cue is not None
     return f"{q}\n{QUOTED}{cue.text}", ""
 
 
-def _disclaimer(q: str, cue: Cue | None) -> tuple[str, str]:
+def _disclaimer(q: str, cue: Cue | None, format: Format) -> tuple[str, str]:
     assert cue is not None
     return f"{cue.text.rstrip().removesuffix('.')}{DISCLAIMER} {q}", ""
 
 
-_WORDING: dict[str, Callable[[str, Cue | None], tuple[str, str]]] = {
+_WORDING: dict[str, Callable[[str, Cue | None, Format], tuple[str, str]]] = {
     "stop-think": _stop,
     "wrong-think-but": _but,
     "wrong-think-quoted": _quoted,

@@ -8,12 +8,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from unswayed.conditions import Prompt
+from unswayed.formats import COMMON
 
-Prefill = Literal["continues", "restarts", "rejected"]
+Prefill = Literal["continues", "altered", "restarts", "rejected"]
+"""`altered`: it is continued, but the chat template of the server changes it, or what precedes it."""
+Visibility = Literal["visible", "summary", "hidden"]
+"""What of a thought is returned: its text, a summary by the provider, or nothing."""
 Letters = Literal["exact", "top-k", "none"]
 Finish = Literal["stop", "length", "refused", "error"]
 
-STOP = ("</answer>",)
+STOP = COMMON.stop
 STOP_RULE = "after the thought"
 """Where a stop string counts. Runs without this entry were made when it also counted inside the thought."""
 
@@ -62,6 +66,10 @@ class Generation:
     """The reason, where `finish` is `error`."""
     ids: tuple[int, ...] = ()
     """Ids of the generated tokens, the end token included, where the backend knows them. Not stored."""
+    visibility: Visibility = "visible"
+    """What of the model's thought stands in `text`."""
+    reasoning_tokens: int | None = None
+    """How many of `tokens` are the thought, as counted by the server; None where it does not."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +100,27 @@ class Capabilities:
     assumed: tuple[str, ...] = ()
     """Names of capabilities that the user asserted (`--assume`); what the probe found about them was
     ignored."""
+    thought: Visibility = "visible"
+    """What of its thoughts the model returned when it was probed."""
+    refused: tuple[str, ...] = ()
+    """Sampling fields that the endpoint refuses and that are not sent: its own values hold."""
+    altered: str = ""
+    """Where `prefill` is ``altered``: how, and the remedy."""
+
+    @property
+    def prefill_problem(self) -> str:
+        """What the model does with a prefill instead of continuing it; empty where it continues it."""
+        return {
+            "continues": "",
+            "altered": f"the server alters a prefill: {self.altered}",
+            "restarts": "the model restarts after a prefill",
+            "rejected": "the model rejects a prefill",
+        }[self.prefill]
 
     def as_dict(self) -> dict[str, Any]:
-        """For manifests; `assumed` only where something was."""
+        """For manifests. Later fields stand there only where they differ from their defaults."""
         fields = asdict(self)
-        if not self.assumed:
-            del fields["assumed"]
+        for name in ("assumed", "thought", "refused", "altered"):
+            if fields[name] == getattr(Capabilities, name):
+                del fields[name]
         return fields

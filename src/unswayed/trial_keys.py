@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from unswayed.backends.base import Backend, optional_parts
+from unswayed.formats import COMMON, Format
 from unswayed.model_io import Request, Sampling
 from unswayed.question import Question
 
@@ -40,8 +41,11 @@ def backend_identity(backend: Backend) -> str:
 class TrialKeys:
     """Makes the keys of one run; the part of the hash that all its trials share is computed once."""
 
-    def __init__(self, backend: Backend, sampling: Sampling) -> None:
+    def __init__(self, backend: Backend, sampling: Sampling, format: Format = COMMON) -> None:
+        """`format`: the prompt format of the run; the common one leaves no mark in the hash."""
         run = [backend.name, backend.revision, backend_identity(backend), sampling.as_dict()]
+        if format != COMMON:
+            run.append(format.as_dict())
         self._run = _digest(run)
 
     def key(

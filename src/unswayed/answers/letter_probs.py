@@ -1,7 +1,7 @@
 """Option probabilities: the prefill at which they are measured, and the measures computed from them.
 
-P(letter) is the probability of the next token after everything up to the opened answer tag of the finished
-generation. The entropy is the letter entropy H of arXiv 2602.12506.
+P(letter) is the probability of the next token after everything up to the place where the format puts the
+answer's letter, in the finished generation. The entropy is the letter entropy H of arXiv 2602.12506.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unswayed.answers.tags import layout, without_cut_tag
+from unswayed.answers.marks import patterns
+from unswayed.answers.option_matching import fold
+from unswayed.answers.tags import Block, Layout, layout, without_cut_tag
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
 
 if TYPE_CHECKING:
     from unswayed.model_io import LetterScores
 
-ANSWER_TAG = "<answer>"
-_END_THINK = "</think>"
+ANSWER_TAG = COMMON.answer[0]
 
 
 @dataclass(frozen=True)
@@ -34,26 +36,49 @@ class LetterMeasures:
     """Entropy of `letters` in nats: 0 to ln K."""
 
 
-def letter_prefill(prefill: str, text: str) -> str:
-    """The text up to and including the opened answer tag; always ends in ``<answer>``.
+def letter_prefill(prefill: str, text: str, format: Format = COMMON) -> str:
+    """The turn up to the place of the answer's letter; ends in the mark that opens the answer, if any.
 
-    * With an answer tag outside the thought: up to the first one, which is written ``<answer>``.
-    * With a closed thought but no answer tag: up to the end of the thought. Text behind it may contain the
+    * With a marked answer outside the thought: up to the first one, whose mark is written as the format does.
+    * With a closed thought but no marked answer: up to the end of the thought. Text behind it may contain the
       answer, and would give it away.
-    * With an open thought: the whole text, then ``</think>``.
-    * Without tags: the whole text, since it is all the reasoning there is.
+    * With an open thought: the whole text, then the mark that closes it.
+    * Without tags: the whole text, since it is all the reasoning there is; in a format without a thought only
+      the prefill, since the text is the answer.
 
-    In the last two cases an incomplete tag at the end is removed.
+    Where the whole text is kept, an incomplete mark at its end is removed.
     """
     whole = prefill + text
-    parts = layout(whole)
+    parts = layout(whole, format)
+    mark = format.answer[0]
     if parts.blocks:
-        return whole[: parts.blocks[0].tag] + ANSWER_TAG
+        return whole[: _answer_block(parts).tag] + mark
     if parts.open_thought:
-        return without_cut_tag(whole) + _END_THINK + ANSWER_TAG
+        closed = format.close_thought or format.other_thoughts[0][1]
+        return without_cut_tag(whole, format) + closed + mark
+    if (inline := patterns(format).inline) and (hit := inline.search(fold(whole), parts.tail)):
+        return _joined(whole[: hit.start()], mark)
     if parts.thoughts:
-        return whole[: parts.tail] + ANSWER_TAG
-    return without_cut_tag(whole) + ANSWER_TAG
+        return whole[: parts.tail] + format.gap + mark
+    if format.thought is None:
+        return prefill + mark
+    return _joined(without_cut_tag(whole, format), mark)
+
+
+def _answer_block(parts: Layout) -> Block:
+    """The first block in the marks that the format writes, else the first one."""
+    if parts.format.other_answers:
+        mark = fold(parts.format.answer[0].strip())
+        for block in parts.blocks:
+            if fold(parts.text[block.tag : block.start]) == mark:
+                return block
+    return parts.blocks[0]
+
+
+def _joined(text: str, mark: str) -> str:
+    """`mark` behind `text`, on a line of its own where it is a word."""
+    apart = mark[:1].isalnum() and text and not text[-1].isspace()
+    return text + ("\n" if apart else "") + mark
 
 
 def measure_letters(scores: LetterScores | None, gold: int) -> LetterMeasures | None:

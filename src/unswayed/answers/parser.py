@@ -6,9 +6,10 @@
 * If there are answer tags outside the thought, only their content counts. All blocks that choose something
   must choose the same one option; blocks that choose nothing are ignored. So an answer given twice is an
   answer, and two different answers are none, in any order.
-* Without answer tags, the text after the closed thought (or all of it, if no tag marks a thought) may be a
-  short answer or contain "the answer is …". An open thought contains no answer.
-* A generation that ran out of tokens has an answer only if its answer tag is closed.
+* Without answer tags, the text after the closed thought (or all of it, if no tag marks a thought) may hold
+  the format's own mark (``Answer:``, ``\\boxed{}``), be a short answer or contain "the answer is …". An open
+  thought contains no answer.
+* A generation that ran out of tokens has an answer only if its answer tag, box or line is closed.
 * State, in this order: `ok` (exactly one option), `refused`, `truncated`, `unparsable`.
 
 Grammar 1 was used up to version 0.1. Grammar 2 reads denials, boxes, numbers, lists, Chinese and thoughts
@@ -23,8 +24,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unswayed.answers.extraction import extract_from_prose, extract_options
+from unswayed.answers.marks import marked_answers
 from unswayed.answers.option_matching import fold
 from unswayed.answers.tags import Block, Layout, layout
+from unswayed.formats import COMMON, Format
 
 GRAMMAR = "2"
 """Changes whenever some text would be read differently. Stored in manifests."""
@@ -59,21 +62,29 @@ class Reading:
     """The text that was read as the answer, whether or not it chooses an option; None without one."""
 
 
-def read(text: str, options: Sequence[str], *, prefill: str = "", finish: str = "stop") -> Reading:
+def read(
+    text: str,
+    options: Sequence[str],
+    *,
+    prefill: str = "",
+    finish: str = "stop",
+    format: Format = COMMON,
+) -> Reading:
     """Parse a generation that continues `prefill`; `options` are the texts as shown.
 
-    `finish` is `Generation.finish`. Never raises because of the text. Takes time linear in its length.
+    `finish` is `Generation.finish`; `format` is the format of the prompt. Never raises because of the text.
+    Takes time linear in its length.
 
     >>> read("<think>It is to the left.</think><answer>(A) left</answer>", ["left", "right"])
     Reading(state='ok', thought='It is to the left.', answer=0, answer_text='(A) left')
     """
-    parts = layout(prefill + text)
+    parts = layout(prefill + text, format)
     ended = finish != "length"
     if parts.blocks:
         words, chosen = _from_blocks(parts, options, ended)
     else:
         words = parts.outside.strip() or None
-        chosen = _from_untagged(words, options) if words and ended else frozenset()
+        chosen = _from_untagged(words, options, format, ended) if words else frozenset()
     if len(chosen) == 1 and (answer := min(chosen)) >= 0:
         return Reading("ok", parts.thought, answer, words)
     return Reading(_failure(parts, words, finish), parts.thought, None, words)
@@ -92,8 +103,15 @@ def _from_blocks(parts: Layout, options: Sequence[str], ended: bool) -> tuple[st
     return (content(blocks[-1]) if blocks else None), frozenset()
 
 
-def _from_untagged(words: str, options: Sequence[str]) -> frozenset[int]:
-    """Options that untagged text chooses: as a short answer, in its last line, or in a sentence."""
+def _from_untagged(words: str, options: Sequence[str], format: Format, ended: bool) -> frozenset[int]:
+    """Options that untagged text chooses: behind the format's mark, as a short answer, in its last line, or
+    in a sentence."""
+    if marked := marked_answers(words, format, ended):
+        choices = [extract_options(content, options) for content in marked if len(content) <= _LONG]
+        if any(choices):
+            return frozenset().union(*choices)
+    if not ended:
+        return frozenset()
     if len(words) <= _SHORT:
         return extract_options(words, options)
     last = words.rsplit("\n", 1)[-1]

@@ -8,15 +8,15 @@ open, and cut the reply here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from unswayed.answers.marks import patterns
+from unswayed.answers.option_matching import fold
 from unswayed.answers.tags import thought_spans
+from unswayed.formats import COMMON, Format
 
-_BLANK_ANSWER = re.compile(r"<\s{0,4}answer\s{0,4}>\s{0,40}\Z", re.IGNORECASE)
 
-
-def first_stop(text: str, stop: Sequence[str], *, prefill: str = "") -> int | None:
+def first_stop(text: str, stop: Sequence[str], *, prefill: str = "", format: Format = COMMON) -> int | None:
     """Position in `text` right behind the first stop string that counts; None without one.
 
     `prefill` is what precedes `text` in the assistant's turn, including a thought tag that the chat
@@ -31,7 +31,8 @@ def first_stop(text: str, stop: Sequence[str], *, prefill: str = "") -> int | No
     if not any(s and s in text for s in stop):
         return None
     whole = prefill + text
-    spans = thought_spans(whole)
+    spans = thought_spans(whole, format)
+    blank_answer = patterns(format).blank_answer
     best: int | None = None
     for s in filter(None, stop):
         span = 0
@@ -41,7 +42,7 @@ def first_stop(text: str, stop: Sequence[str], *, prefill: str = "") -> int | No
             while span < len(spans) and spans[span][1] <= place:
                 span += 1
             inside = span < len(spans) and spans[span][0] <= place
-            if not inside and not _BLANK_ANSWER.search(whole[max(0, place - 60) : place]):
+            if not inside and not blank_answer.search(fold(whole[max(0, place - 60) : place])):
                 best = at + len(s)
                 break
             at = text.find(s, at + 1)

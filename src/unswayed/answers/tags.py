@@ -1,10 +1,10 @@
 """Positions of thought and answer in a generation, by tags alone.
 
-* Tags are `<think>` (also `<thinking>`) and `<answer>`, in any case, with blanks inside, in full-width
-  brackets or in ◁ ▷.
+* Tags are the marks of the prompt format (`marks`), in the common format `<think>` (also `<thinking>`) and
+  `<answer>`. An answer that the format marks otherwise (``\\boxed{}``, ``Answer:``) is no block.
 * Text in a *closed* thought is thought, whatever tags it contains. A thought that is never closed ends at the
   first answer tag in it, or else at the end of the text.
-* A thought opened twice is one thought. A `</think>` without an opening tag ends a thought that began at the
+* A thought opened twice is one thought. A closing tag without an opening one ends a thought that began at the
   start (the chat template opened it), with the answer tags before it; if nothing follows it and there was an
   answer, it means nothing. Behind a closed thought it extends that thought; behind an answer after one, it
   means nothing.
@@ -14,14 +14,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from unswayed.answers.marks import cut_mark, patterns
 from unswayed.answers.option_matching import fold, strip_markup
-
-_TAG = re.compile(r"<[\s/]{0,4}(think(?:ing)?|answer)\s{0,4}>", re.IGNORECASE)
-_THINK = re.compile(r"<[\s/]{0,4}think(?:ing)?\s{0,4}>", re.IGNORECASE)
-_CUT_TAG = re.compile(r"</?(?:t(?:h(?:i(?:n(?:k)?)?)?)?|a(?:n(?:s(?:w(?:e(?:r)?)?)?)?)?)?\Z", re.IGNORECASE)
+from unswayed.formats import COMMON, Format
 
 
 @dataclass(frozen=True)
@@ -57,16 +54,18 @@ class Layout:
     """Answer blocks outside the thoughts, in order."""
     tail: int
     """Start of the text after the last closed thought; 0 without one."""
+    format: Format = COMMON
 
     @property
     def thought(self) -> str | None:
         """The whole thought without tags and outer blanks; None if no tag marks one."""
         if not self.thoughts:
             return None
+        think = patterns(self.format).think
         parts = []
         for start, end in self.thoughts:
             at = start
-            for tag in _THINK.finditer(fold(self.text[start:end])):
+            for tag in think.finditer(fold(self.text[start:end])):
                 parts.append(self.text[at : start + tag.start()])
                 at = start + tag.end()
             parts.append(self.text[at:end])
@@ -80,36 +79,39 @@ class Layout:
         """
         if self.open_thought:
             return ""
-        after = _TAG.sub(" ", fold(self.text[self.tail :]))
+        tag = patterns(self.format).tag
+        after = tag.sub(" ", fold(self.text[self.tail :]))
         if after.strip() or not self.thoughts:
             return after
-        return _TAG.sub(" ", fold(self.text[: self.thoughts[0][0]]))
+        return tag.sub(" ", fold(self.text[: self.thoughts[0][0]]))
 
 
-def without_cut_tag(text: str) -> str:
+def without_cut_tag(text: str, format: Format = COMMON) -> str:
     """`text` without an incomplete tag at its end, where a generation was cut off."""
-    return text[: -len(cut.group())] if (cut := _CUT_TAG.search(text[-12:])) else text
+    return text[: len(text) - cut_mark(text, format)]
 
 
-def layout(text: str) -> Layout:
+def layout(text: str, format: Format = COMMON) -> Layout:
     """Thoughts and answer blocks of prefill and generation, joined. Linear in time."""
-    folded = fold(text)
-    tags = [_Tag(hit[1][0] in "tT", "/" in hit[0], hit.start(), hit.end()) for hit in _TAG.finditer(folded)]
+    found = patterns(format)
+    tags = [_Tag(*found.kind(hit), hit.start(), hit.end()) for hit in found.tag.finditer(fold(text))]
     thoughts, open_thought, tail = _thoughts(text, tags)
-    return Layout(text, tuple(thoughts), open_thought, tuple(_blocks(text, tags, thoughts, tail)), tail)
+    blocks = tuple(_blocks(text, tags, thoughts, tail))
+    return Layout(text, tuple(thoughts), open_thought, blocks, tail, format)
 
 
-def thought_spans(text: str) -> list[tuple[int, int]]:
+def thought_spans(text: str, format: Format = COMMON) -> list[tuple[int, int]]:
     """(from, to) of every stretch in which a thought is open, the last one perhaps to the end of the text.
 
     Unlike in `layout`, an answer tag does not end an open thought: whether the thought is closed later
-    cannot be known while a text grows. A `</think>` that closes nothing ends a thought that began at the
+    cannot be known while a text grows. A closing tag that closes nothing ends a thought that began at the
     start.
     """
     spans: list[tuple[int, int]] = []
     opened: int | None = None
-    for tag in _THINK.finditer(fold(text)):
-        if "/" not in tag[0]:
+    found = patterns(format)
+    for tag in found.think.finditer(fold(text)):
+        if not found.closes(tag):
             opened = tag.end() if opened is None else opened
         elif opened is not None:
             spans.append((opened, tag.start()))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from unswayed.conditions import Prompt
+from unswayed.formats import Format
 from unswayed.model_io import Capabilities, Generation, LetterScores, Request
 
 OnBatch = Callable[[Mapping[int, Generation]], None]
@@ -65,6 +66,12 @@ class BackendBase:
     spend: Any = None
     """What was sent and received so far (`backends.openai.Spend`), where requests cost money."""
 
+    chat_template: str = ""
+    """The model's chat template, where it is known; a model's native format is found with it."""
+
+    def check_format(self, format: Format) -> None:
+        """Raises `BadInput` where the model's chat template does not fit a prompt format."""
+
     @property
     def identity(self) -> str:
         """What decides the answers besides model, revision and sampling: precision, chat template, dialect.
@@ -90,6 +97,8 @@ class OptionalParts:
     spend: Any
     generate_in_batches: Callable[[Sequence[Request], OnBatch], Awaitable[list[Generation]]] | None
     """As `generate`, but hands over every batch as soon as it is finished; None: the backend has none."""
+    chat_template: str
+    check_format: Callable[[Format], None]
 
 
 def optional_parts(backend: Backend) -> OptionalParts:
@@ -103,4 +112,6 @@ def optional_parts(backend: Backend) -> OptionalParts:
         getattr(backend, "facts", BackendBase.facts),
         getattr(backend, "spend", BackendBase.spend),
         getattr(backend, "generate_in_batches", None),
+        str(getattr(backend, "chat_template", BackendBase.chat_template)),
+        getattr(backend, "check_format", lambda format: None),
     )

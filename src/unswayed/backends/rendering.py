@@ -5,9 +5,9 @@ string ends in exactly the prefill. Three kinds of templates need care:
 
 * Content is passed in parts or as a string, whichever the template renders intact (probed once).
 * Without a system role, the system text precedes the user's text.
-* A template may open the thought itself (``<think>``, ``<thinking>``, ``◁think▷`` in any case, after the
-  assistant header). With a prefill its tag is left out, since the prefill *is* the beginning of the
-  assistant's turn; without one the tag stays and is returned as `Rendered.template_opening`, with which the
+* A template may open the thought itself (in the marks of any known format, after the assistant header). With
+  a prefill its tag is left out, since the prefill *is* the beginning of the assistant's turn; without one the
+  tag stays and is returned as `Rendered.template_opening`, with which the
   generation's text begins. Either way prefill + text is the whole assistant turn, and no tag is there twice.
 """
 
@@ -17,15 +17,18 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from unswayed.answers.marks import template_opening
+from unswayed.answers.tags import thought_spans
 from unswayed.conditions import Prompt
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
 
 Style = Literal["parts", "string"]
 
-_THINK = r"[<◁]\s{0,2}%s\s{0,2}think(?:ing)?\s{0,2}[>▷]"
-_OPENED = re.compile(rf"{_THINK % ''}\s*(?:{_THINK % '/'}\s*)?\Z", re.IGNORECASE)
+_SPECIAL = re.compile(r"<\|[^<>|\s]{1,40}\|?>|<[^<>|\s]{1,40}\|>")
 # Plain words survive every template, whatever it does to tags and line breaks.
-_SYSTEM, _USER, _PREFILL = "Probe of the system.", "Probe of the user.", "<think>Probe of the prefill"
+_SYSTEM, _USER = "Probe of the system.", "Probe of the user."
+_PREFILL = COMMON.begin("Probe of the prefill")
 _ANSWER, _NEXT = "Probe of the answer.", "Probe of the next user."
 
 
@@ -61,9 +64,9 @@ class Renderer:
             notes.append("the chat template has no system role: system text precedes the user's text")
         if self._style == "string":
             notes.append("the chat template takes plain strings")
-        opened = _OPENED.search(self._turns("", _USER, 0))
-        if opened:
-            notes.append(f"the chat template begins the assistant's turn with {opened.group()!r}")
+        self._opening = template_opening(self._turns("", _USER, 0))
+        if self._opening:
+            notes.append(f"the chat template begins the assistant's turn with {self._opening!r}")
         self.notes = tuple(notes)
 
     def render(self, prompt: Prompt) -> Rendered:
@@ -84,10 +87,38 @@ class Renderer:
                 f"{self._name}: the chat template shows {text.count(token)} of {len(prompt.images)} "
                 "pictures; use a template made for pictures"
             )
-        opened = _OPENED.search(text)
-        if opened and prompt.prefill:
-            return Rendered(text[: opened.start()] + prompt.prefill)
-        return Rendered(text + prompt.prefill, opened.group() if opened else "")
+        opening = template_opening(text)
+        if opening and prompt.prefill:
+            return Rendered(text.removesuffix(opening) + prompt.prefill)
+        return Rendered(text + prompt.prefill, opening)
+
+    def check_format(self, format: Format) -> None:
+        """Raises `BadInput`, with the reason, where the chat template does not fit the prompt format."""
+        opening = self._opening
+        spans = thought_spans(opening, format)
+        reason = ""
+        if format.opened_by_template and not opening:
+            reason = "it leaves the opening of the thought to the chat template, which opens none"
+        elif opening and not spans:
+            reason = f"the chat template opens a thought with {opening.strip()!r}, which it does not read"
+        elif format.opened_by_template and spans[-1][1] < len(opening):
+            reason = f"the chat template turns thinking off: it begins the turn with {opening!r}"
+        elif missing := self._missing_token(format):
+            reason = f"its mark {missing!r} is no token of the model, which was trained in another format"
+        if reason:
+            raise BadInput(
+                f"{self._name}: the prompt format {format.name} does not fit: {reason}; choose another with "
+                "--format (unswayed formats)"
+            )
+
+    def _missing_token(self, format: Format) -> str:
+        """A special token in the written marks that the tokenizer lacks; empty without one."""
+        tokenizer = self._processor.tokenizer
+        for mark in (*(format.thought or ()), *format.answer):
+            for token in _SPECIAL.findall(mark):
+                if tokenizer.convert_tokens_to_ids(token) in (None, tokenizer.unk_token_id):
+                    return str(token)
+        return ""
 
     def adds_special_tokens(self, text: str) -> bool:
         """Whether the tokenizer must add its special tokens: not where the template wrote them."""

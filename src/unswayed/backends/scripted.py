@@ -210,14 +210,14 @@ class Scripted(BackendBase):
             return Generation("I'm sorry, but I can't help with that.", "refused", tokens=10)
         finish: Finish = "stop"
         if belief.fault and self.kind == "truncator":
-            text, finish = _opened(prompt.prefill, LOOK), "length"
+            text, finish = _opened(prompt, LOOK), "length"
         elif belief.fault and self.kind == "mumbler":
-            text = _opened(prompt.prefill, LOOK) + "</think> Well, well."
+            text = _opened(prompt, LOOK) + prompt.format.close_thought + " Well, well."
         elif belief.fault and self.kind == "contradictor":
             text = self._response_text(prompt, *_honest(belief), shown=(belief.own + 1) % len(prompt.options))
         else:
             text = self._response_text(prompt, *RESPONDENTS[self.kind][0](belief))
-        cut = first_stop(text, request.sampling.stop, prefill=prompt.prefill)
+        cut = first_stop(text, request.sampling.stop, prefill=prompt.prefill, format=prompt.format)
         text = text if cut is None else text[:cut]
         return Generation(text, finish, len(prompt.text.split()), len(text.split()))
 
@@ -229,16 +229,15 @@ class Scripted(BackendBase):
         `shown` is the option whose text follows the answer's letter, by default the answer.
         """
         text = prompt.options[answer if shown is None else shown]
-        letter = f"<answer>({prompt.letters[answer]}) {text}</answer>"
-        if prompt.prefill.endswith("</think>"):
+        letter = prompt.format.write_answer(f"({prompt.letters[answer]}) {text}")
+        close = prompt.format.close_thought
+        if prompt.format.thought is None or prompt.prefill.endswith(close):
             return letter
         if concluded == OFF_MENU:
-            return (
-                f"{_opened(prompt.prefill, lead)} So it is {_off_menu_word(prompt.options)}.</think>{letter}"
-            )
+            return f"{_opened(prompt, lead)} So it is {_off_menu_word(prompt.options)}.{close}{letter}"
         if prompt.prefill.endswith(BUT):
-            return f" it is {prompt.options[concluded]}.</think>{letter}"
-        return f"{_opened(prompt.prefill, lead)} It is {prompt.options[concluded]}.</think>{letter}"
+            return f" it is {prompt.options[concluded]}.{close}{letter}"
+        return f"{_opened(prompt, lead)} It is {prompt.options[concluded]}.{close}{letter}"
 
     def _letters(self, prompt: Prompt) -> LetterScores:
         """Letter probabilities of the answer it gives at temperature 0.
@@ -311,6 +310,6 @@ def _key(images: Iterable[bytes], options: Iterable[str]) -> tuple[str, ...]:
     return (*_shas(images), "", *options)
 
 
-def _opened(prefill: str, words: str) -> str:
+def _opened(prompt: Prompt, words: str) -> str:
     """`words` as the beginning of a thought, or as the continuation of a prefilled one."""
-    return f" {words}" if prefill else f"<think>{words}"
+    return f" {words}" if prompt.prefill else prompt.format.begin(words)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from unswayed.answers.stopping import first_stop
 from unswayed.answers.tags import thought_spans
+from unswayed.formats import COMMON, Format
 from unswayed.model_io import Sampling
 
 _FEW = 8  # early cuts before the policy gives up sending
@@ -36,7 +37,15 @@ class StopPolicy:
         self.sent += send
         return send
 
-    def cut_too_early(self, text: str, prefill: str, stop: tuple[str, ...], *, template_known: bool) -> bool:
+    def cut_too_early(
+        self,
+        text: str,
+        prefill: str,
+        stop: tuple[str, ...],
+        *,
+        template_known: bool,
+        format: Format = COMMON,
+    ) -> bool:
         """Whether a generation that ends in a stop string must be asked for again. Counts it if so.
 
         `prefill` is all that precedes `text` in the assistant's turn. `template_known`: it holds a thought
@@ -45,7 +54,7 @@ class StopPolicy:
         """
         if not text.endswith(tuple(s for s in stop if s)):
             return False
-        inside = first_stop(text, stop, prefill=prefill) is None
-        early = inside or not (template_known or thought_spans(prefill + text))
+        inside = first_stop(text, stop, prefill=prefill, format=format) is None
+        early = inside or not (template_known or thought_spans(prefill + text, format))
         self.early += early
         return early

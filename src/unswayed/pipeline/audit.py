@@ -7,6 +7,7 @@ steps are `planner` (what to ask) → `runner` (ask, read, judge, store) → `tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from unswayed.conditions import Condition, condition
 from unswayed.cues import CueWriter
 from unswayed.cues import write as write_cues
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
 from unswayed.judges.base import Judge
 from unswayed.model_io import Capabilities, Sampling
 from unswayed.pipeline import panel_columns
@@ -93,6 +95,7 @@ async def audit(
     samples: int = 1,
     letters: bool = True,
     seed: int = 0,
+    format: Format = COMMON,
     store: str | Path | None = None,
     about: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -103,7 +106,8 @@ async def audit(
 
     `questions` are read once, as they are needed. `cues` writes the misleading text (default:
     `unswayed.cues.write`); `judge` reads the thoughts (default: rules). `letters` also measures the
-    probability of every option letter, where the backend can. With a folder in `store`, an answer is
+    probability of every option letter, where the backend can. `format` is the prompt format; where `sampling`
+    has the common format's stop strings, its own are used. With a folder in `store`, an answer is
     stored as soon as it has come back, before its letters are asked, and an interrupted audit resumes
     there. `about` (benchmark, version, limit, …; serialisable as JSON) is added to its manifest.
     `image_budget` is in bytes.
@@ -125,11 +129,14 @@ async def audit(
 
         judge = RuleJudge()
     cues = cues or write_cues
+    if sampling.stop == COMMON.stop:
+        sampling = replace(sampling, stop=format.stop)
+    optional_parts(backend).check_format(format)
     capabilities = await backend.capabilities()
     with_letters = letters and capabilities.letters != "none"
     manifest = manifests.new_manifest(
         {
-            **_model_settings(backend, capabilities, sampling, asked),
+            **_model_settings(backend, capabilities, sampling, asked, format),
             "samples": samples,
             "seed": seed,
             "letters": with_letters,
@@ -140,7 +147,8 @@ async def audit(
     )
     if facts := optional_parts(backend).facts:
         manifest["sessions"][-1]["endpoint"] = dict(facts)
-    planner = Planner(asked, cues, capabilities, TrialKeys(backend, sampling), sampling, samples, seed)
+    keys = TrialKeys(backend, sampling, format)
+    planner = Planner(asked, cues, capabilities, keys, sampling, samples, seed, format)
     total = len(questions) * len(asked) * samples if isinstance(questions, Sized) else None
 
     async def ask(sink: Sink) -> None:
@@ -184,16 +192,23 @@ def _parse_conditions(names: Sequence[str]) -> tuple[Condition, ...]:
 
 
 def _model_settings(
-    backend: Backend, capabilities: Capabilities, sampling: Sampling, asked: Sequence[Condition]
+    backend: Backend,
+    capabilities: Capabilities,
+    sampling: Sampling,
+    asked: Sequence[Condition],
+    format: Format,
 ) -> dict[str, Any]:
+    # Runs in the common format name none, as before there were others.
+    named = {} if format == COMMON else {"format": format.as_dict()}
     return {
+        **named,
         "model": backend.name,
         "revision": backend.revision,
         "backend": backend_identity(backend),
         "capabilities": capabilities.as_dict(),
         "sampling": sampling.as_dict(),
         "conditions": [condition.name for condition in asked],
-        "templates": manifests.prompt_templates(asked),
+        "templates": manifests.prompt_templates(asked, format),
     }
 
 

@@ -17,6 +17,7 @@ from unswayed.conditions import Condition, NotAsked, Prompt
 from unswayed.cues import CueWriter
 from unswayed.cues.image_format import format_caption
 from unswayed.errors import BadImage, BadInput
+from unswayed.formats import COMMON, Format
 from unswayed.model_io import Capabilities, Request, Sampling
 from unswayed.question import Cues, Image, Question
 from unswayed.trial_keys import TrialKeys, identity, trial_seed
@@ -64,6 +65,7 @@ class Planner:
     sampling: Sampling
     samples: int
     seed: int
+    format: Format = COMMON
 
     def plan(self, questions: Iterable[Question]) -> Iterator[list[PlannedTrial]]:
         """All planned trials of one question after the other. Raises `BadInput` on a repeated uid."""
@@ -107,12 +109,9 @@ class Planner:
         self, question: Question, cues: Cues, condition: Condition, images: tuple[bytes, ...] | str
     ) -> Prompt | tuple[str, str]:
         """The prompt; or, where there is none, the state and the reason."""
-        if condition.prefills and self.capabilities.prefill != "continues":
-            verb = {"restarts": "restarts after", "rejected": "rejects"}[self.capabilities.prefill]
-            return (
-                "not-asked",
-                f"the model {verb} a prefill, and {condition.name} needs one that is continued",
-            )
+        if condition.prefills and self.format.thought and self.capabilities.prefill != "continues":
+            problem = self.capabilities.prefill_problem
+            return "not-asked", f"{problem}, and {condition.name} needs one that is continued"
         if condition.base == "stop-think" and not self.capabilities.closed:
             return "not-asked", "the model's template drops a closed thought, which stop-think consists of"
         if question.images and not self.capabilities.images:
@@ -128,7 +127,7 @@ class Planner:
         if isinstance(images, str):
             return "error", images
         try:
-            prompt = conditions.build_prompt(question, cues, condition, images)
+            prompt = conditions.build_prompt(question, cues, condition, images, self.format)
         except (BadImage, OSError) as error:
             return "error", f"picture {_image_names(question)} cannot be used: {error}"
         return ("not-asked", prompt.reason) if isinstance(prompt, NotAsked) else prompt

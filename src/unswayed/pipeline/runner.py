@@ -229,8 +229,9 @@ class Runner:
         prompts = []
         for plan, fields in trials:
             assert plan.request is not None
-            prefill = letter_prefill(plan.request.prompt.prefill, fields["text"])
-            prompts.append(replace(plan.request.prompt, prefill=prefill))
+            prompt = plan.request.prompt
+            prefill = letter_prefill(prompt.prefill, fields["text"], prompt.format)
+            prompts.append(replace(prompt, prefill=prefill))
         scores, _ = await self._call(lambda: self._backend.score_letters(prompts), len(prompts), self._calls)
         if isinstance(scores, RetriesExhausted):
             return [scores.message] * len(prompts)
@@ -281,7 +282,13 @@ def _read(plan: PlannedTrial, generation: Generation) -> Reading | None:
     if generation.finish == "error" or plan.request is None:
         return None
     prompt = plan.request.prompt
-    return read(generation.text, prompt.options, prefill=prompt.prefill, finish=generation.finish)
+    return read(
+        generation.text,
+        prompt.options,
+        prefill=prompt.prefill,
+        finish=generation.finish,
+        format=prompt.format,
+    )
 
 
 def _has_thought(fields: Fields) -> bool:

@@ -23,12 +23,15 @@ from unswayed import conditions
 from unswayed.answers.parser import GRAMMAR
 from unswayed.conditions import Condition
 from unswayed.errors import BadInput, RunChanged
+from unswayed.formats import COMMON, Format
 from unswayed.question import Cue, Cues, Question
 
 FILE = "manifest.json"
 FORMAT = 2
 """Written by this version; format 1 has no updates in its shards."""
 _READABLE = (1, 2)
+_FINDINGS = ("seeded", "thought", "refused")
+"""Capabilities on which no question depends."""
 _PACKAGES = ("unswayed", "numpy", "pyarrow", "pillow", "torch", "transformers", "vllm")
 
 
@@ -43,16 +46,19 @@ def versions() -> dict[str, str]:
     return result
 
 
-def prompt_templates(conditions_used: Sequence[Condition]) -> dict[str, dict[str, str]]:
-    """The exact strings of every condition, with the variable parts in braces."""
+def prompt_templates(
+    conditions_used: Sequence[Condition], format: Format = COMMON
+) -> dict[str, dict[str, str]]:
+    """The exact strings of every condition that the format can ask, with the variable parts in braces."""
     question = Question("", "", "{question}", ("{option A}", "{option B}"), 0)
     caption, thought = Cue("caption", 1, "{caption}."), Cue("thought", 1, "{thought}.")
     cues = Cues(caption, thought, caption, thought, caption, caption)
     templates = {}
     for condition in conditions_used:
-        prompt = conditions.build_prompt(question, cues, condition, ())
-        assert isinstance(prompt, conditions.Prompt)
-        templates[condition.name] = {"system": prompt.system, "text": prompt.text, "prefill": prompt.prefill}
+        prompt = conditions.build_prompt(question, cues, condition, (), format)
+        if isinstance(prompt, conditions.Prompt):
+            strings = {"system": prompt.system, "text": prompt.text, "prefill": prompt.prefill}
+            templates[condition.name] = strings
     return templates
 
 
@@ -72,6 +78,12 @@ def completion_entry(
     if table_sha256:
         entry["table_sha256"] = table_sha256
     return entry
+
+
+def run_format(manifest: Mapping[str, Any]) -> Format:
+    """The prompt format of a run. Raises `BadInput` for a damaged one."""
+    values = manifest["asks"].get("format")
+    return COMMON if values is None else Format.from_dict(values if isinstance(values, dict) else {})
 
 
 def session_entry() -> dict[str, Any]:
@@ -162,7 +174,7 @@ def _prompt_settings(asks: Mapping[str, Any]) -> dict[str, Any]:
     capabilities = asks.get("capabilities")
     settings = {name: value for name, value in asks.items() if name != "judge"}
     if isinstance(capabilities, dict):
-        settings["capabilities"] = {name: value for name, value in capabilities.items() if name != "seeded"}
+        settings["capabilities"] = {name: value for name, value in capabilities.items() if name not in _FINDINGS}
     return settings
 
 

@@ -21,6 +21,7 @@ from unswayed.backends.rendering import Renderer, template_text
 from unswayed.backends.transformers import loading
 from unswayed.conditions import Prompt
 from unswayed.errors import BackendError, BadInput, UnswayedError
+from unswayed.formats import Format
 from unswayed.model_io import (
     Capabilities,
     Generation,
@@ -124,7 +125,8 @@ class TransformersBackend(BackendBase):
         self._continues = self._renderer.continues()
         self.notes = self._renderer.notes
         """What the chat template made necessary, in words."""
-        template = hashlib.sha256(template_text(processor).encode()).hexdigest()[:16]
+        self.chat_template = template_text(processor)
+        template = hashlib.sha256(self.chat_template.encode()).hexdigest()[:16]
         self._identity = f"transformers {str(model.dtype).removeprefix('torch.')} template {template}"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="unswayed-model")
 
@@ -132,6 +134,10 @@ class TransformersBackend(BackendBase):
     def identity(self) -> str:
         """Precision and chat template."""
         return self._identity
+
+    def check_format(self, format: Format) -> None:
+        """Raises `BadInput` where the chat template does not fit a prompt format."""
+        self._renderer.check_format(format)
 
     async def capabilities(self) -> Capabilities:
         """What was verified with the chat template and the tokenizer when the model was loaded."""
@@ -214,6 +220,7 @@ class TransformersBackend(BackendBase):
                 np.random.default_rng(request.seed % 2**64),
                 request.sampling.max_tokens,
                 turn=request.prompt.prefill + item.rendered.template_opening,
+                format=request.prompt.format,
                 tokens=item.tokens,
             )
 

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from unswayed.answers.stopping import first_stop
+from unswayed.formats import COMMON, Format
 from unswayed.model_io import Finish, Sampling
 
 _TAIL = 4  # prompt tokens decoded in front of the text, so that its first space is kept
@@ -44,6 +45,7 @@ class RowState:
     """Maximal number of tokens."""
     turn: str = ""
     """What precedes the text in the assistant's turn: prefill, or the template's opening."""
+    format: Format = COMMON
     prompt: tuple[int, ...] = ()
     """Its prompt's tokens, without padding."""
     tokens: list[int] = field(default_factory=list)
@@ -180,7 +182,7 @@ class TokenSampler:
             row.finish, row.text = "stop", self._decoder.text(row.prompt, row.tokens)
         elif stop and self._decoder.may_stop(token, stop):
             text = self._decoder.text(row.prompt, row.tokens)
-            cut = first_stop(text, stop, prefill=row.turn)
+            cut = first_stop(text, stop, prefill=row.turn, format=row.format)
             if cut is not None:
                 row.finish, row.text = "stop", text[:cut]
         if row.finish is None and len(row.tokens) >= row.limit:

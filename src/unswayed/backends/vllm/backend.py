@@ -24,6 +24,7 @@ from unswayed.backends.transformers import loading
 from unswayed.backends.vllm.engine import RequestRefused, VllmEngine, require_vllm
 from unswayed.conditions import Prompt
 from unswayed.errors import BackendError, BadImage, BadInput
+from unswayed.formats import Format
 from unswayed.model_io import (
     Capabilities,
     Finish,
@@ -103,7 +104,8 @@ class VllmBackend(BackendBase):
             },
         )
         self._letters = VllmLetters(source.processor.tokenizer, self._engine.vocabulary)
-        template = hashlib.sha256(template_text(source.processor).encode()).hexdigest()[:16]
+        self.chat_template = template_text(source.processor)
+        template = hashlib.sha256(self.chat_template.encode()).hexdigest()[:16]
         deciding = "".join(f" {k}={v}" for k, v in sorted(options.items()) if k not in _ONLY_SPEED)
         self._identity = f"vllm {self._engine.dtype} template {template}{deciding}"
         self.facts = {"vllm": _version(), "options": {k: str(v) for k, v in sorted(options.items())}}
@@ -112,6 +114,10 @@ class VllmBackend(BackendBase):
     def identity(self) -> str:
         """Precision, chat template, and the engine options that decide answers."""
         return self._identity
+
+    def check_format(self, format: Format) -> None:
+        """Raises `BadInput` where the chat template does not fit a prompt format."""
+        self._renderer.check_format(format)
 
     async def capabilities(self) -> Capabilities:
         """What was verified with the chat template and the tokenizer when the model was loaded."""
@@ -137,14 +143,16 @@ class VllmBackend(BackendBase):
             prepared = await self._prepare(request.prompt)
             send = self._stops.sends(request.sampling, seeded=True)
             generation = await self._sample(prepared, request, send_stop=send)
-            turn = request.prompt.prefill
+            turn, format = request.prompt.prefill, request.prompt.format
             if send and generation.finish == "stop":
                 stop = request.sampling.stop
-                if self._stops.cut_too_early(generation.text, turn, stop, template_known=True):
+                if self._stops.cut_too_early(
+                    generation.text, turn, stop, template_known=True, format=format
+                ):
                     generation = await self._sample(prepared, request, send_stop=False)
         except (RequestRefused, BadInput, BadImage) as problem:
             return Generation("", "error", error=str(problem))
-        cut = first_stop(generation.text, request.sampling.stop, prefill=turn)
+        cut = first_stop(generation.text, request.sampling.stop, prefill=turn, format=format)
         return generation if cut is None else replace(generation, text=generation.text[:cut], finish="stop")
 
     async def _sample(self, prepared: _PreparedPrompt, request: Request, *, send_stop: bool) -> Generation:

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from unswayed.backends import open_backend
-from unswayed.backends.base import Backend
+from unswayed.backends.base import Backend, optional_parts
 from unswayed.benchmarks import registry
 from unswayed.cli.evaluate.report import write_report
 from unswayed.cli.shared import endpoint, output
@@ -23,6 +23,9 @@ from unswayed.cli.shared.option_groups import option_groups
 from unswayed.conditions import CONDITIONS, condition
 from unswayed.cues import cue_file
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
+from unswayed.formats.registry import NATIVE, find_format, model_name
+from unswayed.formatting import visible
 from unswayed.model_io import STOP, Sampling
 from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
@@ -41,6 +44,8 @@ EPILOG = """[bold]Examples[/]
   unswayed audit vllm:Qwen/Qwen2.5-VL-7B-Instruct:max_model_len=16384 --limit 300
 
   unswayed audit inspect:anthropic/claude-sonnet-4-5 --limit 300 --max-requests 5000
+
+  unswayed audit OpenGVLab/InternVL3-8B --format native --out runs/internvl3-native
 
   unswayed audit scripted:caption-follower:p=0.4 --out runs/planted
 
@@ -69,6 +74,13 @@ class QuestionArguments:
         typer.Option(help="a file of `unswayed cues write`; default: cues are written on the way"),
     ] = None
     seed: Annotated[int, typer.Option(help="draws questions, wrong options, phrasings and samples")] = 0
+    format: Annotated[
+        str,
+        typer.Option(
+            help="prompt format: common (equal words for every model), native (the model's own), a name from "
+            "`unswayed formats`, or a .toml file"
+        ),
+    ] = COMMON.name
     samples: Annotated[int, typer.Option(help="how often each is asked; more than 1 needs a temperature")] = 1
     allow_private_urls: PrivateUrls = False
     follow_links: FollowLinks = False
@@ -85,8 +97,8 @@ class SamplingArguments:
         bool,
         typer.Option(
             "--stop/--no-stop",
-            help="end a text behind the first </answer> after its thought, or where the model ends it "
-            "(up to --max-tokens)",
+            help="end a text behind the answer's closing mark after its thought, where the prompt format has "
+            "one, or where the model ends it (up to --max-tokens)",
         ),
     ] = True
     letters: Annotated[bool, typer.Option(help="measure letter probabilities")] = True
@@ -146,8 +158,11 @@ def command(
     options = remote.options(model)
     if not endpoint.is_remote(model) and not model.startswith("scripted:"):
         options = local.options()
+    named = None if asking.format == NATIVE else find_format(asking.format)
     backend = open_backend(model, questions, **options)
-    folder = out or Path("runs") / f"{file_name(backend.name)}-{file_name(questions.name)}"
+    prompt_format = named or find_format(NATIVE, model_name(model), optional_parts(backend).chat_template)
+    _print_format(prompt_format)
+    folder = out or Path("runs") / run_name(backend.name, questions.name, prompt_format)
     about = {
         "benchmark": questions.name,
         "version": questions.version,
@@ -164,6 +179,7 @@ def command(
         conditions,
         cues=cues,
         sampling=sampling.sampling,
+        format=prompt_format,
         samples=asking.samples,
         letters=sampling.letters,
         seed=asking.seed,
@@ -188,6 +204,20 @@ def command(
     if without_answer := _no_answer(run):
         output.print_error(without_answer)
         raise typer.Exit(1)
+
+
+def _print_format(format: Format) -> None:
+    """Say in which format is asked, unless it is the common one."""
+    if format != COMMON:
+        output.err.print(f"prompt format: [bold]{escape(format.name)}[/]", highlight=False)
+        source = escape(visible(format.source))
+        output.err.print(f"  {source}", highlight=False, style="dim", soft_wrap=True)
+
+
+def run_name(model: str, benchmark: str, format: Format = COMMON) -> str:
+    """The default name of a run's folder; it names every format but the common one."""
+    parts = [model, benchmark] + ([] if format == COMMON else [format.name])
+    return "-".join(file_name(part) for part in parts)
 
 
 def _no_answer(run: Run) -> str:
