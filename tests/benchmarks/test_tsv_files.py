@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unswayed.benchmarks.files import tsv
+from unswayed.benchmarks.files import seekable_file
 from unswayed.benchmarks.files.tsv import TsvTable
 from unswayed.benchmarks.files.tsv_scan import UnclosedQuote, scan_records, unquote
 from unswayed.errors import BadInput
@@ -70,7 +70,7 @@ def test_what_the_csv_module_writes_is_read_back(table: list[list[str]], end: st
 def test_a_table_gives_cells_by_offset_and_knows_their_lines(
     path: Path, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tsv, "CHUNK", piece)
+    monkeypatch.setattr(seekable_file, "CHUNK", piece)
     path.write_bytes('\ufeffa\tb\r\n"x\r\ny"\t1\r\n\r\n"say ""hi"""\t\r\nlast\té'.encode())
     table = TsvTable(path)
     assert table.columns == ("a", "b")

@@ -8,31 +8,18 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import hashlib
 import itertools
-import os
 import re
-import tempfile
-import weakref
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-from unswayed.benchmarks.files.limits import (
-    MAX_COLUMNS,
-    MAX_IMAGE_CELL,
-    MAX_ROWS,
-    MAX_TEXT,
-    unpack_gzip,
-)
+from unswayed.benchmarks.files.limits import MAX_COLUMNS, MAX_IMAGE_CELL, MAX_ROWS, MAX_TEXT
+from unswayed.benchmarks.files.seekable_file import SeekableFile
 from unswayed.benchmarks.files.tsv_scan import TooManyCells, UnclosedQuote, scan_records, unquote
 from unswayed.errors import BadInput
-
-CHUNK = 1 << 20
-GZIP = b"\x1f\x8b"
 
 
 class TsvTable:
@@ -46,33 +33,28 @@ class TsvTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._line_mark = (0, 1)
-        digest = hashlib.sha256()
         try:
-            with path.open("rb") as source:
-                self._fd, chunks = _unpacked(source, path)
-                weakref.finalize(self, os.close, self._fd)
-                self._index(_tee(chunks, digest.update))
-                self._before = self._stamp()
+            self._file = SeekableFile(path, self._index)
         except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
             raise BadInput(f"{path} is not a whole gzip file ({problem}); fetch it again") from problem
         except UnclosedQuote as problem:
             raise BadInput(
-                f"{path} line {self.line_at(problem.args[0])}: a quoted cell begins here and never ends; "
-                "close its quote, or fetch the file again if it was cut off"
+                f"{path} line {self._file.line_at(problem.args[0])}: a quoted cell begins here and never "
+                "ends; close its quote, or fetch the file again if it was cut off"
             ) from problem
         except TooManyCells as problem:
             raise BadInput(
-                f"{path} line {self.line_at(problem.args[0])}: has more than {MAX_COLUMNS:,} cells; "
+                f"{path} line {self._file.line_at(problem.args[0])}: has more than {MAX_COLUMNS:,} cells; "
                 "give a table with fewer columns"
             ) from problem
         except OSError as problem:
             reason = problem.strerror or str(problem)
             raise BadInput(f"cannot read {path}: {reason}; give the path of a TSV file") from problem
-        self.sha256 = digest.hexdigest()
+        self.sha256 = self._file.sha256
         """Of the table's bytes, unpacked: the same for a file and its gzipped copy."""
 
-    def _index(self, chunks: Iterator[bytes]) -> None:
+    def _index(self, file: SeekableFile, chunks: Iterator[bytes]) -> None:
+        self._file = file
         first = next(chunks, b"")
         if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise BadInput(f"{self.path} is in UTF-16; save it as UTF-8")
@@ -93,9 +75,9 @@ class TsvTable:
         for record in records:
             if len(record) != self._width:
                 raise BadInput(
-                    f"{self.path} line {self.line_at(record[0])}: has {len(record) - 1} cells where the "
-                    f"header has {self._width - 1}; quote cells that hold tabs or line ends, or fetch the "
-                    "file again if it was cut off"
+                    f"{self.path} line {self._file.line_at(record[0])}: has {len(record) - 1} cells where "
+                    f"the header has {self._width - 1}; quote cells that hold tabs or line ends, or fetch "
+                    "the file again if it was cut off"
                 )
             for cell in dict.fromkeys(multiline):
                 self._check_merged(record, cell)
@@ -114,14 +96,14 @@ class TsvTable:
         start = record[cell] + 1 if cell else record[0]
         if record[cell + 1] - start > MAX_IMAGE_CELL:
             return  # refused when it is read
-        lines = re.split(rb"\r\n|\r|\n", self._bytes(start, record[cell + 1]))
+        lines = re.split(rb"\r\n|\r|\n", self._file.bytes(start, record[cell + 1]))
         tabs = [line.count(b"\t") for line in lines]
         tabs_in_row = self._width - 2
         tabs[0] += cell
         tabs[-1] += tabs_in_row - cell
         if tabs_in_row and all(count == tabs_in_row for count in tabs):
             raise BadInput(
-                f"{self.path} line {self.line_at(start)}: the quote that begins the cell "
+                f"{self.path} line {self._file.line_at(start)}: the quote that begins the cell "
                 f"{self.columns[cell][:100]!r} closes {len(lines) - 1} lines later and merges "
                 f"{len(lines)} rows into one; double the quote and put the cell into quotes, or remove it"
             )
@@ -146,13 +128,13 @@ class TsvTable:
     def head(self, row: int, column: str, n: int) -> bytes:
         """The first `n` bytes of a cell as they stand in the file."""
         start, end = self._span(row, column)
-        return self._bytes(start, min(end, start + n))
+        return self._file.bytes(start, min(end, start + n))
 
     def data(self, row: int, column: str) -> bytes:
         """The content of an image cell. Raises `BadInput` if it exceeds `MAX_IMAGE_CELL`."""
         start, end = self._span(row, column)
         self._check_size(start, end, MAX_IMAGE_CELL)
-        return unquote(self._bytes(start, end))
+        return unquote(self._file.bytes(start, end))
 
     def text(self, row: int, column: str) -> str:
         """The content of a text cell, without outer blanks and with LF line ends; "" if there is no such
@@ -170,45 +152,27 @@ class TsvTable:
 
     def changed(self) -> bool:
         """Whether the file was written to since it was indexed, which makes the offsets useless."""
-        return self._stamp() != self._before
+        return self._file.changed()
 
     def line(self, row: int) -> int:
         """The line, from 1 and counting the header, on which a row begins."""
-        return self.line_at(self._offsets[row * self._width])
-
-    def line_at(self, offset: int) -> int:
-        """The line, from 1, of a byte. Calls with ascending offsets read the file once."""
-        at, line = self._line_mark if self._line_mark[0] <= offset else (0, 1)
-        last = b""
-        for start in range(at, offset, CHUNK):
-            chunk = self._bytes(start, min(start + CHUNK, offset))
-            line += chunk.count(b"\n") + chunk.count(b"\r") - chunk.count(b"\r\n")
-            line -= last == b"\r" and chunk.startswith(b"\n")
-            last = chunk[-1:]
-        self._line_mark = (offset, line)
-        return line
-
-    def _stamp(self) -> tuple[int, int]:
-        now = os.fstat(self._fd)
-        return now.st_size, now.st_mtime_ns
-
-    def _bytes(self, start: int, end: int) -> bytes:
-        return os.pread(self._fd, end - start, start)
+        return self._file.line_at(self._offsets[row * self._width])
 
     def _check_size(self, start: int, end: int, limit: int) -> None:
         if end - start > limit:
             raise BadInput(
-                f"{self.path} line {self.line_at(start)}: a cell has {end - start:,} bytes; at most "
+                f"{self.path} line {self._file.line_at(start)}: a cell has {end - start:,} bytes; at most "
                 f"{limit:,} are read"
             )
 
     def _text(self, start: int, end: int) -> str:
         self._check_size(start, end, MAX_TEXT)
         try:
-            text = unquote(self._bytes(start, end)).decode()
+            text = unquote(self._file.bytes(start, end)).decode()
         except UnicodeDecodeError as problem:
             raise BadInput(
-                f"{self.path} line {self.line_at(start)}: a cell is not UTF-8 text; save the file as UTF-8"
+                f"{self.path} line {self._file.line_at(start)}: a cell is not UTF-8 text; save the file as "
+                "UTF-8"
             ) from problem
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -218,29 +182,3 @@ def _spans(record: list[int]) -> Iterator[tuple[int, int]]:
     for end in record[1:]:
         yield start, end
         start = end + 1
-
-
-def _unpacked(source: BinaryIO, path: Path) -> tuple[int, Iterator[bytes]]:
-    """A descriptor (the caller closes it) of the unpacked bytes, and the bytes in pieces.
-
-    A gzipped file is unpacked into a nameless temporary file while the pieces are taken.
-    """
-    packed = source.read(len(GZIP)) == GZIP
-    source.seek(0)
-    if not packed:
-        return os.dup(source.fileno()), iter(lambda: source.read(CHUNK), b"")
-    with tempfile.TemporaryFile() as unpacked:
-        fd = os.dup(unpacked.fileno())
-    return fd, _tee(unpack_gzip(source, path), lambda chunk: _write_all(fd, chunk))
-
-
-def _write_all(fd: int, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
-
-
-def _tee(chunks: Iterator[bytes], consume: Callable[[bytes], object]) -> Iterator[bytes]:
-    for chunk in chunks:
-        consume(chunk)
-        yield chunk
