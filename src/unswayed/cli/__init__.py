@@ -17,6 +17,7 @@ COMMANDS = {
     "audit": "evaluate.audit:command",
     "report": "evaluate.report:command",
     "compare": "evaluate.compare:command",
+    "suite": "suite.suite:command",
     "train": "training.train:command",
     "sft": "training.sft:command",
     "study": "training.study:command",

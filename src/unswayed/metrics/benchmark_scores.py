@@ -7,8 +7,7 @@ every row of it is; a set with a row that was not asked is left out and counted 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from unswayed.errors import BadInput
 from unswayed.metrics import stats
+from unswayed.metrics.suite.means import weighted_sum
 from unswayed.metrics.summary import Estimate
 from unswayed.question import JointScore, Question
 
@@ -117,24 +117,14 @@ def _cvbench(correct: Correct, questions: Sequence[Question]) -> Iterator[Benchm
 
 
 def _weighted(
-    name: str, meaning: str, parts: Mapping[str, BenchmarkScore], weights: Iterable[tuple[str, float]]
+    name: str, meaning: str, parts: Mapping[str, BenchmarkScore], weights: Sequence[tuple[str, float]]
 ) -> BenchmarkScore:
-    """A weighted sum over separate strata. Its interval combines theirs (Zou & Donner 2008, Stat. Med.
-    27:1693): the squared distances of the lower limits from the values add up, and so do those of the upper
-    limits."""
-    value, below, above, n = 0.0, 0.0, 0.0, 0
-    for part, weight in weights:
-        estimate = parts[part].estimate
-        if estimate.value is None or estimate.low is None or estimate.high is None:
-            return BenchmarkScore(
-                name, Estimate(None), f"{meaning}; not known, as no row of {part} was asked"
-            )
-        value += weight * estimate.value
-        below += (weight * (estimate.value - estimate.low)) ** 2
-        above += (weight * (estimate.high - estimate.value)) ** 2
-        n += estimate.n
-    low, high = max(0.0, value - math.sqrt(below)), min(1.0, value + math.sqrt(above))
-    return BenchmarkScore(name, Estimate(value, low, high, n), meaning)
+    """A weighted sum over separate strata; see `weighted_sum`."""
+    unknown = next((part for part, _ in weights if parts[part].estimate.low is None), None)
+    if unknown is not None:
+        return BenchmarkScore(name, Estimate(None), f"{meaning}; not known, as no row of {unknown} was asked")
+    estimate = weighted_sum([(parts[part].estimate, weight) for part, weight in weights])
+    return BenchmarkScore(name, estimate, meaning)
 
 
 def _set_score(

@@ -6,7 +6,7 @@ there (another seed, or another order of the options), which is no difference be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -104,7 +104,7 @@ def compare(first: pa.Table, second: pa.Table, *, resamples: int = 2000, seed: i
     for table in (first, second):  # so that an error names a row of the table that has it
         read_columns(table)
     # As one table whose conditions carry the number of the run, so that runs are paired as conditions are.
-    both = pa.concat_tables([_marked(first, "1"), _marked(second, "2")])
+    both = pa.concat_tables([marked(first, "1"), marked(second, "2")])
     c = read_columns(both)
     names = sorted({name[1:] for name in c.conditions}, key=protocol_order)
     shared = {name: _shared(c, name) for name in names}
@@ -230,10 +230,11 @@ def _check_gold(both: pa.Table, shared: dict[str, tuple[Ints, Ints]]) -> None:
             )
 
 
-def _marked(table: pa.Table, mark: str) -> pa.Table:
-    """The columns that are compared, with the same types for both runs and `mark` before each condition."""
+def marked(table: pa.Table, mark: str, names: Sequence[str] = _COLUMNS) -> pa.Table:
+    """The columns `names`, by default those compared, of the same types for every run, and `mark` before each
+    condition."""
     columns = {}
-    for name in _COLUMNS:
+    for name in names:
         values = column(table, name)
         columns[name] = values.cast(pa.large_string()) if SCHEMA.field(name).type == pa.string() else values
     columns["condition"] = pc.binary_join_element_wise(

@@ -10,7 +10,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from unswayed.backends import open_backend
 from unswayed.backends.base import Backend
 from unswayed.cli.evaluate.report import write_report
 from unswayed.cli.shared import endpoint, output
@@ -18,16 +17,11 @@ from unswayed.cli.shared.endpoint import EndpointArguments
 from unswayed.cli.shared.option_groups import option_groups
 from unswayed.errors import BadInput
 from unswayed.formatting import format_interval, format_number
-from unswayed.judges import noisy
 from unswayed.judges.base import Judge
-from unswayed.judges.llm import LLMJudge
-from unswayed.judges.panel import PANEL_PRESETS
-from unswayed.judges.rules import RuleJudge
+from unswayed.judges.specs import LLM, expand_presets, open_judge
 from unswayed.metrics.judges.results import JudgeReport
 from unswayed.pipeline import rejudge
 from unswayed.pipeline.audit import Run
-
-_LLM = "llm:"
 
 
 @option_groups
@@ -78,20 +72,6 @@ def command(
     output.out.print(f"\nreport: {write_report(judged, judged.summary())}", highlight=False, soft_wrap=True)
 
 
-def expand_presets(specs: list[str]) -> list[str]:
-    """The specs with presets expanded. Raises `BadInput` for a repeated judge or one of an unknown kind."""
-    expanded = [judge for spec in specs for judge in PANEL_PRESETS.get(spec, (spec,))]
-    for spec in expanded:
-        if expanded.count(spec) > 1:
-            raise BadInput(f"judge {spec!r} is named twice; name each once")
-        if spec != "rules" and spec.split(":")[0] not in ("planted", "llm"):
-            raise BadInput(
-                f"no judge called {spec!r}: give 'rules', llm:MODEL with a model from `unswayed models`, "
-                f"or a preset ({', '.join(PANEL_PRESETS)})"
-            )
-    return expanded
-
-
 def assign_addresses(specs: list[str], urls: list[str]) -> dict[str, list[str]]:
     """Spec -> addresses of its servers, for every judge behind an endpoint.
 
@@ -104,12 +84,12 @@ def assign_addresses(specs: list[str], urls: list[str]) -> dict[str, list[str]]:
         raise BadInput(f"{len(urls)} addresses for {len(owners)} judges; give one for all, or one each")
     one_each = len(owners) > 1 and len(urls) > 1
     assigned = {model: [urls[i]] if one_each else urls for i, model in enumerate(owners)}
-    return {_LLM + model: assigned.get(model, []) for model in models if endpoint.is_remote(model)}
+    return {LLM + model: assigned.get(model, []) for model in models if endpoint.is_remote(model)}
 
 
 def _models(specs: list[str]) -> list[str]:
     """The models among the judges."""
-    return [spec.removeprefix(_LLM) for spec in specs if spec.startswith(_LLM)]
+    return [spec.removeprefix(LLM) for spec in specs if spec.startswith(LLM)]
 
 
 def _backend_options(urls: dict[str, list[str]], remote: EndpointArguments) -> dict[str, dict[str, Any]]:
@@ -120,7 +100,7 @@ def _backend_options(urls: dict[str, list[str]], remote: EndpointArguments) -> d
 
     spend = Spend()
     return {
-        spec: remote.options(spec.removeprefix(_LLM), addresses, spend=spend, schemas=True)
+        spec: remote.options(spec.removeprefix(LLM), addresses, spend=spend, schemas=True)
         for spec, addresses in urls.items()
     }
 
@@ -130,18 +110,15 @@ def _judge(
 ) -> rejudge.RejudgeResult:
     backends: list[Backend] = []
 
-    async def open_judge(spec: str) -> Judge:
-        if spec == "rules":
-            return RuleJudge()
-        if spec.startswith("planted"):
-            return noisy.from_spec(spec)
-        backends.append(open_backend(spec.removeprefix(_LLM), **options.get(spec, {})))
-        await backends[-1].capabilities()  # only then an endpoint's revision is known
-        return LLMJudge(backends[-1])
+    async def opened(spec: str) -> Judge:
+        judge, backend = await open_judge(spec, **options.get(spec, {}))
+        if backend is not None:
+            backends.append(backend)
+        return judge
 
     async def judge() -> rejudge.RejudgeResult:
         try:
-            judges = [await open_judge(spec) for spec in specs]
+            judges = [await opened(spec) for spec in specs]
             with output.progress_bar("judging") as progress:
                 return await rejudge.judge_run(run, judges, again=again, progress=progress)
         finally:

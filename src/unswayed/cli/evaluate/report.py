@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from unswayed import report
 from unswayed.cli.shared import output
 from unswayed.errors import BadInput
+from unswayed.formatting import visible
 from unswayed.interventions import is_probed, measure
 from unswayed.judges.rules import RuleJudge
 from unswayed.metrics import summarise
@@ -20,6 +22,7 @@ from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
 from unswayed.report.rendering import write_text
 from unswayed.store.run_folder import stored_image
+from unswayed.suite.state import is_suite
 
 
 class Format(StrEnum):
@@ -31,7 +34,9 @@ class Format(StrEnum):
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="folder of a run, a study or a training run, e.g. runs/first")],
+    run: Annotated[
+        Path, typer.Argument(help="folder of a run, a suite, a study or a training run, e.g. runs/first")
+    ],
     form: Annotated[
         Format,
         typer.Option("--format", "-f", help="html: a page; svg: a study's figure; else: a table"),
@@ -58,12 +63,19 @@ def command(
 
       unswayed report runs/first --format latex > table.tex
 
+      unswayed report runs/suite --format latex > tables.tex
+
       unswayed report studies/mini
 
       unswayed report studies/mini --format svg --measure robust_accuracy
     """
     if measure is not None and form is not Format.svg:
         raise BadInput("--measure selects what a figure shows; give --format svg too")
+    if is_suite(run):
+        if smallest_effect is not None:
+            raise BadInput("--smallest-effect is for the claims of one run, not for those of a suite")
+        write_suite(run, form, out)
+        return
     if is_study(run):
         if smallest_effect is not None:
             raise BadInput("--smallest-effect is for the claims of one run, not for those of a study")
@@ -105,6 +117,38 @@ def write_study(folder: Path, form: Format, out: Path | None, measure: str | Non
             path = write_training_figure(folder, target, measure)
     name = "report" if form is Format.html else "figure"
     output.out.print(f"{name}: {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def write_suite(folder: Path, form: Format, out: Path | None) -> None:
+    """Measure a suite; write its results and its page, or print its tables."""
+    from unswayed.cli.suite.tables import results_table
+    from unswayed.report.suite import tables
+    from unswayed.report.suite.page import PAGE, build
+    from unswayed.suite.collect import collect
+    from unswayed.suite.results import FILE, write_results
+
+    if form is Format.svg:
+        raise BadInput("--format svg draws a study or training run; give html, csv, latex or markdown")
+    with output.err.status("measuring") as status:
+        collected = collect(folder, lambda note: status.update(escape(visible(note))))
+        write_results(collected.results, folder / FILE)
+        target = out or folder / PAGE
+        if form is Format.html:
+            write_text(target, build(collected))
+    for warning in collected.warnings:
+        output.err.print(f"[yellow]left out[/] {escape(visible(warning))}", highlight=False, soft_wrap=True)
+    if form is Format.html:
+        output.out.print(results_table(collected.results))
+        output.out.print(
+            f"\nreport: {target}\nresults: {folder / FILE}", highlight=False, markup=False, soft_wrap=True
+        )
+        return
+    formats = {Format.csv: tables.to_csv, Format.latex: tables.to_latex, Format.markdown: tables.to_markdown}
+    text = formats[form](collected.results)
+    if out is None:
+        output.echo(text)
+    else:
+        write_text(out, text)
 
 
 def is_study(folder: Path) -> bool:

@@ -82,22 +82,27 @@ def check_arm(arm: str, lower: Flat, *, above: Flat, source: str, remedy: str) -
 
 
 def build(
-    kind: type[C], settings: Mapping[str, Any], changes: Sequence[str] = (), *, source: str = "config"
+    kind: type[C],
+    settings: Mapping[str, Any],
+    changes: Sequence[str] = (),
+    *,
+    source: str = "config",
+    docs: str = "docs/training.md",
 ) -> C:
     """Checks settings (tables or dotted names) with ``key=value`` changes on top and builds a `kind` of them.
 
-    Raises `BadInput` that names `source`, the setting, its value and what is allowed.
+    Raises `BadInput` that names `source`, the setting, its value and what is allowed, or the page `docs`.
     """
     try:
         import msgspec
     except ImportError as error:
-        raise MissingExtra("training needs msgspec: pip install 'unswayed[train]'") from error
+        raise MissingExtra("settings are checked with msgspec: pip install msgspec") from error
     values = flatten(settings, kind=kind) | dict(map(parse_change, changes))
     known: Any = kind
     types = setting_types(known)
     for name in values:
         if name not in types:
-            raise BadInput(f"{source}: unknown setting {name!r}{_suggestion(name, types)}")
+            raise BadInput(f"{source}: unknown setting {name!r}{_suggestion(name, types, docs)}")
     try:
         return msgspec.convert(_nested(values), kind)
     except msgspec.ValidationError as error:
@@ -203,9 +208,9 @@ def _type_error(message: str, values: Flat, types: Mapping[str, Any]) -> str:
     return f"{name} is {values[name]!r}; give {allowed}"
 
 
-def _suggestion(name: str, types: Mapping[str, Any]) -> str:
+def _suggestion(name: str, types: Mapping[str, Any], docs: str) -> str:
     close = difflib.get_close_matches(name, types, n=1, cutoff=0.5)
     if not close:  # perhaps the right name in the wrong table, or without a table
         last = name.rsplit(".", 1)[-1]
         close = [known for known in types if known.rsplit(".", 1)[-1] == last]
-    return f"; did you mean {close[0]!r}?" if close else "; docs/training.md lists all settings"
+    return f"; did you mean {close[0]!r}?" if close else f"; {docs} lists all settings"
