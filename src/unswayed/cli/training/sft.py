@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from unswayed.cli.training.train import run_with_progress
-from unswayed.store.study_records import slug
+from unswayed.cli.shared.option_groups import option_groups
+from unswayed.cli.training.training_run import TrainingArguments, run_with_progress
 
 EPILOG = """[bold]Examples[/]
 
@@ -25,18 +25,10 @@ EPILOG = """[bold]Examples[/]
 """
 
 
+@option_groups
 def command(
     config: Annotated[Path, typer.Argument(help="a TOML file; see configs/sft-*.toml and docs/training.md")],
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", "-s", help="key=value, overrides the file; repeatable")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", help="folder; an existing run in it is resumed. Default: runs/sft-ARM-SEED"
-        ),
-    ] = None,
-    until: Annotated[int | None, typer.Option(min=1, help="save and stop after this step")] = None,
+    run: TrainingArguments,
 ) -> None:
     """Finetune on written thoughts as CONFIG says (a cold start). The model goes to OUT/model.
 
@@ -46,9 +38,8 @@ def command(
     """
     from unswayed.training.sft.run import finetune, load_sft_config
 
-    settings = load_sft_config(config, changes or [])
-    folder = out or Path("runs") / f"sft-{slug(settings.arm)}-{settings.seed}"
-    run_with_progress(finetune, settings, folder, until)
+    settings = load_sft_config(config, run.changes or [])
+    run_with_progress(finetune, settings, run.folder("sft", settings), run.until)
 
 
 command.__doc__ = cleandoc(command.__doc__ or "") + "\n\n" + EPILOG

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from unswayed.cli.shared import output
-from unswayed.cli.training.train import graceful_stop
+from unswayed.cli.training.training_run import graceful_stop
 from unswayed.errors import BadInput
 
 if TYPE_CHECKING:
