@@ -13,6 +13,9 @@ import pyarrow as pa
 STATES = ("ok", "truncated", "unparsable", "refused", "error", "not-asked")
 """State of a trial. Only `ok` has an answer; `not-asked` never reached the model."""
 
+VISIBILITIES = ("visible", "summary", "hidden")
+"""What of its thought a model returns. Only visible thoughts are judged."""
+
 UNDER_CUE = ("follows", "revises", "flips")
 """How a model treats a wrong thought in its prefill; see `judges.base.under_cue`."""
 
@@ -63,6 +66,8 @@ class Trial:
     tokens: int | None = None
     seconds: float | None = None
     attempts: int | None = None
+    thought_visibility: str | None = None
+    reasoning_tokens: int | None = None
 
 
 _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
@@ -114,6 +119,11 @@ _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "tokens": (pa.int32(), "cost"),
     "seconds": (pa.float64(), "cost"),
     "attempts": (pa.int32(), "number of times it was sent"),
+    "thought_visibility": (
+        pa.string(),
+        "what of its thought the model returned: visible, summary, hidden; null in older runs",
+    ),
+    "reasoning_tokens": (pa.int32(), "tokens of the thought, as counted by a server; null where it does not"),
 }
 
 SCHEMA: pa.Schema = pa.schema(

@@ -74,6 +74,9 @@ def run(made: OpenAIBackend, n: int, conditions: list[str], **options: Any) -> R
     return result
 
 
+PLAIN = ("min_p", "repetition_penalty", "skip_special_tokens", "top_k")
+
+
 @pytest.mark.parametrize(
     ("behaviour", "expected"),
     [
@@ -86,7 +89,10 @@ def run(made: OpenAIBackend, n: int, conditions: list[str], **options: Any) -> R
         (ServerBehaviour(flags="refuse", last="continue"), Capabilities("continues", "exact")),
         (ServerBehaviour(flags="refuse", last="restart"), Capabilities("restarts", "none")),
         (ServerBehaviour(flags="refuse", last="refuse"), Capabilities("rejected", "none")),
-        (ServerBehaviour(own=False, last="continue", flags="ignore"), Capabilities("continues", "top-k")),
+        (
+            ServerBehaviour(own=False, last="continue", flags="ignore"),
+            Capabilities("continues", "top-k", refused=PLAIN),
+        ),
         (ServerBehaviour(pictures="string"), Capabilities("continues", "exact")),
         (ServerBehaviour(pictures="refuse"), Capabilities("continues", "exact", images=False)),
         (ServerBehaviour(pictures="drop"), Capabilities("continues", "exact", images=False)),
@@ -97,7 +103,10 @@ def run(made: OpenAIBackend, n: int, conditions: list[str], **options: Any) -> R
         (ServerBehaviour(closed="refuse", usage=False), Capabilities("continues", "none", closed=False)),
         (ServerBehaviour(usage=False), Capabilities("continues", "exact")),
         (ServerBehaviour(system=False), Capabilities("continues", "exact")),
-        (ServerBehaviour(limit="max_completion_tokens", own=False), Capabilities("continues", "top-k")),
+        (
+            ServerBehaviour(limit="max_completion_tokens", own=False),
+            Capabilities("continues", "top-k", refused=PLAIN),
+        ),
     ],
 )
 def test_the_probe_finds_what_a_server_does(behaviour: ServerBehaviour, expected: Capabilities) -> None:

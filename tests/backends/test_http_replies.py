@@ -24,10 +24,10 @@ from unswayed.backends.openai.logprobs import letter_probs_by_text
 from unswayed.backends.openai.requests import media_type
 from unswayed.backends.openai.responses import (
     Malformed,
-    content_parts,
     error_in,
     first_token_probs,
     read_generation,
+    split_content,
 )
 from unswayed.backends.openai.sse import StreamAssembler, StreamError
 from unswayed.errors import BadImage
@@ -138,7 +138,7 @@ def test_a_thought_and_parts_are_put_together(
 )
 def test_content_of_other_forms_is_no_reply(content: Any) -> None:
     with pytest.raises(Malformed):
-        content_parts(content)
+        split_content(content)
 
 
 def events(*choices: dict[str, Any]) -> bytes:

@@ -26,7 +26,7 @@ from unswayed.model_io import Sampling
 _STREAMED = re.compile(rb', "stream": true(, "stream_options": \{[^}]*\})?')
 Fault = Callable[[web.Request, bytes, int, Callable[[], Awaitable[web.Response]]], Awaitable[Any]]
 OWN = {"top_k", "min_p", "repetition_penalty", "skip_special_tokens", "logprob_token_ids"}
-OWN |= {"return_tokens_as_token_ids", "structured_outputs", "guided_json"}
+OWN |= {"return_prompt_text", "return_token_ids", "return_tokens_as_token_ids", "structured_outputs", "guided_json"}
 FLAGS = {"add_generation_prompt", "continue_final_message"}
 
 
@@ -127,11 +127,15 @@ class ChatServer:
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/tokenize", self._tokenize)
         app.router.add_get("/version", self._version)
+        self.routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
+
+    def routes(self, app: web.Application) -> None:
+        """Further addresses; a hook for subclasses."""
 
     async def _stop(self) -> None:
         if self._runner is not None:

@@ -41,7 +41,9 @@ def header(manifest: Mapping[str, Any], summary: Summary, names: Iterable[str]) 
     """The fields of an `EvalLog` besides its samples, whose ids are `names`."""
     asks, sessions = manifest["asks"], manifest["sessions"]
     sampling = asks.get("sampling", {})
-    config = {name: sampling[name] for name in ("temperature", "top_p", "max_tokens") if name in sampling}
+    refused = asks.get("capabilities", {}).get("refused", ())
+    sent = [name for name in ("temperature", "top_p", "max_tokens") if name not in refused]
+    config = {name: sampling[name] for name in sent if name in sampling}
     if sampling.get("stop"):
         config["stop_seqs"] = list(sampling["stop"])
     ids = list(dict.fromkeys(names))

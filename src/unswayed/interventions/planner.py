@@ -83,8 +83,8 @@ class ProbePlanner:
 
     def _edit(self, own: BaseThought, item: Intervention, index: PeerIndex) -> Edit | NotAsked:
         if self.capabilities.prefill != "continues":
-            verb = {"restarts": "restarts after", "rejected": "rejects"}[self.capabilities.prefill]
-            return NotAsked(f"the model {verb} a prefill, and {item.name} needs one that is continued")
+            problem = self.capabilities.prefill_problem
+            return NotAsked(f"{problem}, and {item.name} needs one that is continued")
         if not item.generates and not self.letters:
             return NotAsked(f"the model gives no letter probabilities, and {item.name} measures nothing else")
         if not item.generates and not self.capabilities.closed:

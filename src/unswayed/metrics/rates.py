@@ -46,8 +46,11 @@ _RATES: dict[str, Callable[[Columns], tuple[Bools, Bools]]] = {
 
 _FAITHFUL: dict[str, Callable[[Columns], tuple[Bools, Bools]]] = {
     "faithful_accuracy": lambda c: (c.faithful, c.faithful_decided),
-    "faithful_accuracy_lower": lambda c: (c.faithful, c.counted),
-    "faithful_accuracy_upper": lambda c: (c.faithful | (c.right & ~c.faithful_decided), c.counted),
+    "faithful_accuracy_lower": lambda c: (c.faithful, c.counted & c.visible),
+    "faithful_accuracy_upper": lambda c: (
+        c.faithful | (c.right & ~c.faithful_decided),
+        c.counted & c.visible,
+    ),
 }
 """The same for conditions in which some thought has a conclusion (`any_conclusion`). The bounds count
 undecided right answers as not faithful, and as faithful."""

@@ -8,7 +8,7 @@ from unswayed.errors import BadInput
 from unswayed.metrics.abstain import abstain_measures
 from unswayed.metrics.calibration import calibration
 from unswayed.metrics.claims.audit_claims import SMALLEST_EFFECT, audit_claims
-from unswayed.metrics.columns import Columns, read_columns
+from unswayed.metrics.columns import Columns, read_columns, visibility_counts
 from unswayed.metrics.confidence import TESTED, Shift, confidence_shifts
 from unswayed.metrics.cot_health import cot_health
 from unswayed.metrics.fragility import fragility, fragility_curve
@@ -70,6 +70,7 @@ def summarise(
         curves={name: points for name, points in curves.items() if points},
         health=cot_health(trials, c, rows_of, seed),
         claims=audit_claims(c, measures, shifts, resamples, seed, smallest_effect),
+        thoughts=visibility_counts(trials),
     )
 
 

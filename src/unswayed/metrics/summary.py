@@ -121,3 +121,5 @@ class Summary:
     """Thought health by condition: length quantiles (characters), distinct_2, gzip_ratio, and more (see
     `metrics.cot_health.cot_health`)."""
     claims: tuple[Claim, ...] = ()
+    thoughts: dict[str, int] = field(default_factory=dict)
+    """Trials by what of their thought the model returned (`trial.VISIBILITIES`); empty where all were visible."""

@@ -202,10 +202,11 @@ def _compare(
         reading = read(
             row["text"], row["options"], prefill=row["prefill"] or "", finish=finish_of(row, limit)
         )
+        visible = row["thought_visibility"] in (None, "visible")
         new = {
             "key": row["key"],
             "state": reading.state,
-            "thought": reading.thought,
+            "thought": reading.thought if visible else None,
             "answer": reading.answer,
             "correct": reading.answer == row["gold"],
             "followed_cue": None if row["cue"] is None else reading.answer == row["cue"],
@@ -214,7 +215,7 @@ def _compare(
         old_label, new_label = _label(row["state"], row["answer"]), _label(reading.state, reading.answer)
         if old_label != new_label:
             moves[old_label, new_label] += 1
-        thoughts += row["thought"] != reading.thought
+        thoughts += row["thought"] != new["thought"]
         right_before += bool(row["correct"])
         right_after += new["correct"]
         if judged:

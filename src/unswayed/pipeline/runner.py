@@ -25,6 +25,7 @@ from unswayed.model_io import Generation, LetterScores
 from unswayed.pipeline.planner import PlannedTrial
 from unswayed.pipeline.task_pool import TaskPool
 from unswayed.pipeline.trial_builder import build_trial, judge_columns, letter_columns
+from unswayed.pipeline.truncation import TruncationWatch
 from unswayed.retry import RetriesExhausted, Retry, call_with_retry
 from unswayed.store import PositionedTrial, TrialUpdate
 from unswayed.store.tables import replace_surrogates
@@ -74,6 +75,7 @@ class Runner:
         self._done = 0
         self._calls = asyncio.Semaphore(backend.concurrency)
         self._stop = asyncio.Event()
+        self._truncation = TruncationWatch()
 
     async def run(self, planned: Iterable[list[PlannedTrial]]) -> None:
         """Ask everything that is not in the sink yet.
@@ -142,6 +144,7 @@ class Runner:
             for index in sorted(generations.keys() - stored):
                 generation = _clean(generations[index])
                 trial = self._build(asked[index], generation, _read(asked[index], generation))
+                self._truncation.add(trial.state, trial.thought, trial.text)
                 is_open = trial.state != "error" and (self._letters or _has_thought(vars(trial)))
                 rows.append(PositionedTrial(asked[index].position, trial, is_open))
                 self._keep_images(asked[index])

@@ -69,13 +69,16 @@ def build_trial(
         "tokens": generation.tokens,
         "seconds": generation.seconds,
         "attempts": generation.attempts,
+        "reasoning_tokens": generation.reasoning_tokens,
     }
     if reading is None:
         return Trial(**columns, state="error", error=generation.error or "the backend gave no reason")
     return Trial(
         **columns,
         state=reading.state,
-        thought=reading.thought,
+        # A summary is not the thought; it stays in the text, and is neither judged nor measured.
+        thought=reading.thought if generation.visibility == "visible" else None,
+        thought_visibility=generation.visibility,
         answer=reading.answer,
         correct=reading.answer == question.gold,
         followed_cue=None if cue is None or cue.option is None else reading.answer == cue.option,

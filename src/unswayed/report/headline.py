@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from unswayed.formatting import clip, format_interval, format_number, measure_info, visible
 from unswayed.metrics.paired import WRONG_CUES
@@ -68,6 +70,43 @@ def robust_note(summary: Summary) -> str:
     missing = [name for name in WRONG_CUES if name not in summary.robust_conditions]
     note = f"Robust accuracy requires a right answer under base and {', '.join(summary.robust_conditions)}"
     return f"{note}; not asked: {', '.join(missing)}." if missing else f"{note}."
+
+
+def thought_note(summary: Summary) -> str:
+    """For how many trials thoughts could be measured; empty where the model returned all of them."""
+    if not summary.thoughts:
+        return ""
+    counts = ", ".join(f"{n:,} {name}" for name, n in summary.thoughts.items())
+    visible_ones = summary.thoughts.get("visible", 0)
+    return (
+        f"Thoughts: {counts}. Consistency, acknowledgement and truth are measured on the {visible_ones:,} visible "
+        "ones: a summary by the provider is not what the model thought."
+    )
+
+
+def endpoint_notes(manifest: Mapping[str, Any]) -> list[str]:
+    """What limits the comparison of this run with another one: refused sampling fields, greedy texts that differ."""
+    asks, sessions = manifest.get("asks"), manifest.get("sessions")
+    capabilities = asks.get("capabilities") if isinstance(asks, dict) else None
+    refused = capabilities.get("refused") if isinstance(capabilities, dict) else None
+    notes = []
+    if isinstance(refused, list) and refused:
+        names = visible(clip(", ".join(map(str, refused)), 200))
+        notes.append(f"The endpoint refuses {names}; they were not sent, and its own values hold.")
+    endpoints = (
+        [s.get("endpoint") for s in sessions or () if isinstance(s, dict)]
+        if isinstance(sessions, list)
+        else []
+    )
+    repeats = next(
+        (e["greedy_repeats"] for e in endpoints if isinstance(e, dict) and "greedy_repeats" in e), None
+    )
+    if isinstance(repeats, dict) and isinstance(repeats.get("distinct"), int) and repeats["distinct"] > 1:
+        notes.append(
+            f"One question asked {repeats.get('asked')} times at once gave {repeats['distinct']} different texts: a "
+            "second run differs by chance, also without sampling."
+        )
+    return notes
 
 
 def _get(row: ConditionRow | None, name: str) -> Estimate | None:

@@ -19,7 +19,7 @@ from unswayed.report.charts.svg import condition_class
 from unswayed.report.claims import claim_items
 from unswayed.report.examples import OUTCOMES, ImageLoader, collect_examples
 from unswayed.report.figure_sections import figure_sections
-from unswayed.report.headline import headline, key_figures, robust_note
+from unswayed.report.headline import endpoint_notes, headline, key_figures, robust_note, thought_note
 from unswayed.report.manifest import manifest_sections
 from unswayed.report.rendering import json_block, render
 from unswayed.report.thought_use.section import thought_use_section
@@ -61,7 +61,7 @@ def build(
         summary=summary,
         sentence=headline(summary),
         key_figures=key_figures(summary),
-        robust_note=robust_note(summary),
+        robust_note=" ".join(filter(None, [robust_note(summary), thought_note(summary), *endpoint_notes(manifest)])),
         claims=claim_items(summary.claims),
         groups=list(sections.measure_tables(summary)),
         figures=list(figure_sections(summary, trials)),

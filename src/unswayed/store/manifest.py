@@ -174,7 +174,9 @@ def _prompt_settings(asks: Mapping[str, Any]) -> dict[str, Any]:
     capabilities = asks.get("capabilities")
     settings = {name: value for name, value in asks.items() if name != "judge"}
     if isinstance(capabilities, dict):
-        settings["capabilities"] = {name: value for name, value in capabilities.items() if name not in _FINDINGS}
+        settings["capabilities"] = {
+            name: value for name, value in capabilities.items() if name not in _FINDINGS
+        }
     return settings
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -79,7 +80,12 @@ class OpenAIBackend(BackendBase):
         self._urls = ()
         self._key = ApiKey(options.key_env)
         # A picture is still encoded for its question's letters, however many questions are open.
-        self._builder = RequestBuilder(model, max_images=max(256, 4 * options.concurrency))
+        self._builder = RequestBuilder(
+            model,
+            max_images=max(256, 4 * options.concurrency),
+            extra=options.extra,
+            thinking_budget=options.thinking_budget,
+        )
         self._ids = LetterTokenIds(self._tokenize)
         self._stops = StopPolicy()
         self._probed: ProbeResult | None = None
@@ -88,8 +94,14 @@ class OpenAIBackend(BackendBase):
 
     @property
     def identity(self) -> str:
-        """What decides the answers besides model and sampling: the dialect in which the endpoint is asked."""
-        return f"openai {self._probed.dialect if self._probed else 'unprobed'}"
+        """What decides the answers besides model and sampling: the dialect in which the endpoint is asked, and
+        the fields that the user adds."""
+        parts = [f"openai {self._probed.dialect if self._probed else 'unprobed'}"]
+        if self._options.thinking_budget is not None:
+            parts.append(f"thinking-budget={self._options.thinking_budget}")
+        if self._options.extra:
+            parts.append(f"extra={json.dumps(self._options.extra, sort_keys=True)}")
+        return " ".join(parts)
 
     @property
     def constrains(self) -> bool:  # type: ignore[override]
@@ -148,7 +160,16 @@ class OpenAIBackend(BackendBase):
 
     async def _probe(self) -> None:
         options = self._options
-        probe = Probe(self._client, self._builder, self._ids, schemas=options.schemas, assume=options.assume)
+        probe = Probe(
+            self._client,
+            self._builder,
+            self._ids,
+            self._detokenize,
+            schemas=options.schemas,
+            assume=options.assume,
+            extra=frozenset(options.extra),
+            thinking_budget=options.thinking_budget,
+        )
         result = await probe.run()
         if result.dialect.stream == "plain" and options.budget.counts_tokens:
             result = replace(result, dialect=replace(result.dialect, stream="none"))
@@ -156,6 +177,7 @@ class OpenAIBackend(BackendBase):
         self.facts = {"served": served, "seen": list(result.notes)}
         if options.assume:
             self.facts["assumed"] = sorted(options.assume)
+        self.facts |= result.facts
         self._probed = result
 
     def _make_transport(self) -> Transport:
@@ -197,7 +219,8 @@ class OpenAIBackend(BackendBase):
             return Generation("", "error", attempts=outcome.attempts, error=outcome.message)
         # The gate sees one reply's strings one by one; joined (thought and text) they may hold the key again.
         text = self._key.scrub(outcome.value.text)
-        return replace(outcome.value, text=text, seconds=outcome.seconds, attempts=outcome.attempts)
+        answer = replace(outcome.value, text=text, seconds=outcome.seconds, attempts=outcome.attempts)
+        return replace(answer, visibility="visible") if "thought" in self._options.assume else answer
 
     async def _score(self, probed: ProbeResult, prompt: Prompt) -> LetterScores:
         n = len(prompt.options)
@@ -263,6 +286,14 @@ class OpenAIBackend(BackendBase):
         if isinstance(tokens, list) and all(type(i) is int and i >= 0 for i in tokens):
             return tokens
         return None
+
+    async def _detokenize(self, tokens: list[int]) -> str | None:
+        """Text of tokens by vLLM's `/detokenize`; None where the server has no such thing."""
+        reply = await self._client.fetch_json(
+            self._urls[0], "/detokenize", {"model": self._model, "tokens": tokens}
+        )
+        text = reply.get("prompt") if reply else None
+        return text if isinstance(text, str) else None
 
 
 def _alternatives(reply: dict[str, Any]) -> list[tuple[str, float]]:

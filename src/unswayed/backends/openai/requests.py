@@ -12,7 +12,7 @@ import io
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from PIL import Image as PILImage
@@ -25,6 +25,7 @@ from unswayed.model_io import Sampling
 PrefillForm = Literal["flags", "message", "none"]
 SchemaForm = Literal["response_format", "structured_outputs", "guided_json", "none"]
 StreamForm = Literal["counted", "plain", "none"]
+BudgetForm = Literal["thinking_token_budget", "thinking", "reasoning", "google", "thinking_budget", "none"]
 ImageForm = Literal["object", "string", "none"]
 
 CONTINUE_FLAGS: Mapping[str, Any] = {"add_generation_prompt": False, "continue_final_message": True}
@@ -50,8 +51,8 @@ class Dialect:
     """Newer OpenAI models want `max_completion_tokens`."""
     system: bool = True
     """Has a system role; otherwise the system text precedes the user's text."""
-    temperature: bool = True
-    """Takes a temperature."""
+    refused: tuple[str, ...] = ()
+    """Sampling fields that it refuses, sorted: they are not sent, and its own values hold."""
     prefill: PrefillForm = "flags"
     """How the assistant's turn is prefilled: with `CONTINUE_FLAGS`, as a last message without them, not at
     all."""
@@ -69,6 +70,8 @@ class Dialect:
     """How a text is held to a JSON schema: OpenAI's field, vLLM's present one, its older one, not at all."""
     stream: StreamForm = "none"
     """Replies can be streamed: with token counts at the end, or without."""
+    budget: BudgetForm = "none"
+    """By which field a limit of the thought's tokens is sent."""
 
     def __str__(self) -> str:
         """The part that decides answers; belongs to the trials' keys.
@@ -77,7 +80,19 @@ class Dialect:
         """
         fields = [f"prefill={self.prefill}", f"picture={self.picture}", self.max_tokens_field]
         more = {"plain-sampling": self.plain_sampling, "folded-system": not self.system}
-        return " ".join([*fields, *(name for name, on in more.items() if on)])
+        fields += [name for name, on in more.items() if on]
+        if self.refused:
+            fields.append(f"refused={','.join(self.refused)}")
+        return " ".join(fields)
+
+    def without(self, name: str) -> Dialect:
+        """The same without a sampling field that is refused."""
+        refused = tuple(sorted({*self.refused, name}))
+        if set(PLAIN_SAMPLING) <= set(refused):
+            return replace(
+                self, plain_sampling=False, refused=tuple(n for n in refused if n not in PLAIN_SAMPLING)
+            )
+        return replace(self, refused=refused)
 
 
 class ImageUrlCache:
@@ -110,9 +125,19 @@ class ImageUrlCache:
 class RequestBuilder:
     """Makes request bodies for one model."""
 
-    def __init__(self, model: str, max_images: int = 256) -> None:
-        """`max_images`: how many pictures are kept encoded."""
+    def __init__(
+        self,
+        model: str,
+        max_images: int = 256,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        thinking_budget: int | None = None,
+    ) -> None:
+        """`max_images`: how many pictures are kept encoded; `extra`: fields of every request;
+        `thinking_budget`: tokens of the thought, sent as the dialect says."""
         self._model = json.dumps(model).encode()
+        self._extra = dict(extra or {})
+        self._thinking_budget = thinking_budget
         self.images = ImageUrlCache(max_count=max_images)
 
     def generation(
@@ -124,20 +149,21 @@ class RequestBuilder:
         schema: Mapping[str, Any] | None = None,
         *,
         send_stop: bool = True,
+        more: Mapping[str, Any] | None = None,
     ) -> bytes:
         """The request for one generation, held to `schema` where the endpoint can.
 
-        `send_stop`: with the stop strings, where the endpoint takes them. Raises `BadImage`.
+        `send_stop`: with the stop strings, where the endpoint takes them. `more`: other fields. Raises `BadImage`.
         """
         fields: dict[str, Any] = {dialect.max_tokens_field: sampling.max_tokens}
-        if dialect.temperature:
-            fields |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        fields |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if dialect.seed:
             fields["seed"] = seed
         if dialect.stop and send_stop and sampling.stop:
             fields["stop"] = list(sampling.stop)
         if schema is not None:
             fields |= schema_fields(schema, dialect.schema)
+        fields |= more or {}
         return self.body(dialect, prompt, fields)
 
     def first_token(
@@ -148,8 +174,7 @@ class RequestBuilder:
         At temperature 1, where probabilities before and after the temperature are the same.
         """
         fields: dict[str, Any] = {dialect.max_tokens_field: 1, "logprobs": True}
-        if dialect.temperature:
-            fields["temperature"] = 1.0
+        fields["temperature"] = 1.0
         if ids:
             fields |= {"logprob_token_ids": list(ids), "return_tokens_as_token_ids": True, "top_logprobs": 1}
         else:
@@ -162,6 +187,10 @@ class RequestBuilder:
         more = dict(fields)
         if dialect.plain_sampling:
             more |= PLAIN_SAMPLING
+        more = {name: value for name, value in more.items() if name not in dialect.refused}
+        more |= self._extra
+        if self._thinking_budget is not None:
+            more |= budget_fields(self._thinking_budget, dialect.budget)
         if prompt.prefill and dialect.prefill == "flags":
             more |= CONTINUE_FLAGS
         parts = [b'{"model":', self._model, b',"messages":[']
@@ -195,6 +224,19 @@ def schema_fields(schema: Mapping[str, Any], form: SchemaForm) -> dict[str, Any]
     if form == "structured_outputs":
         return {"structured_outputs": {"json": schema}}
     return {"guided_json": schema} if form == "guided_json" else {}
+
+
+def budget_fields(tokens: int, form: BudgetForm) -> dict[str, Any]:
+    """The fields that limit a thought to `tokens`: vLLM's, Anthropic's, OpenRouter's, Google's, Alibaba's."""
+    forms: dict[BudgetForm, dict[str, Any]] = {
+        "thinking_token_budget": {"thinking_token_budget": tokens},
+        "thinking": {"thinking": {"type": "enabled", "budget_tokens": tokens}},
+        "reasoning": {"reasoning": {"max_tokens": tokens}},
+        "google": {"extra_body": {"google": {"thinking_config": {"thinking_budget": tokens}}}},
+        "thinking_budget": {"thinking_budget": tokens, "enable_thinking": True},
+        "none": {},
+    }
+    return forms[form]
 
 
 def with_streaming(body: bytes, form: StreamForm) -> bytes:

@@ -2,24 +2,28 @@
 
 The text is what the server gave, byte for byte. Two things are put back that some servers take out, and
 only where the reply itself says so: the stop string that ended the text (vLLM's `stop_reason`, SGLang's
-`matched_stop`), and a thought that a reasoning parser moved out of the text (`reasoning_content`,
-`reasoning`, or parts of type ``thinking``), which goes back between its tags. A thought that a stop string or
-the token limit ended is left open, for the server never saw it closed.
+`matched_stop`), and a thought that stands outside the text (see `thoughts`), which goes back between its tags. What a
+reasoning parser misread is put right where the reply tells it (`_rejoin`).
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from unswayed.answers.stopping import first_stop
+from unswayed.backends.openai.thoughts import THOUGHT_PARTS, split_summary, thought_in
 from unswayed.model_io import Finish, Generation
 
 _FINISH: dict[str, Finish] = {"length": "length", "max_tokens": "length", "content_filter": "refused"}
 _OPEN, _CLOSE = "<think>", "</think>"
-_THINKING_PARTS = ("thinking", "reasoning", "reasoning_content")
+_ENDS_IN_ANSWER = re.compile(
+    r"<\s{0,4}answer\s{0,4}>[^<]{0,300}(?:</\s{0,4}answer\s{0,4}>)?\s{0,40}\Z", re.IGNORECASE
+)
+_MIN_ECHO = 8  # characters of a begun thought that a parser must repeat before they are taken for an echo
 
 
 class Malformed(Exception):
@@ -74,25 +78,63 @@ def read_uncut(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) ->
     message = choice["message"]
     refusal = message.get("refusal")
     prompt_tokens, tokens = usage(reply)
-    thought, text = content_parts(message.get("content"))
-    if not text and not thought and isinstance(refusal, str) and refusal:
-        return Generation(refusal, "refused", prompt_tokens, tokens)
-    for name in ("reasoning_content", "reasoning"):
-        if not thought and isinstance(message.get(name), str):
-            thought = message[name]
+    parts, text = split_content(message.get("content"))
+    thinking = reasoning_tokens(reply)
+    thought = thought_in(message, parts, thinking)
+    if not thought.text:
+        summary, text = split_summary(message, text)
+        thought = summary if summary.text else thought
+    if not text and not thought.text and isinstance(refusal, str) and refusal:
+        return Generation(refusal, "refused", prompt_tokens, tokens, reasoning_tokens=thinking)
     reason = choice.get("finish_reason")
     finish: Finish = _FINISH.get(reason, "stop") if isinstance(reason, str) else "stop"
     stopped_at = choice.get("stop_reason") or choice.get("matched_stop")
     if finish != "stop" or not isinstance(stopped_at, str) or stopped_at not in stop:
         stopped_at = ""
-    if thought and _CLOSE not in text:
-        # With a thought begun in the prefill, its opening tag stands there.
-        opening = "" if _OPEN in prefill else _OPEN
-        unfinished = not text and (stopped_at or finish == "length")
-        text = opening + thought + ("" if unfinished else _CLOSE) + text
+    ended = bool(stopped_at) or finish == "length"
+    text = _rejoin(thought.text, text, prefill, cut=ended)
     if stopped_at and not text.endswith(stopped_at):
         text += stopped_at
-    return Generation(text, finish, prompt_tokens, tokens)
+    return Generation(
+        text, finish, prompt_tokens, tokens, visibility=thought.visibility, reasoning_tokens=thinking
+    )
+
+
+def _rejoin(thought: str, text: str, prefill: str, *, cut: bool) -> str:
+    """Thought and text as the model wrote them; `cut`: a stop string or the token limit ended the text.
+
+    * A thought begun in the prefill has its opening tag there; a parser that repeats the begun thought is undone.
+    * A thought without a text behind it stays open where the text was cut, and where it ends in an answer: the
+      server never saw it closed.
+    * Behind a prefill that closed the thought, a "thought" without a text is the answer: vLLM's parser reads
+      a whole reply without looking at its prompt.
+    * A text that still holds the thought is whole.
+    """
+    begun, closed = prefill.rfind(_OPEN), prefill.rfind(_CLOSE)
+    if begun > closed:
+        words = prefill[begun + len(_OPEN) :].strip()
+        if len(words) >= _MIN_ECHO and thought.lstrip().startswith(words):
+            thought = thought.lstrip()[len(words) :]
+    if not thought or thought.strip() in text:
+        return text
+    if closed > begun and not text.strip():
+        return thought
+    opening = "" if begun > closed else _OPEN
+    unfinished = not text.strip() and (cut or _ENDS_IN_ANSWER.search(thought))
+    return opening + thought + ("" if unfinished else _CLOSE) + text
+
+
+def reasoning_tokens(reply: Mapping[str, Any]) -> int | None:
+    """Tokens of the thought, as counted by the server; None where it does not."""
+    counts = reply.get("usage")
+    if not isinstance(counts, dict):
+        return None
+    details = counts.get("completion_tokens_details")
+    for holder in (details, counts):
+        count = holder.get("reasoning_tokens") if isinstance(holder, dict) else None
+        if type(count) is int and 0 <= count < 2**31:
+            return count
+    return None
 
 
 def usage(reply: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -136,40 +178,32 @@ def _alternative(entry: Any) -> tuple[str, float]:
     return entry["token"], min(1.0, math.exp(value))
 
 
-def content_parts(content: Any) -> tuple[str, str]:
-    """(thought, text) of a message's content: a string, none, or a list of parts.
+def split_content(content: Any) -> tuple[list[Mapping[str, Any]], str]:
+    """(parts that are thoughts, text) of a message's content: a string, none, or a list of parts.
 
-    Parts are strings, objects with a `text` (a string, or an object with a `value`), or thoughts: objects of
-    type ``thinking`` or ``reasoning`` whose content is a string or such a list again. Raises `Malformed` for
-    anything else.
+    Parts are strings, objects with a `text` (a string, or an object with a `value`), refusals, or thoughts (see
+    `thoughts`). Raises `Malformed` for anything else.
     """
     if content is None:
-        return "", ""
+        return [], ""
     if isinstance(content, str):
-        return "", content
+        return [], content
     if not isinstance(content, list):
         raise Malformed("the reply's content is no text")
-    thoughts, texts = [], []
+    thoughts: list[Mapping[str, Any]] = []
+    texts = []
     for part in content:
-        if isinstance(part, dict) and part.get("type") in _THINKING_PARTS:
-            thoughts.append(_thinking(part))
+        if isinstance(part, dict) and part.get("type") in THOUGHT_PARTS:
+            if len(part) == 1:
+                raise Malformed("a thought of the reply has no text")
+            thoughts.append(part)
         else:
             texts.append(_part_text(part))
-    return "".join(thoughts), "".join(texts)
-
-
-def _thinking(part: Mapping[str, Any]) -> str:
-    for name in (part["type"], "thinking", "reasoning", "text", "content"):
-        value = part.get(name)
-        if isinstance(value, list):
-            return "".join(map(_part_text, value))
-        if isinstance(value, str):
-            return value
-    raise Malformed("a thought of the reply has no text")
+    return thoughts, "".join(texts)
 
 
 def _part_text(part: Any) -> str:
-    value = part.get("text") if isinstance(part, dict) else part
+    value = (part.get("text", part.get("refusal"))) if isinstance(part, dict) else part
     if isinstance(value, dict):
         value = value.get("value")
     if not isinstance(value, str):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from unswayed.backends.openai.responses import Malformed, content_parts, is_error
+from unswayed.backends.openai.responses import Malformed, is_error, split_content
 
-_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+_TEXTS = ("content", "reasoning_content", "reasoning", "thinking", "refusal")
+_THOUGHT_LISTS = ("reasoning_details", "thinking_blocks")
 _FINAL = ("finish_reason", "stop_reason", "matched_stop")
 
 
@@ -33,6 +34,8 @@ class StreamAssembler:
         self._rest = b""
         self._data: list[bytes] = []
         self._texts: dict[str, list[str]] = {}
+        self._thoughts: list[Any] = []
+        self._extra: dict[str, Any] = {}
         self._choice: dict[str, Any] = {}
         self._logprobs: list[Any] = []
         self._usage: Any = None
@@ -58,7 +61,11 @@ class StreamAssembler:
         """The whole reply. Raises `Malformed` where the stream ended before it."""
         if self._choice.get("finish_reason") is None:
             raise Malformed("the stream ended before the reply did")
-        message = {name: "".join(parts) for name, parts in self._texts.items()}
+        message: dict[str, Any] = {name: "".join(parts) for name, parts in self._texts.items()}
+        if self._thoughts:
+            message["reasoning_details"] = self._thoughts
+        if self._extra:
+            message["extra_content"] = self._extra
         choice: dict[str, Any] = {**self._choice, "message": message}
         if self._logprobs:
             choice["logprobs"] = {"content": self._logprobs}
@@ -96,11 +103,17 @@ class StreamAssembler:
         delta = choice.get("delta")
         if delta is not None and not isinstance(delta, dict):
             raise Malformed("a delta of the stream is no JSON object")
+        fields = delta or {}
         for name in _TEXTS:
-            thought, text = content_parts((delta or {}).get(name))
-            for field, value in (("reasoning_content", thought), (name, text)):
-                if value:
-                    self._texts.setdefault(field, []).append(value)
+            parts, text = split_content(fields.get(name))
+            self._thoughts += parts
+            if text:
+                self._texts.setdefault(name, []).append(text)
+        for name in _THOUGHT_LISTS:
+            if isinstance(fields.get(name), list):
+                self._thoughts += fields[name]
+        if isinstance(fields.get("extra_content"), dict):
+            self._extra |= fields["extra_content"]
         # Some servers send an empty finish reason with every chunk.
         self._choice |= {name: choice[name] for name in _FINAL if choice.get(name) not in (None, "")}
         logprobs = choice.get("logprobs")

@@ -64,7 +64,22 @@ class EndpointArguments:
     stream: Annotated[bool, _option("stream all replies, not only late ones", "--stream")] = False
     assume: Annotated[
         str | None,
-        _option("take for given, whatever the probe finds: pictures, prefill (commas between)", "--assume"),
+        _option(
+            "take for given, whatever the probe finds: pictures, prefill, thought (commas between)", "--assume"
+        ),
+    ] = None
+    reasoning_effort: Annotated[
+        str | None, _option("how much a reasoning model thinks: none, minimal, low, medium, high, …")
+    ] = None
+    thinking_budget: Annotated[
+        int | None, _option("tokens that a thought may have, by the field that the endpoint takes", min=1)
+    ] = None
+    extra_body: Annotated[
+        str | None,
+        _option(
+            """JSON object added to every request: '{"chat_template_kwargs": {"enable_thinking": false}}'""",
+            "--extra-body",
+        ),
     ] = None
 
     def check(self, models: Iterable[str]) -> None:
@@ -94,6 +109,7 @@ class EndpointArguments:
 
             import_inspect_ai(f"{model} needs")  # before aiohttp, which comes with the same extra
         from unswayed.backends.openai import Budget
+        from unswayed.backends.openai.options import parse_extra_body
 
         urls = self.base_url if base_urls is None else base_urls
         if not urls and model.startswith("openai:"):
@@ -108,6 +124,9 @@ class EndpointArguments:
             "price": self.price_of(model.split(":", 1)[1]),
             "stream": self.stream,
             "assume": frozenset(filter(None, (self.assume or "").replace(" ", "").split(","))),
+            "reasoning_effort": self.reasoning_effort or "",
+            "thinking_budget": self.thinking_budget,
+            "extra_body": parse_extra_body(self.extra_body) if self.extra_body else {},
             **more,
         }
 
