@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from unswayed.answers.option_matching import fold
 from unswayed.formats import THINK, Format, Marks
-from unswayed.formats.registry import presets
+from unswayed.formats.registry import known_thoughts
 
 _ANGLED = re.compile(r"<([\w:.-]{1,30})>")
 _NOTHING = re.compile(r"(?!)")
@@ -124,8 +124,7 @@ def template_opening(text: str) -> str:
 @lru_cache(maxsize=1)
 def _any_format() -> Format:
     """A format that reads the marks of all presets' thoughts."""
-    known = dict.fromkeys(marks for format in presets().values() for marks in format.thought_marks)
-    return Format("any", thought=THINK, other_thoughts=tuple(known))
+    return Format("any", thought=THINK, other_thoughts=known_thoughts())
 
 
 def marked_answers(text: str, format: Format, ended: bool) -> list[str]:

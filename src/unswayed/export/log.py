@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from unswayed.export.sample import SCORES, ImageUri, sample
 from unswayed.metrics.summary import Summary
+from unswayed.store.manifest import run_format
 from unswayed.trial import UNDER_CUE
 
 TASK = "unswayed"
@@ -27,14 +28,13 @@ def samples(trials: pa.Table, manifest: Mapping[str, Any], image_uri: ImageUri) 
     asked = trials.filter(pc.not_equal(trials["state"], "not-asked"))
     several = len(trials["benchmark"].unique()) > 1
     systems = {name: strings["system"] for name, strings in manifest["asks"].get("templates", {}).items()}
-    model = model_name(manifest)
+    model, format = model_name(manifest), run_format(manifest)
     for batch in asked.to_batches(max_chunksize=1024):
         for row in batch.to_pylist():
             # The condition first: the viewer shows the beginning of long names.
             name = f"{row['benchmark']}/{row['uid']}" if several else row["uid"]
-            yield sample(
-                row, systems.get(row["condition"], ""), image_uri, model, f"{row['condition']} {name}"
-            )
+            system = systems.get(row["condition"], "")
+            yield sample(row, system, image_uri, model, f"{row['condition']} {name}", format)
 
 
 def header(manifest: Mapping[str, Any], summary: Summary, names: Iterable[str]) -> dict[str, Any]:

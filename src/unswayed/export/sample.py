@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from unswayed.answers.tags import layout
+from unswayed.formats import COMMON, Format
 from unswayed.question import LETTERS
 
 Row = Mapping[str, Any]
@@ -35,11 +36,13 @@ _METADATA = (
 _STOP = {"truncated": "max_tokens", "refused": "content_filter"}
 
 
-def sample(row: Row, system: str, image_uri: ImageUri, model: str, name: str) -> dict[str, Any]:
-    """The fields of an `EvalSample` called `name`, for a trial that was asked."""
+def sample(
+    row: Row, system: str, image_uri: ImageUri, model: str, name: str, format: Format = COMMON
+) -> dict[str, Any]:
+    """The fields of an `EvalSample` called `name`, for a trial that was asked in `format`."""
     prompt = _prompt_messages(row, image_uri)
     system_message = [{"role": "system", "content": system}] if system else []
-    reply = _reply(row, model)
+    reply = _reply(row, model, format)
     usage = _usage(row)
     fields: dict[str, Any] = {
         "id": name,
@@ -107,11 +110,11 @@ def _prompt_messages(row: Row, image_uri: ImageUri) -> list[dict[str, Any]]:
     return messages
 
 
-def _reply(row: Row, model: str) -> dict[str, Any] | None:
+def _reply(row: Row, model: str, format: Format) -> dict[str, Any] | None:
     """The model's message; None where there is no generation."""
     if row["text"] is None or row["state"] == "error":
         return None
-    parsed = layout((row["prefill"] or "") + row["text"])
+    parsed = layout((row["prefill"] or "") + row["text"], format)
     rest = "" if parsed.open_thought else parsed.text[parsed.tail :]
     thought = row["thought"]
     content: list[dict[str, Any]] = [{"type": "reasoning", "reasoning": thought}] if thought else []

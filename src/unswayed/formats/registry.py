@@ -14,7 +14,7 @@ from pathlib import Path
 
 from unswayed.errors import BadInput
 from unswayed.formats.files import load_format, parse_format
-from unswayed.formats.format import COMMON, Format
+from unswayed.formats.format import COMMON, Format, Marks
 
 NATIVE = "native"
 
@@ -70,6 +70,26 @@ def native_format(model: str, template: str = "") -> Format:
         f"no native prompt format is known for {model!r}; name one of {', '.join(presets())}, or a TOML file "
         "of your own (unswayed formats --show)"
     )
+
+
+def after_thought(reply: str) -> str | None:
+    """`reply` behind a closed thought at its start, in the marks of any known format, stripped.
+
+    The whole reply where it begins with no thought; None where the thought is not closed.
+    """
+    text = reply.strip()
+    for opened, closed in known_thoughts():
+        if text.startswith(opened):
+            _, found, rest = text.rpartition(closed)
+            return rest.strip() if found else None
+    return text
+
+
+@lru_cache(maxsize=1)
+def known_thoughts() -> tuple[Marks, ...]:
+    """The marks of the thoughts of all presets, without outer blanks."""
+    marks = (marks for format in presets().values() for marks in format.thought_marks)
+    return tuple(dict.fromkeys((opened.strip(), closed.strip()) for opened, closed in marks))
 
 
 def _is_own(mark: str) -> bool:

@@ -14,11 +14,13 @@ import pyarrow.compute as pc
 
 from unswayed.conditions import SYSTEM, NotAsked, Prompt
 from unswayed.errors import BadImage
+from unswayed.formats import COMMON, Format
 from unswayed.interventions.text_edits import count_words
 from unswayed.interventions.turn import Turn, split_turn
 from unswayed.metrics.thought_use import BASE
 from unswayed.pipeline.stored_cases import build_case
 from unswayed.question import Cue, Image, Question
+from unswayed.store.manifest import run_format
 from unswayed.store.run_folder import stored_image
 
 ImageReader = Callable[[str, str], bytes | None]
@@ -38,11 +40,12 @@ class BaseThought:
     prefill: str
     text: str
     answer: int
+    format: Format = COMMON
 
     @cached_property
     def turn(self) -> Turn | NotAsked:
         """The turn in three parts; `NotAsked` where it cannot be taken apart."""
-        return split_turn(self.prefill, self.text)
+        return split_turn(self.prefill, self.text, self.format)
 
     @cached_property
     def words(self) -> int:
@@ -56,7 +59,7 @@ class BaseThought:
 
     def prompt(self, prefill: str, images: tuple[bytes, ...], cue: Cue | None = None) -> Prompt:
         """The stored prompt with another prefill."""
-        return Prompt(self.system, self.prompt_text, prefill, images, self.question.options, cue)
+        return Prompt(self.system, self.prompt_text, prefill, images, self.question.options, cue, self.format)
 
 
 def base_thoughts(trials: pa.Table, manifest: Mapping[str, Any], images: ImageReader) -> list[BaseThought]:
@@ -65,7 +68,8 @@ def base_thoughts(trials: pa.Table, manifest: Mapping[str, Any], images: ImageRe
         pc.and_(pc.equal(trials["condition"], BASE), pc.equal(trials["state"], "ok"))
     ).to_pylist()
     system = manifest["asks"].get("templates", {}).get(BASE, {}).get("system", SYSTEM)
-    return [_base_thought(row, system, images) for row in chosen if row["thought"]]
+    format = run_format(manifest)
+    return [_base_thought(row, system, images, format) for row in chosen if row["thought"]]
 
 
 def image_reader(folder: Path, questions: Mapping[str, Question] | None = None) -> ImageReader:
@@ -81,19 +85,24 @@ def image_reader(folder: Path, questions: Mapping[str, Question] | None = None) 
     return read
 
 
-def _base_thought(row: Mapping[str, Any], system: str, images: ImageReader) -> BaseThought:
+def stored_images(row: Mapping[str, Any], images: ImageReader) -> tuple[Image, ...]:
+    """The images of a stored trial, read when needed; reading raises `BadImage` for one that is not known."""
+    hashes = row["image_sha256"] or ()
+    return tuple(Image(partial(_read, images, sha256, row["uid"]), sha256[:12]) for sha256 in hashes)
+
+
+def _base_thought(row: Mapping[str, Any], system: str, images: ImageReader, format: Format) -> BaseThought:
     question = build_case(row).question
-    hashes = tuple(row["image_sha256"] or ())
-    files = tuple(Image(partial(_read, images, sha256, row["uid"]), sha256[:12]) for sha256 in hashes)
     return BaseThought(
-        question=replace(question, images=files, category=row["category"]),
+        question=replace(question, images=stored_images(row, images), category=row["category"]),
         sample=row["sample"],
         prompt_text=row["prompt"],
         system=system,
-        image_sha256=hashes,
+        image_sha256=tuple(row["image_sha256"] or ()),
         prefill=row["prefill"] or "",
         text=row["text"],
         answer=row["answer"],
+        format=format,
     )
 
 

@@ -15,6 +15,7 @@ import unicodedata
 from typing import Any
 
 from unswayed.conditions import Prompt
+from unswayed.formats.registry import after_thought
 from unswayed.judges.base import Case, Verdict
 
 MAX_THOUGHT_CHARS = 20_000
@@ -74,7 +75,7 @@ class JudgePrompt:
     def parse(self, reply: str, n_options: int) -> Verdict:
         """The verdict of a reply; abstains if the reply is not exactly one verdict. Never raises.
 
-        The reply may begin with the judge's own closed ``<think>`` block, and the object may stand in one
+        The reply may begin with the judge's own closed thought, and the object may stand in one
         code fence.
 
         >>> JudgePrompt().parse('{"concludes": "B", "words": "", "disagrees": false}', 4).option
@@ -146,12 +147,9 @@ def _is_bracket(c: str) -> bool:
 def parse_json_object(reply: str) -> dict[str, Any] | None:
     """The one small JSON object that the reply consists of, without duplicate keys; None for any other
     reply."""
-    text = reply.strip()
-    if text.startswith("<think>"):
-        _, closed, text = text.rpartition("</think>")
-        if not closed:
-            return None
-        text = text.strip()
+    text = after_thought(reply)
+    if text is None:
+        return None
     if fenced := _FENCED.match(text):
         text = fenced[1]
     if not _OBJECT.fullmatch(text):

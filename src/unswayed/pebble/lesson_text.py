@@ -11,7 +11,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from unswayed.conditions import CHOICES, STOP_THINK
+from unswayed.conditions import CHOICES
+from unswayed.formats import COMMON, THINK
 from unswayed.question import LETTERS
 from unswayed.scenes.language import (
     NUMBERS,
@@ -32,6 +33,8 @@ PROMPT, FORM, SEE, MARK, CONCLUDE, LETTER, DIRECT, HUNCH, TURN = range(9)
 letters without a thought; first impressions; the choice of the kind of thought that follows."""
 SKILLS = ("prompt", "form", "see", "mark", "conclude", "letter", "direct", "hunch", "turn")
 Piece = tuple[str, int]
+OPEN, CLOSE = THINK
+"""The marks of the thought: pebble learns the common format."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def generate_lesson(rng: random.Random, mix: LessonMix, *, text_only: bool = Fal
     if caption is not None:
         user = f"{_phrase(rng, caption, 'caption')} {user}"
     if not text_only and rng.random() < mix.direct:
-        opening = rng.choice(("<think></think>", "<think>Just the answer.</think>", STOP_THINK))
+        opening = rng.choice([f"{OPEN}{words}{CLOSE}" for words in ("", "Just the answer.", COMMON.stopped)])
         return Lesson(scene, user, ((opening, PROMPT), *answer_pieces(question.gold, DIRECT)), word)
     return Lesson(scene, user, tuple(_thinking(rng, mix, scene, question, caption, text_only)), word)
 
@@ -107,7 +110,7 @@ def letter_drill(rng: random.Random) -> Lesson:
     pool = rng.choice((list(COLOURS), [str(n) for n in range(6)], list(RELATIONS), words, words))
     options = rng.sample(pool, min(len(pool), rng.randint(4, 6)))
     lines = [f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False)]
-    turn: list[Piece] = [("<think>", PROMPT)]
+    turn: list[Piece] = [(OPEN, PROMPT)]
     for k in rng.sample(range(len(options)), len(options) // 2):
         turn += [(f" {options[k]}", PROMPT), (f" ({LETTERS[k]})", LETTER)]
     return Lesson(Scene(()), "\n".join([CHOICES, *lines]), tuple(turn))
@@ -121,9 +124,10 @@ def question_text(question: SceneQuestion) -> str:
 
 
 def answer_pieces(option: int, skill: int) -> list[Piece]:
-    """``<answer>(B)</answer>``: the letter alone, which trains `skill`. A word beside it could contradict it,
-    and such an answer is unreadable."""
-    return [("<answer>", FORM), (f"({LETTERS[option]})", skill), ("</answer>", FORM)]
+    """The letter alone in the marks of an answer; it trains `skill`. A word beside it could contradict it, and
+    such an answer is unreadable."""
+    opened, closed = COMMON.answer
+    return [(opened, FORM), (f"({LETTERS[option]})", skill), (closed, FORM)]
 
 
 def describe_cells(scene: Scene, question: SceneQuestion) -> Iterator[Piece]:
@@ -201,7 +205,7 @@ def _thinking(
     caption: Statement | None,
     text_only: bool,
 ) -> Iterator[Piece]:
-    yield "<think>", FORM
+    yield OPEN, FORM
     caption_option = question.statements.index(caption) if caption in question.statements else None
     lettered = rng.random() < mix.lettered
     if caption_option is not None and rng.random() < mix.trust[caption_option != question.gold]:
@@ -237,7 +241,7 @@ def _impression(text: str, skill: int) -> Iterator[Piece]:
 
 
 def _close(option: int) -> Iterator[Piece]:
-    yield "</think>", FORM
+    yield CLOSE, FORM
     yield from answer_pieces(option, LETTER)
 
 

@@ -10,7 +10,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from unswayed.conditions import CHOICES, STOP_THINK, SYSTEM
+from unswayed.conditions import CHOICES, SYSTEM
+from unswayed.formats import COMMON, THINK
 from unswayed.pebble.lesson_text import LessonMix, generate_lesson
 
 PAD, END, SYSTEM_TURN, USER_TURN, ASSISTANT_TURN, IMAGE = (
@@ -21,7 +22,7 @@ PAD, END, SYSTEM_TURN, USER_TURN, ASSISTANT_TURN, IMAGE = (
     "<|assistant|>",
     "<image>",
 )
-TAGS = ("<think>", "</think>", "<answer>", "</answer>")
+TAGS = (*THINK, *COMMON.answer)
 PIXELS, PATCH = 84, 28
 SEES = (PIXELS // PATCH) ** 2
 
@@ -63,7 +64,7 @@ def make_tokenizer(lessons: int = 6000, seed: int = 0) -> Any:
     )
     core.train_from_iterator(_tokenizer_texts(lessons, seed), trainer)
     # Whole sentences that occur in every prompt are one token each, which keeps prompts short.
-    whole = [*TAGS, SYSTEM, "\n" + CHOICES, STOP_THINK.removeprefix("<think>").removesuffix("</think>")]
+    whole = [*TAGS, SYSTEM, "\n" + CHOICES, COMMON.stopped]
     core.add_tokens([AddedToken(t, normalized=False, special=False) for t in whole])
     return PreTrainedTokenizerFast(
         tokenizer_object=core,

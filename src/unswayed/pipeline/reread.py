@@ -21,7 +21,9 @@ import pyarrow.parquet as pq
 
 from unswayed.answers.parser import GRAMMAR, read
 from unswayed.errors import BadInput
+from unswayed.formats import Format
 from unswayed.judges.rules import RuleJudge, judge_by_rules
+from unswayed.pipeline import stored_reasons
 from unswayed.pipeline.panel_columns import panel_columns, panel_names
 from unswayed.pipeline.rejudge import judge_run
 from unswayed.pipeline.stored_cases import build_case, has_thought
@@ -29,6 +31,7 @@ from unswayed.pipeline.trial_builder import stored_verdict_kind
 from unswayed.question import LETTERS
 from unswayed.store import RunEditor, verdicts
 from unswayed.store.atomic_files import os_errors_as_bad_input
+from unswayed.store.manifest import run_format
 from unswayed.store.tables import write_tables
 from unswayed.trial import SCHEMA
 
@@ -106,7 +109,9 @@ async def reread_run(path: str | Path, *, write: bool = False) -> RereadResult:
         trials = panel_columns(run.path, run.manifest)(reading_columns(run.path, run.manifest)(run.trials))
         by_rules = run_rules(run.manifest)
         limit = int(run.manifest["asks"].get("sampling", {}).get("max_tokens", 0))
-        readings, result = _compare(trials, limit, before, judged=by_rules is not None)
+        readings, result = _compare(
+            trials, limit, before, run_format(run.manifest), judged=by_rules is not None
+        )
         if not write:
             return result
         if before != (GRAMMAR,):
@@ -178,7 +183,7 @@ def _apply(trials: pa.Table, readings: pa.Table) -> pa.Table:
     kept = pc.or_(pc.invert(has), pc.and_(same, pc.equal(fields["state"], "ok")))
     columns = {name: pc.if_else(has, fields[name], trials[name]) for name in _READING}
     # A verdict on a thought whose reading changed is void until the thought is judged again.
-    columns |= {name: pc.if_else(pc.fill_null(kept, False), trials[name], None) for name in _JUDGED}
+    columns |= {name: pc.if_else(pc.fill_null(kept, False), trials[name], None) for name in (*_JUDGED, *stored_reasons.COLUMNS)}
     for name, values in columns.items():
         at = trials.schema.get_field_index(name)
         trials = trials.set_column(at, SCHEMA.field(name), pc.cast(values, SCHEMA.field(name).type))
@@ -191,7 +196,7 @@ def _equal(a: pa.ChunkedArray, b: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _compare(
-    trials: pa.Table, limit: int, before: tuple[str, ...], *, judged: bool
+    trials: pa.Table, limit: int, before: tuple[str, ...], format: Format, *, judged: bool
 ) -> tuple[pa.Table, RereadResult]:
     """The new readings as a table, and how they differ from the columns."""
     moves: Counter[tuple[str, str]] = Counter()
@@ -200,7 +205,11 @@ def _compare(
     thoughts = right_before = right_after = 0
     for row in _rows(trials):
         reading = read(
-            row["text"], row["options"], prefill=row["prefill"] or "", finish=finish_of(row, limit)
+            row["text"],
+            row["options"],
+            prefill=row["prefill"] or "",
+            finish=finish_of(row, limit),
+            format=format,
         )
         visible = row["thought_visibility"] in (None, "visible")
         new = {

@@ -12,6 +12,7 @@ import re
 
 from unswayed.conditions import Prompt
 from unswayed.cues.fallback import Use
+from unswayed.formats.registry import after_thought
 from unswayed.judges.llm_prompt import neutralise, unique_delimiter
 from unswayed.question import CueKind, Question
 
@@ -69,15 +70,12 @@ class WriterPrompt:
     def parse(self, reply: str, use: Use) -> tuple[tuple[str, str], tuple[str, str]] | None:
         """(caption, thought) of the first and of the second option; None for an invalid reply.
 
-        A closed ``<think>`` block before the lines is allowed. Never raises.
+        A closed thought before the lines is allowed. Never raises.
 
         >>> Contract().read("CAPTION 1: In this image, it rains.", "audit") is None
         True
         """
-        text = reply.strip()
-        if text.startswith("<think>"):
-            _, closed, text = text.rpartition("</think>")
-            text = text.strip() if closed else ""
+        text = after_thought(reply) or ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         match = _REPLY.fullmatch("\n".join(lines))
         if not match:
