@@ -73,5 +73,22 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     with open(path, "rb") as file:
-        bodies = [checksummed_lines.decode_line(line) for line in file]
-    return [json.loads(b"{" + body) for body in bodies if body is not None]
+        lines = [checksummed_lines.decode_object(line) for line in file]
+    return [line for line in lines if line is not None and _is_whole(line)]
+
+
+def _is_whole(line: dict[str, Any]) -> bool:
+    """Whether a line is a sample or a label; others were not written by this program."""
+    if "sample" in line:
+        keys, stratum, sizes = line["sample"], line.get("stratum"), line.get("sizes")
+        return (
+            isinstance(keys, list)
+            and isinstance(stratum, dict)
+            and isinstance(sizes, dict)
+            and all(isinstance(key, str) and isinstance(stratum.get(key), str) for key in keys)
+            and all(isinstance(size, int) for size in sizes.values())
+            and set(stratum.values()) <= sizes.keys()
+        )
+    option = line.get("option", "")
+    texts = isinstance(line.get("key"), str) and isinstance(line.get("found"), str)
+    return texts and (option is None or isinstance(option, int))

@@ -7,7 +7,9 @@ one (TFRecord, LMDB, SQLite) are binary, so a run could no longer be read with a
 
 from __future__ import annotations
 
+import json
 import zlib
+from typing import Any
 
 _PREFIX = b'{"crc32":"'
 _BODY_START = len(_PREFIX) + 8  # the checksum covers the bytes from here on
@@ -25,6 +27,24 @@ def decode_line(line: bytes) -> bytes | None:
     if not line.startswith(_PREFIX) or not line.endswith(b"\n"):
         return None
     return body[2:] if line[len(_PREFIX) : _BODY_START] == b"%08x" % zlib.crc32(body) else None
+
+
+def decode_object(line: bytes) -> dict[str, Any] | None:
+    """The object in a line, without its checksum; None if the line is torn, damaged or no JSON object.
+
+    The checksum protects from accidents only: whoever wrote the file can give any line a right one.
+    """
+    body = decode_line(line)
+    return None if body is None else parse_object(b"{" + body)
+
+
+def parse_object(data: bytes) -> dict[str, Any] | None:
+    """The JSON object in `data`; None if there is none."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def checksum(line: bytes) -> str:

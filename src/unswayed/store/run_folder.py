@@ -70,8 +70,8 @@ def read_checked_table(path: Path, finished: Mapping[str, Any]) -> tuple[pa.Tabl
     """The table of a finished run, None where it cannot be read; and its problem, empty where it has none."""
     file = path / "trials.parquet"
     try:
-        # A buffer of Arrow's own, no `bytes`: a thread of the scanner may let go of it after Python has ended,
-        # and to let go of a Python object then aborts the process (seen: exit code 134 instead of 2).
+        # A buffer of Arrow's own, no `bytes`: a thread of the scanner may release it after Python has ended,
+        # and to release a Python object then aborts the process (seen: exit code 134 instead of 2).
         with pa.OSFile(str(file)) as opened:
             data = opened.read_buffer()
         table = tables.with_new_columns(pq.read_table(pa.BufferReader(data)))

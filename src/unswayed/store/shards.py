@@ -22,12 +22,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unswayed import trial_keys
+from unswayed.errors import BadInput
 from unswayed.store import checksummed_lines
-from unswayed.trial import Trial
+from unswayed.trial import SCHEMA, STATES, Trial
 
 _TRIAL = b',"trial":'
 _UPDATE = b',"update":'
 _MANIFEST = b'"manifest":'
+_COLUMNS = tuple(SCHEMA.names)
+_TEXTS = ("key", "benchmark", "uid", "condition", "question", "model")
+_FOREIGN = "a line with a right checksum holds no trial; unswayed did not write this file: fetch it again"
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
@@ -106,25 +110,30 @@ def encode_manifest(manifest: Mapping[str, Any]) -> bytes:
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """The trial's fields in a valid line."""
-    fields: dict[str, Any] = json.loads(line)["trial"]
-    return fields
+    """The trial's fields in a valid line. Raises `BadInput` where they are none of a trial."""
+    fields = _part(line, "trial")
+    if fields.get("state") not in STATES or not all(isinstance(fields.get(name), str) for name in _TEXTS):
+        raise BadInput(_FOREIGN)
+    return {name: fields.get(name) for name in _COLUMNS}
 
 
 def decode_update(line: bytes) -> dict[str, Any]:
-    """The columns in the valid line of an update."""
-    columns: dict[str, Any] = json.loads(line)["update"]
-    return columns
+    """The columns in the valid line of an update. Raises `BadInput` where there are none."""
+    return {name: value for name, value in _part(line, "update").items() if name in _COLUMNS}
+
+
+def _part(line: bytes, name: str) -> dict[str, Any]:
+    part = (checksummed_lines.parse_object(line) or {}).get(name)
+    if not isinstance(part, dict):
+        raise BadInput(_FOREIGN)
+    return part
 
 
 def read_manifest(shard: Path) -> dict[str, Any] | None:
     """The manifest in the first line of a shard; None without a valid one."""
     with open(shard, "rb") as lines:
-        body = checksummed_lines.decode_line(lines.readline())
-    if body is None or not body.startswith(_MANIFEST):
-        return None
-    manifest: dict[str, Any] = json.loads(b"{" + body)["manifest"]
-    return manifest
+        manifest = (checksummed_lines.decode_object(lines.readline()) or {}).get("manifest")
+    return manifest if isinstance(manifest, dict) else None
 
 
 def headers(shard: Path) -> Iterator[LineHeader | UpdateHeader]:
@@ -152,22 +161,35 @@ def count_invalid_lines(shard: Path) -> int:
 
 
 def _header(body: bytes, checksum: str, offset: int, length: int) -> LineHeader | UpdateHeader | None:
+    """The header in the body of a line; None for a manifest, and for what no version of unswayed wrote."""
     # In JSON the quotes within a string are escaped, so these marks cannot stand in a model's text.
     if body.startswith(_MANIFEST):
         return None
     if (trial := body.find(_TRIAL)) >= 0:
-        fields = json.loads(b"{" + body[:trial] + b"}")
-        return LineHeader(
-            tuple(fields["at"]),
-            fields["id"],
-            fields["final"],
-            fields["key"],
-            fields.get("open", False),
-            checksum,
-            offset,
-            length,
-        )
+        fields = checksummed_lines.parse_object(b"{" + body[:trial] + b"}") or {}
+        position, final, open_ = fields.get("at"), fields.get("final"), fields.get("open", False)
+        if not (isinstance(position, list) and len(position) == 3 and all(map(_is_index, position))):
+            return None
+        if not (_is_hex(fields.get("id"), 32) and isinstance(final, bool) and isinstance(open_, bool)):
+            return None
+        if not _is_hex(fields.get("key")):
+            return None
+        place = (position[0], position[1], position[2])
+        return LineHeader(place, fields["id"], final, fields["key"], open_, checksum, offset, length)
     if (update := body.find(_UPDATE)) >= 0:
-        fields = json.loads(b"{" + body[:update] + b"}")
-        return UpdateHeader(fields["id"], fields["of"], offset, length)
+        fields = checksummed_lines.parse_object(b"{" + body[:update] + b"}") or {}
+        if _is_hex(fields.get("id"), 32) and _is_hex(fields.get("of"), 8):
+            return UpdateHeader(fields["id"], fields["of"], offset, length)
     return None
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value < 2**62
+
+
+def _is_hex(value: object, digits: int | None = None) -> bool:
+    return (
+        isinstance(value, str)
+        and (len(value) == digits if digits else len(value) % 2 == 0)
+        and not value.strip("0123456789abcdef")
+    )

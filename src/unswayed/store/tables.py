@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from unswayed.errors import BadInput
 from unswayed.store.atomic_files import os_errors_as_bad_input, sync_folder
 from unswayed.store.shards import PositionedTrial, TrialUpdate, trial_identity
 from unswayed.store.trial_order import TrialOrder
@@ -24,9 +25,17 @@ BATCH = 2048
 
 
 def rows_to_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """Rows as a table in `SCHEMA`. Lone surrogates, which no table can hold, become U+FFFD."""
+    """Rows as a table in `SCHEMA`. Lone surrogates, which no table can hold, become U+FFFD.
+
+    Raises `BadInput` where a value is not of its column's type.
+    """
     try:
         return pa.Table.from_pylist(rows, schema=SCHEMA)
+    except (pa.ArrowException, TypeError, OverflowError) as error:
+        raise BadInput(
+            f"a stored trial has a value of another type ({error}); unswayed did not write this file: "
+            "fetch it again"
+        ) from error
     except UnicodeEncodeError:
         clean = [{name: replace_surrogates(value) for name, value in row.items()} for row in rows]
         return pa.Table.from_pylist(clean, schema=SCHEMA)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from unswayed.errors import BadInput
 from unswayed.store import shards as shard_lines
 from unswayed.store.shards import LineHeader
 
@@ -44,9 +45,12 @@ class TrialOrder:
             for start in range(0, len(self.locations), size):
                 batch = []
                 for location in self.locations[start : start + size].tolist():
-                    fields = shard_lines.decode(line(*location[:3]))
-                    if location[5]:
-                        fields |= shard_lines.decode_update(line(*location[3:]))
+                    try:
+                        fields = shard_lines.decode(line(*location[:3]))
+                        if location[5]:
+                            fields |= shard_lines.decode_update(line(*location[3:]))
+                    except BadInput as error:
+                        raise BadInput(f"{self.shards[location[0]]} byte {location[1]}: {error}") from error
                     batch.append(fields)
                 yield batch
         finally:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -124,9 +124,9 @@ def _stored(folder: Path) -> Iterator[Vote]:
     for shard in shards:
         with open(shard, "rb") as lines:
             for line in lines:
-                body = checksummed_lines.decode_line(line)
-                if body is not None:
-                    yield Vote(**json.loads(b"{" + body))
+                vote = _vote(checksummed_lines.decode_object(line))
+                if vote is not None:
+                    yield vote
     table = folder / "verdicts.parquet"
     if shards or not table.exists():
         return
@@ -135,6 +135,19 @@ def _stored(folder: Path) -> Iterator[Vote]:
             yield Vote(**row)
     except (OSError, pa.ArrowInvalid) as error:
         raise BadInput(f"{table}: cannot be read ({error}); fetch it again or remove it") from error
+
+
+def _vote(fields: dict[str, Any] | None) -> Vote | None:
+    """The vote in a line; None where it is none."""
+    if fields is None or not fields.keys() <= _COLUMNS.keys():
+        return None
+    if not all(isinstance(fields.get(name), str) for name in ("key", "judge", "version", "found")):
+        return None
+    if not all(isinstance(fields.get(name), str | None) for name in ("raw", "error", "words")):
+        return None
+    option, acknowledges = fields.get("option"), fields.get("acknowledges")
+    whole = option is None or (type(option) is int and 0 <= option < 2**31)
+    return Vote(**fields) if whole and isinstance(acknowledges, bool | None) else None
 
 
 def _shards(folder: Path) -> list[Path]:
