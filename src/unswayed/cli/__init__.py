@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "training.train:command",
     "sft": "training.sft:command",
     "study": "training.study:command",
+    "dynamics": "training.dynamics:app",
     "judge": "evaluate.judge:command",
     "reread": "evaluate.reread:command",
     "probe": "evaluate.probe:command",
