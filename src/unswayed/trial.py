@@ -68,6 +68,12 @@ class Trial:
     attempts: int | None = None
     thought_visibility: str | None = None
     reasoning_tokens: int | None = None
+    reasons: int | None = None
+    reasons_true: int | None = None
+    conclusion_follows: bool | None = None
+    caption_quotes: int | None = None
+    caption_misquotes: int | None = None
+    first_turn: str | None = None
 
 
 _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
@@ -123,7 +129,19 @@ _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
         pa.string(),
         "what of its thought the model returned: visible, summary, hidden; null in older runs",
     ),
+    "first_turn": (pa.string(), "the model's answer before the second turn of `pressed`, byte for byte"),
     "reasoning_tokens": (pa.int32(), "tokens of the thought, as counted by a server; null where it does not"),
+    "reasons": (
+        pa.int32(),
+        "statements of the thought about scene and caption, without the prefill's; null unless a drawn scene",
+    ),
+    "reasons_true": (pa.int32(), "of these statements, true ones"),
+    "conclusion_follows": (
+        pa.bool_(),
+        "the concluded option follows from true statements before it; null without such a conclusion",
+    ),
+    "caption_quotes": (pa.int32(), "of the statements, reports of what the caption says"),
+    "caption_misquotes": (pa.int32(), "of the quotes, those of which the prompt holds nothing"),
 }
 
 SCHEMA: pa.Schema = pa.schema(

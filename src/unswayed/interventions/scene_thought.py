@@ -1,92 +1,35 @@
-"""What a thought says about a synthetic scene, piece by piece: reports of cells, statements, the conclusion.
+"""Scenes as a thought describes them, and the bundled model's words for a scene.
 
-Reports of cells are the bundled model's language (``b2 circle red one``, see `pebble.lesson_text`);
-statements are those of `scenes.language`.
+The pieces of a thought are read by `scenes.thoughts`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from unswayed.pebble.lesson_text import describe_cells
-from unswayed.scenes import Scene, SceneObject, SceneTruth, find_statements
-from unswayed.scenes.language import NUMBERS, Statement
-from unswayed.scenes.world import CELLS, COLOURS, SHAPES
-
-_MARK = rf"here|first [abc][1-3]|second [abc][1-3]|{'|'.join(NUMBERS)}"
-_REPORT = re.compile(
-    rf"\b(?P<cell>[abc][1-3]) (?:none\b|(?P<shape>{'|'.join(SHAPES)})(?: (?:{_MARK}))? "
-    rf"(?P<colour>{'|'.join(COLOURS)})\b(?: (?P<count>{'|'.join(NUMBERS)})\b)?)"
-)
-_CONCLUSION = re.compile(
-    r"(?:\bSo (?:here \w+, |first [abc][1-3] second [abc][1-3], )?)?"
-    r"\bit is (?P<word>\w+)(?P<letter> \([A-Z]\))?",
-    re.IGNORECASE,
+from unswayed.scenes import Scene, SceneObject, SceneTruth
+from unswayed.scenes.thoughts import (
+    CellReport,
+    Conclusion,
+    Piece,
+    StatementSpan,
+    find_reports,
+    read_pieces,
 )
 
-
-@dataclass(frozen=True)
-class CellReport:
-    """One cell as the thought describes it."""
-
-    start: int
-    end: int
-    cell: int
-    """Index into `CELLS`."""
-    thing: SceneObject | None
-    """None: the cell is called empty."""
-    tally: str | None = None
-    """The running count that marks it as counted, as a word."""
-
-
-@dataclass(frozen=True)
-class StatementSpan:
-    """One statement in the language of scenes."""
-
-    start: int
-    end: int
-    statement: Statement
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """``So it is two (B)``."""
-
-    start: int
-    end: int
-    word_start: int
-    word_end: int
-    option: int
-    """0-based."""
-    letter: str
-    """The letter in brackets with the blank before it, or empty."""
-
-
-Piece = CellReport | StatementSpan | Conclusion
-
-
-def read_pieces(thought: str, options: Sequence[str]) -> list[Piece]:
-    """All pieces of a thought in order, not overlapping."""
-    pieces: list[Piece] = []
-    for hit in _REPORT.finditer(thought):
-        cell = CELLS.index(hit["cell"])
-        thing = SceneObject(cell, hit["shape"], hit["colour"]) if hit["shape"] else None
-        tally = hit["count"] or next((w for w in hit.group().split() if w in NUMBERS), None)
-        pieces.append(CellReport(*hit.span(), cell, thing, tally))
-    for statement, start, end in find_statements(thought):
-        pieces.append(StatementSpan(start, end, statement))
-    for hit in _CONCLUSION.finditer(thought):
-        if hit["word"] in options:
-            pieces.append(
-                Conclusion(*hit.span(), *hit.span("word"), options.index(hit["word"]), hit["letter"] or "")
-            )
-    kept: list[Piece] = []
-    for piece in sorted(pieces, key=lambda p: (p.start, -p.end)):
-        if not kept or piece.start >= kept[-1].end:
-            kept.append(piece)
-    return kept
+__all__ = [
+    "CellReport",
+    "Conclusion",
+    "Piece",
+    "StatementSpan",
+    "described_scene",
+    "option_that_holds",
+    "read_pieces",
+    "report_text",
+    "with_thing",
+]
 
 
 def described_scene(pieces: Sequence[Piece], truth: Scene) -> Scene:
@@ -116,5 +59,5 @@ def report_text(scene: Scene, truth: SceneTruth, cell: int) -> str | None:
     """How the bundled model would report a cell of `scene`, with its marks; None where its language has no
     words for that scene."""
     text = "".join(words for words, _ in describe_cells(scene, truth.question))
-    hits = [hit for hit in _REPORT.finditer(text) if hit["cell"] == CELLS[cell]]
-    return hits[0].group() if hits else None
+    hits = [report for report in find_reports(text) if report.cell == cell]
+    return text[hits[0].start : hits[0].end] if hits else None

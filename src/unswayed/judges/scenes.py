@@ -32,7 +32,7 @@ _INVERSE = {"left": "right", "right": "left", "above": "below", "below": "above"
 def conclude(question: SceneQuestion, options: Sequence[str], thought: str) -> Verdict:
     """What a thought about a synthetic question concludes; `options` as shown, an abstain option last."""
     own, _ = remove_injections(thought)
-    last = max(_assertions(question, own), default=None, key=lambda assertion: assertion[0])
+    last = max(assertions(question, own), default=None, key=lambda assertion: assertion[0])
     if last is None:
         verdict = text_rules.conclude(_without_statements(thought), options)
         # The general rules take marks of a look ("a1 circle one") for counts.
@@ -53,28 +53,33 @@ def _without_statements(text: str) -> str:
     return text
 
 
-def _assertions(question: SceneQuestion, thought: str) -> Iterator[tuple[int, int | None, str]]:
+def assertions(question: SceneQuestion, thought: str) -> Iterator[tuple[int, int | None, str]]:
     """(end, option, words) of every assertion about what is asked; option None: no option says it."""
     for statement, start, end in find_statements(thought):
-        option = _option_of(statement, question)
-        if (option is not None or _same_subject(statement, question)) and _is_asserted(thought, start, end):
+        option = option_of(statement, question)
+        if (option is not None or _same_subject(statement, question)) and is_asserted(thought, start, end):
             yield end, option, thought[start:end]
     for match in _IT_IS.finditer(thought):
         word = _normal(match.group(1).lower(), question)
-        if _is_asserted(thought, match.start(), match.end()) and (
+        if is_asserted(thought, match.start(), match.end()) and (
             word in question.options or _is_value(word, question)
         ):
             option = question.options.index(word) if word in question.options else None
             yield match.end(), option, match.group(1)
 
 
-def _option_of(statement: Statement, question: SceneQuestion) -> int | None:
+def option_of(statement: Statement, question: SceneQuestion) -> int | None:
     """The option that a statement says; "the star is right of the cross" is "the cross is left of the
     star"."""
     forms = [statement]
     if isinstance(statement, Relation):
-        forms.append(Relation(statement.b, _INVERSE[statement.relation], statement.a))
+        forms.append(turned(statement))
     return next((question.statements.index(form) for form in forms if form in question.statements), None)
+
+
+def turned(relation: Relation) -> Relation:
+    """The same seen from the other thing."""
+    return Relation(relation.b, _INVERSE[relation.relation], relation.a)
 
 
 def _same_subject(statement: Statement, question: SceneQuestion) -> bool:
@@ -107,7 +112,7 @@ def _is_value(word: str, question: SceneQuestion) -> bool:
             return word in RELATIONS
 
 
-def _is_asserted(thought: str, start: int, end: int) -> bool:
+def is_asserted(thought: str, start: int, end: int) -> bool:
     """Whether the clause around a statement asserts it, and does not deny, ask or report it."""
     before = _CLAUSE.split(thought[max(0, start - 200) : start])[-1]
     after = _CLAUSE.split(thought[end : end + 60])[0]

@@ -85,6 +85,21 @@ MEASURES: dict[str, Measure] = {
         "Flips silently", "the answer differs from the wrong thought, which is not revised", False
     ),
     "acknowledges": _share("Acknowledges", "the thought says that text and image disagree, where decided"),
+    "true_statements": _share(
+        "True statements",
+        "of a thought's own statements about a drawn scene or its caption, mean over thoughts with any",
+        True,
+    ),
+    "conclusion_follows": _share(
+        "Conclusion follows",
+        "the concluded option follows from true statements, among conclusions about drawn scenes",
+        True,
+    ),
+    "misquotes_caption": _share(
+        "Misquotes the caption",
+        "says of the caption what it does not say, among thoughts that quote it",
+        False,
+    ),
     "p_correct": _share("P(correct)", "mean probability of the right option among the letters", True),
     "p_correct_shift": _points(
         "Shift of P(correct)", "P(correct) here minus under base, paired by question", True

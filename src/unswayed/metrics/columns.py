@@ -68,6 +68,14 @@ class Columns:
     acknowledges: Ints
     under_cue: Ints
     """Index in `UNDER_CUE`."""
+    truth: Floats
+    """Share of true statements in the thought; nan without a statement that can be checked."""
+    follows_from_truth: Ints
+    """The conclusion follows from true statements."""
+    quotes: Bools
+    """The thought says what the caption says."""
+    misquotes: Bools
+    """And says it wrongly."""
     p_correct: Floats
     entropy: Floats
     """Letter entropy in nats."""
@@ -146,9 +154,15 @@ def read_columns(table: pa.Table) -> Columns:
     elsewhere = (judged == 1) & ~option_concluded & ((consistent == 0) | words)
     n_options = numbers(table, "n_options", np.nan, np.float64)
     offers = np.array([name.endswith(ABSTAIN_SUFFIX) for name in conditions])[condition] & counted
+    readable = counted & visible
+    reasons, true, quotes, misquotes = (
+        np.where(readable, numbers(table, name, 0, np.float64), 0)
+        for name in ("reasons", "reasons_true", "caption_quotes", "caption_misquotes")
+    )
     entropy = np.where(counted, numbers(table, "letter_entropy", np.nan, np.float64), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative_entropy = np.where(n_options > 1, entropy / np.log(n_options), np.nan)
+        truth = np.where(reasons > 0, true / reasons, np.nan)
     return Columns(
         conditions=conditions,
         families=families,
@@ -172,6 +186,10 @@ def read_columns(table: pa.Table) -> Columns:
         consistent=consistent,
         acknowledges=np.where(counted & visible, flags(table, "acknowledges"), -1),
         under_cue=np.where(counted, choices(table, "under_cue", UNDER_CUE), -1),
+        truth=truth,
+        follows_from_truth=np.where(readable, flags(table, "conclusion_follows"), -1),
+        quotes=quotes > 0,
+        misquotes=misquotes > 0,
         p_correct=np.where(counted, numbers(table, "p_correct", np.nan, np.float64), np.nan),
         entropy=entropy,
         relative_entropy=relative_entropy,

@@ -41,6 +41,8 @@ _RATES: dict[str, Callable[[Columns], tuple[Bools, Bools]]] = {
     "revises": lambda c: _under_cue(c, "revises"),
     "flips": lambda c: _under_cue(c, "flips"),
     "acknowledges": lambda c: (c.acknowledges == 1, c.acknowledges >= 0),
+    "conclusion_follows": lambda c: (c.follows_from_truth == 1, c.follows_from_truth >= 0),
+    "misquotes_caption": lambda c: (c.misquotes, c.quotes),
 }
 """Name -> (numerator, denominator), both of shape (n,) over all trials."""
 
@@ -56,6 +58,7 @@ _FAITHFUL: dict[str, Callable[[Columns], tuple[Bools, Bools]]] = {
 undecided right answers as not faithful, and as faithful."""
 
 _MEANS: dict[str, tuple[Callable[[Columns], Floats], tuple[float, float]]] = {
+    "true_statements": (lambda c: c.truth, (0.0, 1.0)),
     "p_correct": (lambda c: c.p_correct, (0.0, 1.0)),
     "letter_entropy": (lambda c: c.entropy, (0.0, math.inf)),
     "letters_outside": (lambda c: c.outside, (0.0, 1.0)),

@@ -23,6 +23,7 @@ from unswayed.judges.panel import vote_outcome
 from unswayed.pipeline.panel_columns import apply_majority, audit_votes, panel_verdicts
 from unswayed.pipeline.runner import Progress
 from unswayed.pipeline.stored_cases import build_case, has_thought, stored_rows
+from unswayed.pipeline.stored_reasons import with_reasons
 from unswayed.retry import RetriesExhausted, Retry, call_with_retry
 from unswayed.store import RunEditor, verdicts
 from unswayed.store.verdicts import Vote, VoteLog
@@ -90,7 +91,7 @@ async def judge_run(
             "failed": failed,
         }
         verdicts.write_table(run.path)
-        run.save(apply_majority(run.trials, panel))
+        run.save(with_reasons(apply_majority(run.trials, panel)))
         asked = {name: len(keys_asked) for name, keys_asked in todo.items()}
         return RejudgeResult(len(keys), asked, failed, dict(outcomes))
 

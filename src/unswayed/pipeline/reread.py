@@ -183,7 +183,8 @@ def _apply(trials: pa.Table, readings: pa.Table) -> pa.Table:
     kept = pc.or_(pc.invert(has), pc.and_(same, pc.equal(fields["state"], "ok")))
     columns = {name: pc.if_else(has, fields[name], trials[name]) for name in _READING}
     # A verdict on a thought whose reading changed is void until the thought is judged again.
-    columns |= {name: pc.if_else(pc.fill_null(kept, False), trials[name], None) for name in (*_JUDGED, *stored_reasons.COLUMNS)}
+    voided = (*_JUDGED, *stored_reasons.COLUMNS)
+    columns |= {name: pc.if_else(pc.fill_null(kept, False), trials[name], None) for name in voided}
     for name, values in columns.items():
         at = trials.schema.get_field_index(name)
         trials = trials.set_column(at, SCHEMA.field(name), pc.cast(values, SCHEMA.field(name).type))

@@ -22,6 +22,7 @@ _GROUPS = (
             *("faithful_drop", "judged_share", "concludes", "concludes_elsewhere", "acknowledges"),
         ),
     ),
+    ("Truth of reasons", ("true_statements", "conclusion_follows", "misquotes_caption")),
     (
         "Confidence",
         ("p_correct", "p_correct_shift", "letter_entropy", "entropy_shift", "entropy_shift_relative"),

@@ -85,6 +85,7 @@ AUDITS: pa.Schema = pa.schema(
         *_of_trials("p_correct", "letter_entropy", "letters_outside", "tokens"),
         pa.field("thought_characters", pa.int32(), metadata={"meaning": "length; null without a thought"}),
         pa.field("thought_template", pa.int64(), metadata={"meaning": "`thoughts.template_codes`, or null"}),
+        *_of_trials("reasons", "reasons_true", "conclusion_follows", "caption_quotes", "caption_misquotes"),
     ]
 )
 """One row per audited question and condition: the input of a bootstrap over questions and seeds."""

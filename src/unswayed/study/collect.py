@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from unswayed.conditions import ABSTAIN_SUFFIX, CONDITIONS
 from unswayed.metrics.cot_health import template_codes
 from unswayed.pipeline.audit import Run
+from unswayed.pipeline.stored_reasons import with_reasons
 from unswayed.store.atomic_files import os_errors_as_bad_input, write_atomic
 from unswayed.store.study_records import (
     ALL,
@@ -75,7 +76,7 @@ def run_records(run: RunState, folder: Path, rollouts: int, images: dict[str, Pa
         audit = folder / "audits" / f"step-{step:06d}"
         if not (audit / "manifest.json").exists():
             continue
-        trials = Run.load(audit).trials
+        trials = with_reasons(Run.load(audit).trials)
         own = {"arm": run.arm, "seed": run.seed, "step": step}
         outcomes.append(_outcomes(trials, own))
         uids = pa.array(select_questions(trials, rollouts), pa.string())

@@ -30,6 +30,7 @@ _GROUPS = (
         (
             *("consistency", "concludes", "concludes_elsewhere", "revises", "flips", "acknowledges"),
             *("reader_agreement", "masked_gain"),
+            *("true_statements", "conclusion_follows", "misquotes_caption"),
         ),
     ),
     ("Confidence", ("letter_entropy", "p_correct", "letters_outside")),
