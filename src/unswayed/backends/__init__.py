@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MODELS = {
     "pebble": "the bundled VLM: small enough for any laptop, sees drawn scenes only",
+    "pebble-loose": "the same after finetuning on thoughts with slips: its thought and answer can part",
     "PATH or ORG/NAME": "any image-text-to-text model that transformers loads (extra: local)",
     "vllm:MODEL": "the same in vLLM, e.g. vllm:ORG/NAME:tensor_parallel_size=2 (extra: vllm)",
     "openai:MODEL": "any model behind an OpenAI-compatible endpoint, see --base-url (extra: http)",
@@ -64,10 +65,10 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
         raise BadInput(f"no model called {spec!r}: {kind + colon!r} is no kind of model; there are {kinds}")
     from unswayed.backends.transformers.backend import TransformersBackend
 
-    if spec == "pebble":
-        from unswayed.pebble import weights
+    from unswayed.pebble import BUNDLED, weights
 
-        return TransformersBackend(str(weights()), name="pebble", **options)
+    if spec in BUNDLED:
+        return TransformersBackend(str(weights(spec)), name=spec, **options)
     if not exists and (spec.count("/") != 1 or spec.startswith((".", "/", "~"))):
         raise BadInput(
             f"no model called {spec!r}: give 'pebble', the folder of a model, a hub id such as "

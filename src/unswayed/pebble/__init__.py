@@ -1,4 +1,4 @@
-"""The bundled tiny vision-language model, for scenes only. See docs/pebble.md."""
+"""The bundled tiny vision-language models, for scenes only. See docs/pebble.md."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from pathlib import Path
 
 from unswayed.errors import BadInput
 
+BUNDLED = {
+    "pebble": ("weights", "unswayed pebble train"),
+    "pebble-loose": ("weights_loose", "unswayed sft configs/pebble-loose.toml"),
+}
+"""Folder of each bundled model's weights, and the command that makes them."""
 
-def weights() -> Path:
-    """Folder of the bundled weights. Raises `BadInput` where the package lacks them."""
-    folder = Path(str(files("unswayed.pebble") / "weights"))
+
+def weights(name: str = "pebble") -> Path:
+    """Folder of a bundled model's weights. Raises `BadInput` where the package lacks them."""
+    where, command = BUNDLED[name]
+    folder = Path(str(files("unswayed.pebble") / where))
     if not (folder / "config.json").exists():
         raise BadInput(
-            f"the bundled model is missing from {folder}; reinstall, or train it: unswayed pebble train"
+            f"the bundled model {name} is missing from {folder}; reinstall, or train it: {command}"
         )
     return folder

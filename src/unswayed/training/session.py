@@ -186,11 +186,10 @@ def run_trainer(trainer: Any, out: Path, lock: Lock, memory_advice: str) -> bool
 
 def model_path(config: TrainingConfig) -> str:
     """Folder or Hub name of the weights that training starts from."""
-    if config.model.path != "pebble":
-        return config.model.path
     from unswayed import pebble
 
-    return str(pebble.weights())
+    name = config.model.path
+    return str(pebble.weights(name)) if name in pebble.BUNDLED else name
 
 
 def training_questions(config: TrainingConfig) -> Questions:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from unswayed.errors import BadInput
+from unswayed.pebble.slips import SlipSettings
 from unswayed.training.config.common import OptimizerSettings, TrainingConfig, require_minimums
 
 
@@ -68,6 +69,8 @@ class SftConfig(TrainingConfig):
     seed: int = 0
     """Seed of the order of the examples and of the choice of direct answers."""
     thoughts: ThoughtSettings = field(default_factory=ThoughtSettings)
+    slips: SlipSettings = field(default_factory=SlipSettings)
+    """Of the thoughts of `thoughts.scenes`."""
     sft: SftSettings = field(default_factory=SftSettings)
     guard: LossGuardSettings = field(default_factory=LossGuardSettings)
 
@@ -95,6 +98,8 @@ class SftConfig(TrainingConfig):
             raise BadInput(
                 "no source of thoughts is set; set thoughts.file, thoughts.run or thoughts.scenes = true"
             )
+        if self.slips.any and not t.scenes:
+            raise BadInput("slips are written into the thoughts of thoughts.scenes; set it true, or remove them")
         if not s.steps and s.epochs <= 0:
             raise BadInput(f"sft.epochs is {s.epochs:g}; give more than 0, or set sft.steps")
         if not 0 <= t.direct <= 1:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from unswayed.benchmarks.registry import Questions
 from unswayed.conditions import condition
+from unswayed.pebble import BUNDLED
 from unswayed.training.config.grpo import GrpoConfig
 from unswayed.training.grpo.run import load_data, needs_blind_reader
 from unswayed.training.run_dir import check_config, last_checkpoint
@@ -71,7 +72,7 @@ def _model(config: GrpoConfig) -> str:
         revision = f", revision {config.model.revision}" if config.model.revision else ""
         return f"{path}{revision}: from the Hub, not downloaded for this check"
     size = sum(file.stat().st_size for file in path.glob("*.safetensors"))
-    name = config.model.path if config.model.path == "pebble" else str(path)
+    name = config.model.path if config.model.path in BUNDLED else str(path)
     return f"{name}: {size / 2**20:,.0f} MiB of weights"
 
 
