@@ -28,7 +28,7 @@ from unswayed.pipeline.reread import reading_columns
 from unswayed.pipeline.runner import Progress, Runner, Sink
 from unswayed.question import Question
 from unswayed.retry import Retry
-from unswayed.store import IMAGE_BUDGET, MemoryStore, RunWriter, load
+from unswayed.store import IMAGE_BUDGET, MemoryStore, Part, RunWriter, load
 from unswayed.store import manifest as manifests
 from unswayed.trial_keys import TrialKeys, backend_identity
 
@@ -97,6 +97,7 @@ async def audit(
     seed: int = 0,
     format: Format = COMMON,
     store: str | Path | None = None,
+    part: Part | None = None,
     about: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     image_budget: int = IMAGE_BUDGET,
@@ -109,8 +110,9 @@ async def audit(
     probability of every option letter, where the backend can. `format` is the prompt format; where `sampling`
     has the common format's stop strings, its own are used. With a folder in `store`, an answer is
     stored as soon as it has come back, before its letters are asked, and an interrupted audit resumes
-    there. `about` (benchmark, version, limit, …; serialisable as JSON) is added to its manifest.
-    `image_budget` is in bytes.
+    there. With a `part`, only its questions are asked, while other processes may ask the other parts into
+    the same folder; the last one to end writes the table. `about` (benchmark, version, limit, …; serialisable
+    as JSON) is added to its manifest. `image_budget` is in bytes.
 
     What fails for one question is a row with state `error` and its reason, asked again when the run is
     resumed. Raises `BadInput` for wrong arguments, `RunChanged` when the folder holds another run,
@@ -148,8 +150,10 @@ async def audit(
     if facts := optional_parts(backend).facts:
         manifest["sessions"][-1]["endpoint"] = dict(facts)
     keys = TrialKeys(backend, sampling, format)
-    planner = Planner(asked, cues, capabilities, keys, sampling, samples, seed, format)
-    total = len(questions) * len(asked) * samples if isinstance(questions, Sized) else None
+    planner = Planner(asked, cues, capabilities, keys, sampling, samples, seed, format, part)
+    count = len(questions) if isinstance(questions, Sized) else None
+    of_run = None if count is None else count * len(asked) * samples
+    total = of_run if part is None or count is None else part.size(count) * len(asked) * samples
 
     async def ask(sink: Sink) -> None:
         runner = Runner(
@@ -157,15 +161,21 @@ async def audit(
         )
         await runner.run(planner.plan(questions))
 
+    if part is not None and store is None:
+        raise BadInput(f"part {part} of a run is asked into a folder; name one")
     if store is None:
         memory = MemoryStore()
         await ask(memory)
         trials = memory.table()
         manifest["finished"] = manifests.completion_entry(trials["state"])
         return Run(manifest, trials=trials)
-    with RunWriter.open(store, manifest, image_budget=image_budget) as writer:
+    with RunWriter.open(store, manifest, image_budget=image_budget, part=part) as writer:
         await ask(writer)
-        writer.finish(_current_columns(writer.path, writer.manifest))
+        columns = _current_columns(writer.path, writer.manifest)
+        if part is None:
+            writer.finish(columns)
+        else:
+            writer.finish_last(of_run, columns)
         return Run(writer.manifest, path=Path(store))
 
 

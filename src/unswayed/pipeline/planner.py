@@ -20,6 +20,7 @@ from unswayed.errors import BadImage, BadInput
 from unswayed.formats import COMMON, Format
 from unswayed.model_io import Capabilities, Request, Sampling
 from unswayed.question import Cues, Image, Question
+from unswayed.store import Part
 from unswayed.trial_keys import TrialKeys, identity, trial_seed
 
 
@@ -66,9 +67,14 @@ class Planner:
     samples: int
     seed: int
     format: Format = COMMON
+    part: Part | None = None
+    """Which of the questions; None: all."""
 
     def plan(self, questions: Iterable[Question]) -> Iterator[list[PlannedTrial]]:
-        """All planned trials of one question after the other. Raises `BadInput` on a repeated uid."""
+        """All planned trials of one question after the other, of the part that is asked.
+
+        Raises `BadInput` on a repeated uid.
+        """
         seen: set[bytes] = set()
         for number, question in enumerate(questions):
             name = bytes.fromhex(identity(question.benchmark, question.uid, "", 0))
@@ -76,7 +82,8 @@ class Planner:
                 where = f"{question.benchmark} question {question.uid!r}"
                 raise BadInput(f"{where} comes twice; give every question its own uid")
             seen.add(name)
-            yield list(self._plan_question(number, question))
+            if self.part is None or self.part.owns(number):
+                yield list(self._plan_question(number, question))
 
     def _plan_question(self, number: int, question: Question) -> Iterator[PlannedTrial]:
         needs_cues = any(condition.cue for condition in self.conditions)

@@ -4,6 +4,7 @@
 
     run_folder           reading; the layout of the folder
     run_writer           append-only writing, resume
+    parts                one run written by several processes
     manifest             what a run asked, and with which versions
     shards               trials as checksummed lines
     trial_order, tables  from these lines to a Parquet table
@@ -12,9 +13,19 @@
     checksummed_lines, atomic_files    how bytes reach the disk
 """
 
+from unswayed.store.parts import Part
 from unswayed.store.run_folder import RunEditor, load
 from unswayed.store.run_writer import IMAGE_BUDGET, RunWriter
 from unswayed.store.shards import PositionedTrial, TrialUpdate
 from unswayed.store.tables import MemoryStore
 
-__all__ = ["IMAGE_BUDGET", "MemoryStore", "PositionedTrial", "RunEditor", "RunWriter", "TrialUpdate", "load"]
+__all__ = [
+    "IMAGE_BUDGET",
+    "MemoryStore",
+    "Part",
+    "PositionedTrial",
+    "RunEditor",
+    "RunWriter",
+    "TrialUpdate",
+    "load",
+]

@@ -1,4 +1,4 @@
-"""Writing a run folder: append-only, crash-safe, resumable, by one process at a time."""
+"""Writing a run folder: append-only, crash-safe, resumable; by one process, or by one for each part of it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from unswayed.errors import BadInput
 from unswayed.store import checksummed_lines, shards, tables
 from unswayed.store import manifest as manifests
 from unswayed.store.atomic_files import Appender, Lock, os_errors_as_bad_input, write_atomic
+from unswayed.store.parts import Part, PartLock, manifest_lock
 from unswayed.store.run_folder import damaged_shards, file_sha256, shard_files, shard_sizes, write_manifest
 from unswayed.store.shards import PositionedTrial, TrialUpdate, UpdateHeader
 from unswayed.store.trial_order import trial_order
@@ -36,7 +37,9 @@ class _OpenTrial(NamedTuple):
 class RunWriter:
     """A run folder held open for writing by this process. Make one with `RunWriter.open`."""
 
-    def __init__(self, path: Path, manifest: dict[str, Any], lock: Lock, image_budget: int) -> None:
+    def __init__(
+        self, path: Path, manifest: dict[str, Any], lock: Lock | PartLock, image_budget: int
+    ) -> None:
         self.path = path
         self.manifest = manifest
         self._lock = lock
@@ -51,11 +54,17 @@ class RunWriter:
 
     @classmethod
     def open(
-        cls, path: str | Path, manifest: dict[str, Any], *, image_budget: int = IMAGE_BUDGET
+        cls,
+        path: str | Path,
+        manifest: dict[str, Any],
+        *,
+        image_budget: int = IMAGE_BUDGET,
+        part: Part | None = None,
     ) -> RunWriter:
         """Create the run folder `path`, or continue the run in it.
 
-        `manifest` is a new one (`store.manifest.new_manifest`); `image_budget` is in bytes. Raises
+        `manifest` is a new one (`store.manifest.new_manifest`); `image_budget` is in bytes, for each process.
+        With a `part`, other processes may write the other parts meanwhile. Raises
         `RunChanged` when the run was begun with other settings, and `BadInput` when the folder cannot
         be written, is not a run folder, or is being written by another process.
         """
@@ -63,23 +72,26 @@ class RunWriter:
         manifest_path = path / manifests.FILE
         with os_errors_as_bad_input(path):
             path.mkdir(parents=True, exist_ok=True)
-            foreign = not manifest_path.exists() and any(
-                not entry.name.startswith(".") for entry in os.scandir(path)
-            )
+            filled = any(not name.startswith(".") for name in os.listdir(path))
+            foreign = filled and not manifest_path.exists()  # in this order: another part may just begin
         if foreign:
             raise BadInput(f"{path} is neither empty nor a run folder; choose another folder")
-        lock = Lock(path)
+        lock = Lock(path) if part is None else PartLock(path, part)
         try:
-            # Only under the lock: another process may have begun the run just now.
-            if manifest_path.exists():
-                manifest = manifests.resume(manifests.read(manifest_path), manifest, path)
-                _check_shards_complete(path, manifest.pop("finished", None))
-            write_manifest(path, manifest)
+            with manifest_lock(path):
+                # Only under the lock: another process may have begun the run just now.
+                if manifest_path.exists():
+                    manifest = manifests.resume(manifests.read(manifest_path), manifest, path)
+                    _check_shards_complete(path, manifest.pop("finished", None))
+                if part is not None:
+                    manifest["sessions"][-1]["part"] = str(part)
+                write_manifest(path, manifest)
             with os_errors_as_bad_input(path):
                 for folder in (path / "shards", path / "images"):
                     folder.mkdir(exist_ok=True)
-                for torn in (*path.glob(".*.tmp"), *path.glob("images/.*.tmp")):
-                    torn.unlink()  # left by a killed process; only the lock's holder writes
+                if part is None:
+                    for torn in (*path.glob(".*.tmp"), *path.glob("images/.*.tmp")):
+                        torn.unlink()  # left by a killed process; nobody else writes now
             return cls(path, manifest, lock, image_budget)
         except BaseException:
             lock.close()
@@ -136,8 +148,7 @@ class RunWriter:
         if not block:
             return
         if self._shard is None:
-            number = max((int(shard.stem) for shard in shard_files(self.path)), default=0) + 1
-            self._shard = Appender(self.path / "shards" / f"{number:06d}.jsonl")
+            self._shard = _new_shard(self.path)
             self._shard.append(shards.encode_manifest(self.manifest))
         self._shard.append(block)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
@@ -151,6 +162,25 @@ class RunWriter:
         write_atomic(self.path / "images" / sha256, data, sync=False)
         self._images[sha256] = len(data)
         self._image_room -= len(data)
+
+    def finish_last(
+        self, total: int | None, transform: Callable[[pa.Table], pa.Table] = lambda part: part
+    ) -> bool:
+        """`finish`, where all other parts have ended and `total` trials are stored; whether it did.
+
+        Call nothing but `close` afterwards.
+        """
+        assert isinstance(self._lock, PartLock)
+        if self._shard is not None:
+            self._shard.sync()
+        if not self._lock.become_exclusive():
+            return False
+        order = trial_order(shard_files(self.path))
+        if total is None or len(order) < total or order.open.any():
+            return False
+        self.manifest = manifests.read(self.path / manifests.FILE)  # the other parts' sessions stand there
+        self.finish(transform)
+        return True
 
     def finish(self, transform: Callable[[pa.Table], pa.Table] = lambda part: part) -> None:
         """Write `trials.parquet`, its parts `transform`ed, and the counts into the manifest."""
@@ -178,6 +208,17 @@ class RunWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _new_shard(path: Path) -> Appender:
+    """The next free shard of a run folder; another part may take a number at the same time."""
+    while True:
+        number = max((int(shard.stem) for shard in shard_files(path)), default=0) + 1
+        try:
+            return Appender(path / "shards" / f"{number:06d}.jsonl")
+        except BadInput as error:
+            if not isinstance(error.__cause__, FileExistsError):
+                raise
 
 
 def _check_shards_complete(path: Path, finished: dict[str, Any] | None) -> None:

@@ -30,6 +30,7 @@ from unswayed.model_io import STOP, Sampling
 from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
 from unswayed.pipeline.audit import audit as run_audit
+from unswayed.store import Part
 
 EPILOG = """[bold]Examples[/]
 
@@ -140,9 +141,16 @@ def command(
     local: LocalArguments,
     remote: EndpointArguments,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="run folder; resumed if it exists")] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="ask only this part of the questions, such as 2/8; others ask the rest into --out"),
+    ] = None,
 ) -> None:
     """Ask MODEL the same questions plainly and under misleading text; print the table, write the report."""
     conditions = parse_conditions(asking.wanted)
+    if part and out is None:
+        raise BadInput("--part writes into a folder that all parts share; name it with --out")
+    asked_part = Part.parse(part) if part else None
     remote.check([model])
     cues = cue_file.read_for_audit(asking.cues) if asking.cues else None
     questions = registry.load(
@@ -184,6 +192,7 @@ def command(
         letters=sampling.letters,
         seed=asking.seed,
         store=folder,
+        part=asked_part,
         about=about,
     )
     summary = run.summary()
@@ -199,6 +208,12 @@ def command(
     if unjudged := panel_columns.count_unjudged(folder, run.trials, run.manifest):
         output.err.print(
             f"this run's panel has not read {unjudged:,} thoughts yet: unswayed judge {folder} …",
+            markup=False,
+        )
+    if part and "finished" not in run.manifest:
+        output.err.print(
+            f"part {part} is done; the last part to end writes trials.parquet. If none is left: the same "
+            "command without --part",
             markup=False,
         )
     if without_answer := _no_answer(run):
