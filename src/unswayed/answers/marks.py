@@ -34,6 +34,8 @@ class Patterns:
     """Any mark that opens or closes a thought or an answer. Group 1: name of one in angle brackets."""
     think: re.Pattern[str]
     """Any mark of a thought."""
+    begun: re.Pattern[str]
+    """The beginning of any mark, as far as its name."""
     thought_names: frozenset[str]
     literals: dict[str, tuple[bool, bool]]
     """Marks that are not in angle brackets: (of a thought, closing)."""
@@ -72,6 +74,7 @@ def patterns(format: Format) -> Patterns:
     return Patterns(
         tag=_tags(sorted(thought_names) + sorted(answer_names), literals),
         think=_tags(sorted(thought_names), [mark for pair in thought_literals for mark in pair]),
+        begun=_tags(sorted(thought_names) + sorted(answer_names), literals, end=r"\b"),
         thought_names=frozenset(thought_names),
         literals={mark: (kind, bool(closing)) for mark, (kind, closing) in literals.items()},
         inline=_inline(format.answer),
@@ -179,10 +182,10 @@ def _split(pairs: Iterable[Marks]) -> tuple[list[str], list[Marks]]:
     return names, literals
 
 
-def _tags(names: Iterable[str], literals: Iterable[str]) -> re.Pattern[str]:
+def _tags(names: Iterable[str], literals: Iterable[str], end: str = r"\s{0,4}>") -> re.Pattern[str]:
     parts = []
     if joined := "|".join(map(re.escape, names)):
-        parts.append(rf"<[\s/]{{0,4}}({joined})\s{{0,4}}>")
+        parts.append(rf"<[\s/]{{0,4}}({joined}){end}")
     else:
         parts.append(r"((?!))")
     if joined := "|".join(re.escape(mark) for mark in sorted(literals, key=len, reverse=True)):

@@ -17,6 +17,7 @@ from unswayed import conditions
 from unswayed.conditions import NotAsked, Prompt
 from unswayed.cues import write
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
 from unswayed.question import Question
 from unswayed.training.config.augmentation import PAIRS, AugmentSettings
 
@@ -66,13 +67,15 @@ def group_conditions(question: Question, seed: int, shares: AugmentSettings, siz
     return ("base", wrong, correct) * min(with_cue, without) + rest
 
 
-def build_prompt(question: Question, name: str, seed: int, images: tuple[bytes, ...]) -> TrainingPrompt:
+def build_prompt(
+    question: Question, name: str, seed: int, images: tuple[bytes, ...], format: Format = COMMON
+) -> TrainingPrompt:
     """The question under a condition, in training phrasings; under `base` where its cue does not exist."""
     cues = write(question, seed, "train")
-    prompt = conditions.build_prompt(question, cues, conditions.condition(name), images)
+    prompt = conditions.build_prompt(question, cues, conditions.condition(name), images, format)
     if isinstance(prompt, Prompt):
         return TrainingPrompt(question, name, prompt)
-    base = conditions.build_prompt(question, cues, conditions.condition("base"), images)
+    base = conditions.build_prompt(question, cues, conditions.condition("base"), images, format)
     assert not isinstance(base, NotAsked)
     return TrainingPrompt(question, "base", base, prompt.reason)
 

@@ -21,11 +21,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unswayed.answers.letter_probs import ANSWER_TAG
+from unswayed.answers.marks import patterns
 from unswayed.answers.option_matching import fold, option_matcher
 from unswayed.backends.base import Backend
-from unswayed.conditions import SYSTEM, Prompt, question_text
+from unswayed.conditions import Prompt, question_text
 from unswayed.errors import BackendError
+from unswayed.formats import COMMON, Format
 from unswayed.metrics.stats import mean, rate
 from unswayed.metrics.summary import Estimate
 from unswayed.model_io import LetterScores
@@ -33,7 +34,6 @@ from unswayed.question import Question
 
 MASK = "…"
 """Replaces every mention of an option in a masked thought."""
-_TAG = re.compile(r"<[\s/]{0,4}(?:think(?:ing)?|answer)\s{0,4}>", re.IGNORECASE)
 _LETTER = re.compile(r" ?\([A-Z]\)")
 _TINY = 1e-12
 
@@ -46,6 +46,8 @@ class ReaderInput:
     options: tuple[str, ...]
     """In the order that the writer of the thought saw."""
     thought: str
+    format: Format = COMMON
+    """The prompt format in which the reader is asked."""
 
 
 @dataclass(frozen=True)
@@ -155,13 +157,13 @@ def reader_prompt(each: ReaderInput, order: Sequence[int], *, bare: bool = False
     """
     shown = tuple(each.options[i] for i in order)
     thought = each.thought
-    for tag in reversed(list(_TAG.finditer(fold(thought)))):
+    for tag in reversed(list(patterns(each.format).tag.finditer(fold(thought)))):
         thought = thought[: tag.start()] + " " + thought[tag.end() :]
     if bare or list(order) != sorted(order):
         thought = _LETTER.sub("", thought)
-    return Prompt(
-        SYSTEM, question_text(each.question, shown), f"<think>{thought}</think>{ANSWER_TAG}", (), shown
-    )
+    form = each.format
+    text = form.prefix + question_text(each.question, shown) + form.suffix
+    return Prompt(form.system, text, form.up_to_letter(thought), (), shown, format=form)
 
 
 def mask_options(text: str, options: Sequence[str]) -> str:

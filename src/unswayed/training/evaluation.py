@@ -180,13 +180,16 @@ class AuditCallback(TrainerCallback):  # type: ignore[misc]
         assert self._reader is not None
         questions = {(q.benchmark, q.uid): q for q in self._questions}
         by_condition: dict[str, list[dict[str, Any]]] = {}
+        format = self._config.prompt_format
         for row in run.trials.to_pylist():
             if row["state"] == "ok" and row["thought"]:
                 by_condition.setdefault(row["condition"], []).append(row)
         estimates = []
         for condition, rows in by_condition.items():
             inputs = [
-                ReaderInput(questions[row["benchmark"], row["uid"]], tuple(row["options"]), row["thought"])
+                ReaderInput(
+                    questions[row["benchmark"], row["uid"]], tuple(row["options"]), row["thought"], format
+                )
                 for row in rows
             ]
             groups = [row["group"] for row in rows]
@@ -232,6 +235,7 @@ class AuditCallback(TrainerCallback):  # type: ignore[misc]
                     self._questions,
                     list(settings.conditions),
                     sampling=Sampling(max_tokens=settings.max_tokens),
+                    format=self._config.prompt_format,
                     letters=settings.letters,
                     seed=settings.seed,
                     store=folder,

@@ -16,12 +16,15 @@ import torch
 from unswayed.backends.rendering import Rendered, Renderer
 from unswayed.backends.transformers.batching import ImageCache
 from unswayed.backends.transformers.decoding import TokenDecoder
-from unswayed.conditions import OPEN_THINK, Prompt
+from unswayed.conditions import Prompt
 from unswayed.errors import BadInput
+from unswayed.formats import Format
 from unswayed.training.augmentation import TrainingPrompt
 
-_CONTINUATIONS = (" So", " But I look again.", " it is (A).</think><answer>(A)</answer>")
-"""What a model may write after an open thought; each begins at a word boundary."""
+
+def _continuations(format: Format) -> tuple[str, ...]:
+    """What a model may write after an open thought; each begins at a word boundary."""
+    return " So", " But I look again.", f" it is (A).{format.close_thought}{format.write_answer('(A)')}"
 
 
 @dataclass
@@ -59,8 +62,8 @@ class PromptBatcher:
         not a prefix of the tokens of prompt and continuation.
         """
         for row in rows:
-            prefill = row.prompt.prefill
-            if not prefill.startswith(OPEN_THINK):
+            prefill, format = row.prompt.prefill, row.prompt.format
+            if format.thought is None or not prefill.startswith(format.open_thought):
                 continue
             text = self._renderer.render(row.prompt).text
             tokens = self._tokens(text)
@@ -69,12 +72,16 @@ class PromptBatcher:
                     f"{self._name}: the chat template does not keep {prefill!r} at the end of the prompt; "
                     "use a template that continues it, or train without augmented thoughts"
                 )
-            for continuation in _CONTINUATIONS:
+            for continuation in _continuations(format):
                 if self._tokens(text + continuation)[: len(tokens)] != tokens:
                     raise BadInput(
                         f"{self._name}: the tokens of {prefill!r} change when {continuation!r} follows; "
                         "this tokenizer cannot continue a thought, so train without augmented thoughts"
                     )
+
+    def check_format(self, format: Format) -> None:
+        """Raises `BadInput` where the model's chat template does not fit the prompt format."""
+        self._renderer.check_format(format)
 
     def prepare(self, rows: Sequence[TrainingPrompt]) -> PromptBatch:
         """The prompts as the model reads them. Raises `BadInput`, `BadImage` as the audit would."""

@@ -89,6 +89,7 @@ def manifest(
     return {
         "arm": config.arm,
         "seed": config.seed,
+        "format": config.prompt_format.as_dict(),
         "python": platform.python_version(),
         "packages": package_versions(),
         "questions": describe_questions(questions),

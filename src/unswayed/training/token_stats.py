@@ -25,6 +25,7 @@ from unswayed.backends.base import OnBatch
 from unswayed.backends.transformers.backend import TransformersBackend
 from unswayed.backends.transformers.decoding import TokenDecoder
 from unswayed.conditions import Prompt
+from unswayed.formats import COMMON, Format
 from unswayed.metrics.catalogue import IN_TRAINING
 from unswayed.metrics.stats import mean
 from unswayed.metrics.summary import Estimate
@@ -37,12 +38,16 @@ FirstWeights = Callable[[], AbstractContextManager[Any]]
 
 
 def thought_token_count(
-    words: TokenDecoder, prompt: Sequence[int], tokens: Sequence[int], turn_start: str
+    words: TokenDecoder,
+    prompt: Sequence[int],
+    tokens: Sequence[int],
+    turn_start: str,
+    format: Format = COMMON,
 ) -> int:
     """How many of `tokens`, generated after `prompt`, are thought. `turn_start`: the turn's text before
     them."""
     turn = turn_start + words.text(prompt, tokens)
-    end = thought_end(turn)
+    end = thought_end(turn, format)
     return len(tokens) if end == len(turn) else words.first_from(prompt, tokens, end - len(turn_start))
 
 
@@ -104,7 +109,9 @@ class RecordingBackend(TransformersBackend):
                 # The text before a generation's first token hardly matters to it; the turn's own start does.
                 turn_start = prompt.prefill or item.rendered.template_opening
                 entropy, kl = item.state
-                thought_tokens = thought_token_count(self._decoder, (), generation.ids, turn_start)
+                thought_tokens = thought_token_count(
+                    self._decoder, (), generation.ids, turn_start, prompt.format
+                )
                 stats[seed] = TokenStats(entropy, kl, thought_tokens)
         return stats
 

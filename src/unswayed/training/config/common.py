@@ -7,9 +7,12 @@ reinforcement learning are in `grpo`, those of supervised finetuning in `sft`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from unswayed.errors import BadInput
+from unswayed.formats import Format
+from unswayed.formats.registry import find_format
 
 
 @dataclass(frozen=True)
@@ -17,9 +20,12 @@ class ModelSettings:
     """Table `model`: the weights that training starts from."""
 
     path: str = "pebble"
-    """`pebble` (the bundled model), a folder, or a name on the Hugging Face Hub."""
+    """`pebble` or `pebble-loose` (the bundled models), a folder, or a name on the Hugging Face Hub."""
     revision: str = ""
     """Commit or tag of a Hub model; empty: the newest."""
+    format: str = "common"
+    """Prompt format of rollouts, examples and audits: `common`, `native` (found from `path`), a name from
+    `unswayed formats`, or a .toml file."""
     dtype: str = "auto"
     """`auto` (bfloat16 on a GPU, float32 on the CPU), `float32`, `bfloat16` or `float16`."""
     device: str = "auto"
@@ -146,6 +152,11 @@ class TrainingConfig:
     save: SaveSettings = field(default_factory=SaveSettings)
 
     @property
+    def prompt_format(self) -> Format:
+        """The prompt format that `model.format` names. Raises `BadInput` if there is none."""
+        return _prompt_format(self.model.format, self.model.path)
+
+    @property
     def optimizer(self) -> OptimizerSettings:
         """The table that holds the optimizer settings."""
         raise NotImplementedError
@@ -157,6 +168,7 @@ class TrainingConfig:
 
     def validate_common(self) -> None:
         """Raises `BadInput` for the first invalid value in the common tables."""
+        self.prompt_format  # noqa: B018 - raises
         table = next(name for name, value in vars(self).items() if value is self.optimizer)
         require_minimums(
             *((f"{table}.{name}", getattr(self.optimizer, name), 0) for name in _NOT_NEGATIVE),
@@ -177,6 +189,11 @@ class TrainingConfig:
                 f"{table}.micro_batch is {micro_batch}; it must divide the {self.rows_per_step} rows of a "
                 "step"
             )
+
+
+@lru_cache(maxsize=8)
+def _prompt_format(spec: str, model: str) -> Format:
+    return find_format(spec, model)
 
 
 def require_minimums(*settings: tuple[str, float, float]) -> None:

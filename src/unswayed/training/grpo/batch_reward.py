@@ -67,6 +67,7 @@ def reward_batch(
             r.finish,
             settings,
             prefill=r.turn_start,
+            format=r.row.prompt.format,
             evidence=each,
             finish_only=hash_fraction(r.row.question, config.seed, "finish") < settings.finish_only,
         )
@@ -83,6 +84,9 @@ def floor_signals(
     signals = {
         "agree": [r.more.get("agree", 0.0) for r in rewards],
         "gain": [min(max(r.more.get("gain", 0.0), 0.0), 1.0) for r in rewards],
-        "words": [float(generated_thought_words(r.turn_start, r.text) >= floors.words) for r in rollouts],
+        "words": [
+            float(generated_thought_words(r.turn_start, r.text, r.row.prompt.format) >= floors.words)
+            for r in rollouts
+        ],
     }
     return {name: signals[name] for name in floors.in_advantages}

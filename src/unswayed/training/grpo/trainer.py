@@ -82,6 +82,7 @@ class ConditionedGRPOTrainer(TrainerMixin, SharedPromptsTrainer):
         )
         name = str(getattr(model.config, "_name_or_path", "") or "model")
         self.batcher = PromptBatcher(processor, name, self.eos_token_ids)
+        self.batcher.check_format(config.prompt_format)
         self.batcher.check_prefills(self._training_rows.examples_of_each_condition())
         live_model = self.accelerator.unwrap_model(self.model)
         self.scorer = RolloutScorer(
@@ -114,8 +115,10 @@ class ConditionedGRPOTrainer(TrainerMixin, SharedPromptsTrainer):
         device = output["completion_ids"].device
         output["thought_tokens"] = torch.tensor(
             [
-                thought_token_count(self.batcher.words, prompt, ids, turn_start)
-                for (prompt, ids), turn_start in zip(self._tokens, self._batch.turn_starts, strict=True)
+                thought_token_count(self.batcher.words, prompt, ids, turn_start, row.prompt.format)
+                for (prompt, ids), turn_start, row in zip(
+                    self._tokens, self._batch.turn_starts, self._rows, strict=True
+                )
             ],
             device=device,
         )

@@ -49,7 +49,10 @@ class TrainingRows:
         ]
 
     def _build(self, question: Question, name: str) -> TrainingPrompt:
-        return augmentation.build_prompt(question, name, self._config.seed, self._images.read(question))
+        images = self._images.read(question)
+        return augmentation.build_prompt(
+            question, name, self._config.seed, images, self._config.prompt_format
+        )
 
 
 class GroupSampler(torch.utils.data.Sampler[int]):
@@ -84,5 +87,6 @@ class GroupSampler(torch.utils.data.Sampler[int]):
 def _messages(row: TrainingPrompt) -> list[dict[str, str]]:
     """The prompt for TRL's log of completions; what the model reads is rendered by `PromptBatcher`."""
     p = row.prompt
-    messages = [{"role": "system", "content": p.system}, {"role": "user", "content": p.text}]
+    messages = [{"role": "system", "content": p.system}] if p.system else []
+    messages.append({"role": "user", "content": p.text})
     return messages + ([{"role": "assistant", "content": p.prefill}] if p.prefill else [])

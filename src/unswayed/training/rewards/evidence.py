@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
-from unswayed.answers.letter_probs import ANSWER_TAG, letter_prefill
+from unswayed.answers.letter_probs import letter_prefill
 from unswayed.backends.base import Backend
-from unswayed.conditions import OPEN_THINK
 from unswayed.judges.base import Case, Verdict
 from unswayed.training.augmentation import TrainingPrompt
 from unswayed.training.blind_reader import BlindReader, ReaderInput, normalise, score_letters
@@ -38,7 +37,7 @@ class Rollout:
     @cached_property
     def thought(self) -> str | None:
         """The closed thought, or None."""
-        return closed_thought(self.turn_start + self.text)
+        return closed_thought(self.turn_start + self.text, self.row.prompt.format)
 
 
 @dataclass
@@ -136,9 +135,9 @@ async def _answer_probs(
     prompts = [
         replace(
             r.row.prompt,
-            prefill=letter_prefill(r.turn_start, r.text)
+            prefill=letter_prefill(r.turn_start, r.text, r.row.prompt.format)
             if with_thought
-            else f"{OPEN_THINK}</think>{ANSWER_TAG}",
+            else r.row.prompt.format.up_to_letter(""),
         )
         for r in rollouts
     ]
@@ -147,7 +146,8 @@ async def _answer_probs(
 
 
 def _reader_input(rollout: Rollout) -> ReaderInput:
-    return ReaderInput(rollout.row.question, rollout.row.prompt.options, _required(rollout.thought))
+    prompt = rollout.row.prompt
+    return ReaderInput(rollout.row.question, prompt.options, _required(rollout.thought), prompt.format)
 
 
 def _required(value: T | None) -> T:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from unswayed.answers.parser import Reading, read
+from unswayed.formats import COMMON, Format
 from unswayed.judges import base, rules
 from unswayed.judges.base import Case, Verdict
 from unswayed.question import Question
@@ -91,27 +92,29 @@ def score_rollout(
     settings: RewardSettings,
     *,
     prefill: str = "",
+    format: Format = COMMON,
     evidence: Evidence = NO_EVIDENCE,
     finish_only: bool = False,
 ) -> RolloutReward:
     """The reward of `prefill` + `text` (joined before anything is read) as a response to `question`.
 
-    `options`: as shown; `finish`: a `Generation.finish` (``stop``, ``length``); `evidence`: without another
+    `options`: as shown; `format`: that of the prompt; `finish`: a `Generation.finish` (``stop``,
+    ``length``); `evidence`: without another
     judge's verdict the rules judge; `finish_only`: this question's rollouts are rewarded for the blind finish
     alone. What depends on the rest of the group is not in it (see `group_rewards`). Pure; never raises for
     what a text says.
     """
     turn = prefill + text
-    reading = read(text, options, prefill=prefill, finish=finish)
+    reading = read(text, options, prefill=prefill, finish=finish, format=format)
     verdict = evidence.verdict
     if reading.thought is None:
         verdict = None
     elif verdict is None and not evidence.judge_missing:
         verdict = rules.judge_by_rules(Case(question, tuple(options), reading.thought))
-    format_part = float(well_formed(turn, finish))
+    format_part = float(well_formed(turn, finish, format))
     readable = reading.state == "ok"
     correct = float(readable and reading.answer == question.gold)
-    late = answer_precedes_thought_end(turn)
+    late = answer_precedes_thought_end(turn, format)
     consistent = float(verdict is not None and base.consistent(verdict, reading.answer) is True and not late)
     more: dict[str, float] = {}
     right, blind, extra = correct, 0.0, 0.0

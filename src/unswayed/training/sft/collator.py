@@ -26,7 +26,6 @@ from unswayed.training.token_stats import thought_token_count
 
 IGNORED = -100
 """Label of tokens that are not learned."""
-_OPEN = "<think>"
 
 
 class ExampleCollator(PromptBatcher):
@@ -54,6 +53,8 @@ class ExampleCollator(PromptBatcher):
         something else: an image's token, or the end of a turn.
         """
         kept, left_out = [], Counter[str]()
+        for format in dict.fromkeys(each.format for each in examples):
+            self.check_format(format)
         for each in examples:
             prompt = each.prompt((b"",) * len(each.question.images))
             tokens = self.completion_tokens(each, self._renderer.render(prompt))
@@ -67,10 +68,11 @@ class ExampleCollator(PromptBatcher):
         """The tokens that are learned after a rendered prompt: the completion, and the end of the turn."""
         text = example.completion
         if rendered.template_opening:  # the template has begun the turn: the completion continues it
+            opened = rendered.template_opening.strip()
             if text.startswith(rendered.template_opening):
                 text = text.removeprefix(rendered.template_opening)
-            elif rendered.template_opening.strip() == _OPEN and text.startswith(_OPEN):
-                text = text.removeprefix(_OPEN)
+            elif opened == example.format.open_thought.strip() and text.startswith(opened):
+                text = text.removeprefix(opened)
             else:
                 raise BadInput(
                     f"{self._name}: the chat template begins the turn with {rendered.template_opening!r}, "
@@ -108,11 +110,12 @@ class ExampleCollator(PromptBatcher):
         inputs: dict[str, Any] = dict(extend_inputs(features, completions, self._pad, left=False))
         labels = torch.full_like(inputs["input_ids"], IGNORED)
         thought_ends = []
-        for i, (prompt, tokens, turn_start) in enumerate(
-            zip(batch.ids, completions, batch.turn_starts, strict=True)
+        for i, (prompt, tokens, turn_start, row) in enumerate(
+            zip(batch.ids, completions, batch.turn_starts, rows, strict=True)
         ):
             labels[i, len(prompt) : len(prompt) + len(tokens)] = torch.tensor(tokens)
-            thought_ends.append(len(prompt) + thought_token_count(self.words, prompt, tokens, turn_start))
+            thought = thought_token_count(self.words, prompt, tokens, turn_start, row.prompt.format)
+            thought_ends.append(len(prompt) + thought)
         return inputs | {
             "labels": labels,
             "thought": torch.tensor(thought_ends),

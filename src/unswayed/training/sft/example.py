@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from unswayed import conditions
 from unswayed.conditions import NotAsked, Prompt
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
 from unswayed.question import Cues, Question
 from unswayed.training.augmentation import TrainingPrompt
 
@@ -36,13 +37,15 @@ class Example:
     """Where it comes from, for messages: file and line, or run and trial."""
     prompt_text: PromptText | None = None
     """The stored prompt; None: the prompt that an audit makes now."""
+    format: Format = COMMON
 
     def prompt(self, images: tuple[bytes, ...]) -> Prompt:
         """The model's input; `images` are the encoded images that it sees."""
         if self.prompt_text is not None:
             t = self.prompt_text
-            return Prompt(t.system, t.text, t.prefill, images, t.options)
-        prompt = conditions.build_prompt(self.question, Cues(), conditions.condition(self.condition), images)
+            return Prompt(t.system, t.text, t.prefill, images, t.options, format=self.format)
+        condition = conditions.condition(self.condition)
+        prompt = conditions.build_prompt(self.question, Cues(), condition, images, self.format)
         if isinstance(prompt, NotAsked):
             raise BadInput(f"{self.source}: {self.condition} needs a cue, and examples have none")
         return prompt

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from unswayed.conditions import STOP_THINK
 from unswayed.errors import BadInput
 from unswayed.question import Question
 from unswayed.training.augmentation import hash_fraction
@@ -14,8 +13,6 @@ from unswayed.training.config.sft import SftConfig
 from unswayed.training.sft.example import Example
 from unswayed.training.sft.run_examples import from_run
 from unswayed.training.sft.written_thoughts import from_file, from_truth
-
-_CLOSING = "</think>"
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,20 @@ class ExampleSet:
 def collect_examples(config: SftConfig, questions: Sequence[Question]) -> ExampleSet:
     """The examples that `config` names. Raises `BadInput` where a source is wrong, or no example is left."""
     settings, counts = config.thoughts, Counter[str]()
+    format = config.prompt_format
+    if format.thought is None and (settings.file or settings.scenes):
+        raise BadInput(
+            f"the prompt format {format.name} has no thought, so written thoughts cannot be learned in it; "
+            "set model.format to another"
+        )
     written: list[Example] = []
     if settings.file:
-        written += from_file(settings, questions, counts)
+        written += from_file(settings, questions, counts, format)
     if settings.scenes:
-        written += from_truth(questions, config.seed)
+        written += from_truth(questions, config.seed, config.slips, format)
     examples = list(_with_direct_answers(written, settings.direct, config.seed))
     if settings.run:
-        examples += from_run(settings, questions, counts)
+        examples += from_run(settings, questions, counts, format)
     left_out = {reason: count for reason, count in counts.items() if count}
     if not examples:
         reasons = (
@@ -59,14 +62,14 @@ def collect_examples(config: SftConfig, questions: Sequence[Question]) -> Exampl
 
 
 def _with_direct_answers(examples: Sequence[Example], share: float, seed: int) -> Iterator[Example]:
-    """The examples, a share of them without their thought, chosen by (seed, question, number of its
-    example)."""
+    """The examples, a share of those under `base` without their thought, chosen by (seed, question, number of
+    its example)."""
     number: Counter[str] = Counter()
     for each in examples:
         number[each.question.uid] += 1
-        if hash_fraction(each.question, seed, f"direct/{number[each.question.uid]}") < share:
-            assert STOP_THINK.endswith(_CLOSING)
-            completion = each.completion.partition(_CLOSING)[2]
+        fraction = hash_fraction(each.question, seed, f"direct/{number[each.question.uid]}")
+        if each.condition == "base" and fraction < share:
+            completion = each.completion.partition(each.format.close_thought)[2]
             yield replace(each, condition="stop-think", completion=completion)
         else:
             yield each

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
 from unswayed.pipeline.audit import Run
 from unswayed.question import Question
+from unswayed.store.manifest import run_format
 from unswayed.training.config.sft import ThoughtSettings
-from unswayed.training.rewards.turn_format import well_formed
+from unswayed.training.rewards.turn_format import closed_thought, well_formed
 from unswayed.training.sft.example import Example, PromptText
 
 _COLUMNS = (
@@ -25,13 +27,18 @@ _COLUMNS = (
 
 
 def from_run(
-    settings: ThoughtSettings, questions: Sequence[Question], counts: Counter[str]
+    settings: ThoughtSettings, questions: Sequence[Question], counts: Counter[str], format: Format = COMMON
 ) -> Iterator[Example]:
     """The examples in the run `settings.run`, in its order; counts what is left out, by reason.
 
-    Raises `BadInput` where the run does not fit `data`.
+    Raises `BadInput` where the run does not fit `data`, or was asked in another prompt format.
     """
     run = Run.load(Path(settings.run))
+    if (asked := run_format(run.manifest)) != format:
+        raise BadInput(
+            f"{settings.run}: was asked in the prompt format {asked.name}, and training uses {format.name}; "
+            "set model.format to that of the run"
+        )
     templates = run.manifest["asks"]["templates"]
     for name in settings.conditions:
         if name not in templates:
@@ -61,7 +68,7 @@ def from_run(
             counts["about other questions"] += 1
             continue
         _check_same_question(row, question, settings.run)
-        reason = _reason_to_leave_out(row, settings)
+        reason = _reason_to_leave_out(row, settings, format)
         response = (row["uid"], row["condition"], row["text"] or "")
         if reason is None and response in seen:
             reason = "equal to an earlier response"
@@ -75,18 +82,19 @@ def from_run(
         system = templates[row["condition"]]["system"]
         prompt_text = PromptText(system, row["prompt"], row["prefill"], tuple(row["options"]))
         source = f"{settings.run}, {row['uid']} under {row['condition']}, sample {row['sample']}"
-        yield Example(question, row["condition"], row["text"], source, prompt_text)
+        yield Example(question, row["condition"], row["text"], source, prompt_text, format)
 
 
-def _reason_to_leave_out(row: Mapping[str, Any], settings: ThoughtSettings) -> str | None:
+def _reason_to_leave_out(row: Mapping[str, Any], settings: ThoughtSettings, format: Format) -> str | None:
     if row["state"] != "ok":
         return "without an answer"
     if not row["correct"]:
         return "answered wrongly"
-    if not well_formed(row["prefill"] + row["text"]):
+    if not well_formed(row["prefill"] + row["text"], format=format):
         return "not one thought and one answer"
     # Where the prefill itself closes the thought there is no thought of the model to judge.
-    if settings.consistent and "</think>" not in row["prefill"] and row["consistent"] is not True:
+    closed = closed_thought(row["prefill"], format) is not None
+    if settings.consistent and not closed and row["consistent"] is not True:
         return "not known to conclude the answer"
     return None
 

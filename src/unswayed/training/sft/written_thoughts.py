@@ -9,6 +9,7 @@ counted.
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,20 +17,23 @@ from typing import Any
 
 from unswayed.answers.parser import read
 from unswayed.errors import BadInput
+from unswayed.formats import COMMON, Format
 from unswayed.judges import base, rules
 from unswayed.judges.base import Case
+from unswayed.pebble.slips import SlipSettings, caption_kind, slipping_thought
 from unswayed.question import LETTERS, Question
-from unswayed.training.augmentation import hash_fraction
+from unswayed.scenes import SceneTruth
+from unswayed.training.augmentation import build_prompt, hash_fraction
 from unswayed.training.config.sft import ThoughtSettings
 from unswayed.training.rewards.turn_format import well_formed
-from unswayed.training.sft.example import Example
+from unswayed.training.sft.example import Example, PromptText
 
 FileRow = tuple[str, Mapping[str, Any]]
 """Where a row is, in words, and its fields."""
 
 
 def from_file(
-    settings: ThoughtSettings, questions: Sequence[Question], counts: Counter[str]
+    settings: ThoughtSettings, questions: Sequence[Question], counts: Counter[str], format: Format = COMMON
 ) -> Iterator[Example]:
     """The examples in `settings.file`, in its order; counts what is left out. Raises `BadInput` for a bad
     row."""
@@ -51,14 +55,16 @@ def from_file(
     for source, row, uid in with_uid:
         if uid not in known:
             continue
-        example = _example(source, row, known[uid], settings.consistent)
+        example = _example(source, row, known[uid], settings.consistent, format)
         if isinstance(example, str):
             counts[example] += 1
         else:
             yield example
 
 
-def _example(source: str, row: Mapping[str, Any], question: Question, consistent: bool) -> Example | str:
+def _example(
+    source: str, row: Mapping[str, Any], question: Question, consistent: bool, format: Format
+) -> Example | str:
     """The example in a row, or the reason why it is left out."""
     thought, answer = row.get("thought"), row.get("answer")
     if not isinstance(thought, str) or not thought.strip():
@@ -67,13 +73,14 @@ def _example(source: str, row: Mapping[str, Any], question: Question, consistent
         answer = f"({LETTERS[question.gold]})"
     if not isinstance(answer, str) or not answer.strip():
         raise BadInput(f"{source}: answer is {answer!r}; give an option's letter or words, or leave it out")
-    turn = f"<think>{thought}</think><answer>{answer}</answer>"
-    if not well_formed(turn):
+    turn = format.write(thought, answer)
+    if not well_formed(turn, format=format):
+        marks = ", ".join(mark.strip() for mark in (*(format.thought or ()), *format.answer) if mark.strip())
         raise BadInput(
-            f"{source}: thought or answer holds a tag (<think>, </think>, <answer>, …) or no word; "
-            "give the bare words, the tags are added"
+            f"{source}: thought or answer holds a tag ({marks}) or no word; give the bare words, the tags "
+            "are added"
         )
-    reading = read(turn, question.options)
+    reading = read(turn, question.options, format=format)
     if reading.answer is None:
         raise BadInput(f"{source}: the answer {answer!r} is none of the options {list(question.options)}")
     if reading.answer != question.gold:
@@ -81,14 +88,20 @@ def _example(source: str, row: Mapping[str, Any], question: Question, consistent
     verdict = rules.judge_by_rules(Case(question, question.options, thought))
     if consistent and base.consistent(verdict, reading.answer) is not True:
         return "not known to conclude the answer"
-    return Example(question, "base", turn, source)
+    return Example(question, "base", turn, source, format=format)
 
 
-def from_truth(questions: Sequence[Question], seed: int) -> Iterator[Example]:
-    """One example per generated scene, in the bundled model's language. Raises `BadInput` for other
-    questions."""
+def from_truth(
+    questions: Sequence[Question],
+    seed: int,
+    slips: SlipSettings | None = None,
+    format: Format = COMMON,
+) -> Iterator[Example]:
+    """One example per generated scene, in the bundled model's language, with the slips that are wanted.
+
+    Raises `BadInput` for other questions.
+    """
     from unswayed.pebble import lesson_text
-    from unswayed.scenes.questions import SceneTruth
 
     for question in questions:
         truth = question.scene
@@ -97,6 +110,9 @@ def from_truth(questions: Sequence[Question], seed: int) -> Iterator[Example]:
                 f"thoughts.scenes writes about generated scenes, and {question.benchmark} question "
                 f"{question.uid!r} has none; set data.benchmark = 'scenes', or give thoughts.file"
             )
+        if slips is not None and slips.any:
+            yield _with_slips(question, truth, seed, slips, format)
+            continue
         scene, asked = truth.scene, truth.question
         lettered = hash_fraction(question, seed, "lettered") < lesson_text.LessonMix.lettered
         pieces = [
@@ -104,8 +120,22 @@ def from_truth(questions: Sequence[Question], seed: int) -> Iterator[Example]:
             *lesson_text.conclusion(scene, asked, asked.gold, lettered),
         ]
         thought = "Look:" + "".join(text for text, _ in pieces)
-        answer = "".join(text for text, _ in lesson_text.answer_pieces(asked.gold, lesson_text.LETTER))
-        yield Example(question, "base", f"<think>{thought}</think>{answer}", f"scene {question.uid}")
+        turn = format.write(thought, f"({LETTERS[asked.gold]})")
+        yield Example(question, "base", turn, f"scene {question.uid}", format=format)
+
+
+def _with_slips(
+    question: Question, truth: SceneTruth, seed: int, slips: SlipSettings, format: Format
+) -> Example:
+    """The example of one question. Its slips depend on (seed, question) alone."""
+    rng = random.Random(f"slips/{seed}/{question.benchmark}/{question.uid}")
+    put = build_prompt(question, caption_kind(rng, slips), seed, (), format)
+    cue = put.prompt.cue
+    thought = slipping_thought(rng, truth, slips, cue.option if cue else None)
+    turn = format.write(thought, f"({LETTERS[question.gold]})")
+    prompt = put.prompt
+    stored = PromptText(prompt.system, prompt.text, prompt.prefill, prompt.options) if cue else None
+    return Example(question, put.condition, turn, f"scene {question.uid}", stored, format)
 
 
 def _uid(source: str, row: Mapping[str, Any]) -> str:
