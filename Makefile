@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 # Threads that spin while they wait slow a small model on few cores many times over.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: audit test check soak bench docs clean
+.PHONY: audit test check soak bench study-smoke docs clean
 .DEFAULT_GOAL := audit
 
 ABSTAIN := base+abstain,wrong-caption+abstain,wrong-think+abstain
@@ -30,6 +30,10 @@ check: $(VENV)/.dev  ## style and types
 
 bench: $(VENV)/.dev  ## speed, as ratios or figures against stated targets
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+
+study-smoke: $(VENV)/.dev  ## the trade-off study in small, in minutes: four arms, one seed; then its numbers
+	OMP_NUM_THREADS=1 $(BIN)/unswayed study studies/trade-off-smoke.toml --out runs/trade-off-smoke
+	$(BIN)/python studies/trade_off.py runs/trade-off-smoke
 
 docs: $(VENV)/.docs  ## the documentation site in build/docs/site, with a fresh example run; links are checked
 	rm -rf build/docs && mkdir -p build/docs
