@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "evaluate.report:command",
     "compare": "evaluate.compare:command",
     "suite": "suite.suite:command",
+    "leaderboard": "suite.leaderboard:command",
     "train": "training.train:command",
     "sft": "training.sft:command",
     "study": "training.study:command",

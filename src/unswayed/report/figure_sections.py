@@ -20,7 +20,7 @@ from unswayed.report.charts.svg import LegendEntry
 
 QUADRANTS = ("consistent_right", "inconsistent_right", "inconsistent_wrong", "consistent_wrong")
 UNDER_WRONG_THOUGHT = ("follows", "revises", "flips")
-_QUADRANT_LEGEND = (
+QUADRANT_LEGEND = (
     LegendEntry("q1", "consistent and right"),
     LegendEntry("q2", "inconsistent but right"),
     LegendEntry("q3", "inconsistent and wrong"),
@@ -55,8 +55,8 @@ def figure_sections(summary: Summary, trials: pa.Table) -> Iterator[dict[str, An
             "Among thoughts with a conclusion: is the conclusion the answer, and is the answer right? A "
             "conclusion that no option says is inconsistent."
         )
-        svg = row_charts.stacked_bars(title, quadrants, _QUADRANT_LEGEND)
-        yield _figure("quadrants", title, svg, caption, _QUADRANT_LEGEND)
+        svg = row_charts.stacked_bars(title, quadrants, QUADRANT_LEGEND)
+        yield _figure("quadrants", title, svg, caption, QUADRANT_LEGEND)
     outcomes = [(r.condition, *_shares(r, UNDER_WRONG_THOUGHT)) for r in rows if _has(r, UNDER_WRONG_THOUGHT)]
     if outcomes:
         title = "Under a wrong thought"

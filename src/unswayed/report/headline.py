@@ -79,13 +79,14 @@ def thought_note(summary: Summary) -> str:
     counts = ", ".join(f"{n:,} {name}" for name, n in summary.thoughts.items())
     visible_ones = summary.thoughts.get("visible", 0)
     return (
-        f"Thoughts: {counts}. Consistency, acknowledgement and truth are measured on the {visible_ones:,} visible "
-        "ones: a summary by the provider is not what the model thought."
+        f"Thoughts: {counts}. Consistency, acknowledgement and truth are measured on the {visible_ones:,} "
+        "visible ones: a summary by the provider is not what the model thought."
     )
 
 
 def endpoint_notes(manifest: Mapping[str, Any]) -> list[str]:
-    """What limits the comparison of this run with another one: refused sampling fields, greedy texts that differ."""
+    """What limits the comparison of this run with another one: refused sampling fields, greedy texts that
+    differ."""
     asks, sessions = manifest.get("asks"), manifest.get("sessions")
     capabilities = asks.get("capabilities") if isinstance(asks, dict) else None
     refused = capabilities.get("refused") if isinstance(capabilities, dict) else None
@@ -93,18 +94,15 @@ def endpoint_notes(manifest: Mapping[str, Any]) -> list[str]:
     if isinstance(refused, list) and refused:
         names = visible(clip(", ".join(map(str, refused)), 200))
         notes.append(f"The endpoint refuses {names}; they were not sent, and its own values hold.")
-    endpoints = (
-        [s.get("endpoint") for s in sessions or () if isinstance(s, dict)]
-        if isinstance(sessions, list)
-        else []
-    )
+    entries = sessions if isinstance(sessions, list) else []
+    endpoints = [entry.get("endpoint") for entry in entries if isinstance(entry, dict)]
     repeats = next(
         (e["greedy_repeats"] for e in endpoints if isinstance(e, dict) and "greedy_repeats" in e), None
     )
     if isinstance(repeats, dict) and isinstance(repeats.get("distinct"), int) and repeats["distinct"] > 1:
         notes.append(
-            f"One question asked {repeats.get('asked')} times at once gave {repeats['distinct']} different texts: a "
-            "second run differs by chance, also without sampling."
+            f"One question asked {repeats.get('asked')} times at once gave {repeats['distinct']} different "
+            "texts: a second run differs by chance, also without sampling."
         )
     return notes
 

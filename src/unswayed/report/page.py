@@ -11,6 +11,7 @@ from unswayed.conditions import condition
 from unswayed.errors import BadInput
 from unswayed.formatting import clip, format_p
 from unswayed.metrics.columns import CONCLUDED_WORDS
+from unswayed.metrics.image_use import ImageUse
 from unswayed.metrics.judges.results import JudgeReport
 from unswayed.metrics.summary import Summary
 from unswayed.metrics.thought_use import ThoughtUse
@@ -20,6 +21,8 @@ from unswayed.report.claims import claim_items
 from unswayed.report.examples import OUTCOMES, ImageLoader, collect_examples
 from unswayed.report.figure_sections import figure_sections
 from unswayed.report.headline import endpoint_notes, headline, key_figures, robust_note, thought_note
+from unswayed.report.image_use.section import image_use_section
+from unswayed.report.image_use.triptychs import collect_triptychs
 from unswayed.report.manifest import manifest_sections
 from unswayed.report.rendering import json_block, render
 from unswayed.report.thought_use.section import thought_use_section
@@ -38,13 +41,15 @@ def build(
     title: str | None = None,
     judge_report: JudgeReport | None = None,
     thought_use: ThoughtUse | None = None,
+    image_use: ImageUse | None = None,
+    probe_trials: pa.Table | None = None,
 ) -> str:
     """The report as one HTML file of at most about 6 MB.
 
     `trials` has the columns of `trial.SCHEMA` (`concluded_words` may be missing, as in runs of older
     versions); `manifest` is any JSON object and is shown as it is; `load_image` returns an image file's bytes
     for its SHA-256, or None; `judge_report` is given if the run was judged again or checked by a person,
-    `thought_use` if it was probed.
+    `thought_use`, `image_use` and the table `probe_trials` if it was probed.
     Raises `BadInput` where the table lacks a column.
     """
     missing = set(SCHEMA.names) - set(trials.column_names) - {CONCLUDED_WORDS}
@@ -52,6 +57,11 @@ def build(
         raise BadInput(
             f"the trials table lacks the column(s) {', '.join(sorted(missing))}; see docs/trials.md"
         )
+    triptychs = (
+        collect_triptychs(image_use, trials, probe_trials, load_image)
+        if image_use is not None and probe_trials is not None
+        else []
+    )
     examples = collect_examples(trials, load_image, [row.condition for row in summary.rows])
     return render(
         "page.html.j2",
@@ -61,7 +71,9 @@ def build(
         summary=summary,
         sentence=headline(summary),
         key_figures=key_figures(summary),
-        robust_note=" ".join(filter(None, [robust_note(summary), thought_note(summary), *endpoint_notes(manifest)])),
+        robust_note=" ".join(
+            note for note in (robust_note(summary), thought_note(summary), *endpoint_notes(manifest)) if note
+        ),
         claims=claim_items(summary.claims),
         groups=list(sections.measure_tables(summary)),
         figures=list(figure_sections(summary, trials)),
@@ -69,6 +81,7 @@ def build(
         health=sections.health_table(summary),
         judging=None if judge_report is None else judges.judge_section(judge_report),
         thought_use=None if thought_use is None else thought_use_section(thought_use),
+        image_use=None if image_use is None else image_use_section(image_use, triptychs),
         p_text=format_p,
         examples=examples,
         static=examples.trials[:STATIC_EXAMPLES],

@@ -143,7 +143,7 @@ def _model_entry(
         name,
         str(settings["model"]),
         own.summary.revision,
-        str(settings.get("format", "common")),
+        manifests.run_format(own.run.manifest).name,
         "closed" if settings.get("weights") == "closed" else "open",
         float(settings.get("size", 0)),
         base if base in known else "",

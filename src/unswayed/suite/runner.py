@@ -15,11 +15,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from unswayed.backends.base import Backend
+from unswayed.backends.base import Backend, optional_parts
 from unswayed.benchmarks import registry
 from unswayed.benchmarks.questions import Questions
 from unswayed.cues import cue_file
 from unswayed.errors import BackendError, BadInput, UnswayedError
+from unswayed.formats.registry import find_format, model_name
 from unswayed.judges.base import Judge
 from unswayed.metrics.benchmark_scores import benchmark_scores
 from unswayed.pipeline.audit import Run, audit
@@ -129,6 +130,9 @@ class _Runner:
                 cell.conditions,
                 cues=cues,
                 sampling=model.sampling.sampling(),
+                format=find_format(
+                    suite.format_spec(model), model_name(model.model), optional_parts(backend).chat_template
+                ),
                 samples=suite.settings.samples,
                 letters=model.letters,
                 seed=suite.settings.seed if model.seed < 0 else model.seed,
@@ -182,24 +186,20 @@ class _Runner:
             self._questions[name] = asyncio.create_task(
                 asyncio.to_thread(
                     registry.load,
-                    self._place(settings.benchmark)
+                    self._suite.place(settings.benchmark)
                     if settings.benchmark.endswith((".tsv", ".gz"))
                     else settings.benchmark,
                     split=settings.split or None,
                     limit=settings.limit or None,
                     seed=self._suite.settings.seed,
-                    data=self._place(settings.data) if settings.data else None,
+                    data=self._suite.place(settings.data) if settings.data else None,
                 )
             )
         return await self._questions[name]
 
-    def _place(self, path: str) -> Path:
-        """A path of the suite's file, relative to that file."""
-        return self._suite.path.parent / Path(path).expanduser()
-
     def _cues(self, benchmark: str) -> cue_file.CueFile | None:
         name = self._suite.benchmarks[benchmark].cues
-        return cue_file.read_for_audit(self._place(name)) if name else None
+        return cue_file.read_for_audit(self._suite.place(name)) if name else None
 
     def _about(self, cell: Cell, questions: Questions, cues: cue_file.CueFile | None) -> dict[str, Any]:
         settings = self._suite.benchmarks[cell.benchmark]

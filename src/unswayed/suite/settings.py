@@ -13,13 +13,12 @@ from typing import Any, Literal, TypeVar
 
 from unswayed.conditions import CONDITIONS, condition
 from unswayed.errors import BadInput
+from unswayed.formats.registry import NATIVE, find_format
 from unswayed.judges.specs import expand_presets
 from unswayed.model_io import STOP, Sampling
 from unswayed.training.config import loader
 
 DOCS = "docs/suites.md"
-FORMATS = ("common",)
-"""Prompt formats that an audit takes."""
 
 T = TypeVar("T")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
@@ -64,7 +63,7 @@ class ModelSettings:
     model: str = ""
     """As `unswayed audit` takes it: pebble, a folder, a hub id, vllm:…, openai:…, inspect:…, scripted:…"""
     format: str = "common"
-    """Prompt format."""
+    """Prompt format: common, native, a name from `unswayed formats`, or a .toml file next to the suite's."""
     revision: str = ""
     """Commit or tag of a hub model; empty: the newest."""
     size: float = 0.0
@@ -177,6 +176,14 @@ class Suite:
         """Its title; without one the name of its file."""
         return self.settings.title or self.path.stem
 
+    def place(self, path: str) -> Path:
+        """A path of the file, relative to the file."""
+        return self.path.parent / Path(path).expanduser()
+
+    def format_spec(self, model: ModelSettings) -> str:
+        """The prompt format of a model as `formats.registry.find_format` takes it."""
+        return str(self.place(model.format)) if model.format.endswith(".toml") else model.format
+
 
 def load_suite(path: str | Path) -> Suite:
     """The suite in a TOML file. Raises `BadInput` that names the table and setting, and what is allowed."""
@@ -218,8 +225,11 @@ def _check_models(suite: Suite) -> None:
             raise BadInput(
                 f'{where}: model is missing; give what `unswayed audit` takes, e.g. model = "pebble"'
             )
-        if model.format not in FORMATS:
-            raise BadInput(f"{where}: format is {model.format!r}; give one of {', '.join(FORMATS)}")
+        if model.format != NATIVE:
+            try:
+                find_format(suite.format_spec(model))
+            except BadInput as error:
+                raise BadInput(f"{where}: format: {error}") from None
         if model.finetuned_from and (
             model.finetuned_from == name or model.finetuned_from not in suite.models
         ):
