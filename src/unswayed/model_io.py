@@ -70,6 +70,8 @@ class Generation:
     """What of the model's thought stands in `text`."""
     reasoning_tokens: int | None = None
     """How many of `tokens` are the thought, as counted by the server; None where it does not."""
+    first_turn: str = ""
+    """The text of the model's first turn, where the prompt has two."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ class Capabilities:
     """What of its thoughts the model returned when it was probed."""
     refused: tuple[str, ...] = ()
     """Sampling fields that the endpoint refuses and that are not sent: its own values hold."""
+    turns: bool = False
+    """Takes a second user turn behind its own first answer."""
     altered: str = ""
     """Where `prefill` is ``altered``: how, and the remedy."""
 
@@ -120,7 +124,7 @@ class Capabilities:
     def as_dict(self) -> dict[str, Any]:
         """For manifests. Later fields stand there only where they differ from their defaults."""
         fields = asdict(self)
-        for name in ("assumed", "thought", "refused", "altered"):
+        for name in ("assumed", "thought", "refused", "turns", "altered"):
             if fields[name] == getattr(Capabilities, name):
                 del fields[name]
         return fields

@@ -129,7 +129,7 @@ _COLUMNS: dict[str, tuple[pa.DataType, str]] = {
         pa.string(),
         "what of its thought the model returned: visible, summary, hidden; null in older runs",
     ),
-    "first_turn": (pa.string(), "the model's answer before the second turn of `pressed`, byte for byte"),
+    "first_turn": (pa.string(), "the model's answer before the second turn of pressed, byte for byte"),
     "reasoning_tokens": (pa.int32(), "tokens of the thought, as counted by a server; null where it does not"),
     "reasons": (
         pa.int32(),

@@ -65,6 +65,8 @@ class TrialKeys:
             prompt = request.prompt
             text = [prompt.system, prompt.text, prompt.prefill]
             content = [request.seed, *text, list(image_sha256), prompt.letters]
+            if prompt.follow_up:
+                content.append(prompt.follow_up)
         digest = self._run.copy()
         digest.update(_canonical([question.benchmark, question.uid, condition, sample, content]))
         return digest.hexdigest()

@@ -1,4 +1,5 @@
-"""Models behind an endpoint that hide or summarise their thoughts, and servers that alter what they are given."""
+"""Models behind an endpoint that hide or summarise their thoughts, and servers that alter what they are
+given."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from unswayed.conditions import STOP_THINK
 from unswayed.errors import BackendError, BadInput
 from unswayed.model_io import Capabilities, Request, Sampling
 
+VLLM = ServerBehaviour()
 OPENAI = ServerBehaviour(
     own=False, flags="refuse", last="restart", letters="refuse", limit="max_completion_tokens"
 )
@@ -30,7 +32,7 @@ STOP = ("</answer>",)
 BOATS = ("red boat", "white boat", "green buoy", "no boat")
 
 
-def probe(reasoner: Reasoner, behaviour: ServerBehaviour = ServerBehaviour(), **options: Any) -> Any:
+def probe(reasoner: Reasoner, behaviour: ServerBehaviour = VLLM, **options: Any) -> Any:
     with ReasoningServer(HashModel(), reasoner, behaviour) as server:
         made = backend(server, **options)
         return with_backend(made, lambda b: b.capabilities()), made, server
@@ -38,7 +40,8 @@ def probe(reasoner: Reasoner, behaviour: ServerBehaviour = ServerBehaviour(), **
 
 @pytest.mark.parametrize("small", ["refuse", "empty"])
 def test_a_hidden_reasoner_is_asked_with_room_for_its_thought(small: str) -> None:
-    """Faults: probes of 24 tokens and 1 token are refused, or give nothing; the run died with another message."""
+    """Faults: probes of 24 tokens and 1 token are refused, or give nothing; the run died with another
+    message."""
     reasoner = Reasoner(hidden=900, small=small, refuses=("temperature", "top_p"))
     can, made, server = probe(reasoner, OPENAI)
     assert isinstance(can, Capabilities)
@@ -79,13 +82,13 @@ def test_a_summary_is_kept_in_the_text_and_is_not_the_thought() -> None:
     assert None not in {row["thought"] for row in assumed}
 
 
-@pytest.mark.parametrize("shows", ["text", "ids", ""])
+@pytest.mark.parametrize("shows", ["text", "ids", "template", ""])
 @pytest.mark.parametrize("template", ["empty", "double", "strip"])
 def test_a_prefill_that_the_template_alters_is_found_and_the_remedy_told(template: str, shows: str) -> None:
     """Fault: the wrong thought lands behind one that is closed and empty, and the probe says "continues"."""
     if not shows and template != "empty":
         pytest.skip("counts alone do not tell it")
-    can, made, server = probe(Reasoner(template=template, shows_prompt=shows))
+    can, made, _ = probe(Reasoner(template=template, shows_prompt=shows))
     (note,) = [note for note in made.facts["seen"] if note.startswith("prefill: ")]
     if template == "strip":  # a turn that does not end in the prefill is a cut one
         assert can.prefill in ("altered", "restarts")
@@ -102,10 +105,10 @@ def test_a_prefill_that_the_template_alters_is_found_and_the_remedy_told(templat
     assert "--chat-template" in trials["error"][1].as_py()
 
 
-@pytest.mark.parametrize("shows", ["text", "ids"])
+@pytest.mark.parametrize("shows", ["text", "ids", "template"])
 def test_a_prefill_that_is_served_as_sent_is_known_byte_for_byte(shows: str) -> None:
     can, made, _ = probe(Reasoner(shows_prompt=shows))
-    assert can == Capabilities("continues", "exact")
+    assert can == Capabilities("continues", "exact", turns=True)
     assert "prefill: continues (flags; the served prompt ends in it, byte for byte)" in made.facts["seen"]
 
 
@@ -131,7 +134,8 @@ def test_what_stands_before_a_prefill(plain: str, prefilled: str, fine: bool) ->
 
 
 QWEN = (
-    "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' and loop.last %}<think>\n\n</think>\n\n{% endif %}"
+    "{% for m in messages %}<{{ m.role }}>"
+    "{% if m.role == 'assistant' and loop.last %}<think>\n\n</think>\n\n{% endif %}"
     "{{ m.content }}<end>{% endfor %}{% if add_generation_prompt %}<assistant>{{ OPENED }}{% endif %}"
 )
 
@@ -171,7 +175,7 @@ MISREAD = [
     # The thought is both taken out and left in.
     ({"reasoning": "It is white.", "content": "<think>It is white.</think><answer>B</answer>"}, {}, "", 1),
     # A thought with an answer tag in its middle has no answer.
-    ({"reasoning": "Maybe <answer>A</answer>? I do not know, I cannot see it.", "content": None}, {}, "", None),
+    ({"reasoning": "Maybe <answer>A</answer>? I cannot see it.", "content": None}, {}, "", None),
 ]  # fmt: skip
 
 
@@ -190,17 +194,18 @@ SHOWN = [
     ({"content": "<think>w</think>B"}, None, "visible", "<think>w</think>B"),
     ({"content": [{"type": "thinking", "thinking": "w"}, {"type": "text", "text": "B"}]}, None, "visible",
      "<think>w</think>B"),
-    ({"content": [{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "B"}]}, None, "hidden", "B"),
-    ({"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "w"}]}, "B"]}, None, "summary",
-     "<think>w</think>B"),
+    ({"content": [{"type": "redacted_thinking", "data": "x"}, "B"]}, None, "hidden", "B"),
+    ({"content": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "w"}]}, "B"]}, None,
+     "summary", "<think>w</think>B"),
     ({"content": [{"type": "reasoning", "encrypted_content": "x"}, "B"]}, None, "hidden", "B"),
     ({"content": "B", "reasoning_details": [{"type": "reasoning.text", "text": "w"}]}, None, "visible",
      "<think>w</think>B"),
-    ({"content": "B", "reasoning": "w", "reasoning_details": [{"type": "reasoning.summary", "summary": "w"}]}, None,
-     "summary", "<think>w</think>B"),
-    ({"content": "B", "reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}, None, "hidden", "B"),
-    ({"content": "B", "thinking_blocks": [{"type": "thinking", "thinking": "w", "signature": "s"}]}, None, "visible",
-     "<think>w</think>B"),
+    ({"content": "B", "reasoning": "w", "reasoning_details": [{"type": "reasoning.summary", "summary": "w"}]},
+     None, "summary", "<think>w</think>B"),
+    ({"content": "B", "reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]}, None, "hidden",
+     "B"),
+    ({"content": "B", "thinking_blocks": [{"type": "thinking", "thinking": "w", "signature": "s"}]}, None,
+     "visible", "<think>w</think>B"),
     ({"content": "B", "reasoning": {"summary": "w"}}, None, "summary", "<think>w</think>B"),
     ({"content": "B", "thinking": "w"}, None, "visible", "<think>w</think>B"),
     ({"content": "<thought>w</thought>B", "extra_content": {"google": {"thought": True}}}, None, "summary",
@@ -232,9 +237,12 @@ def test_a_refused_field_is_recorded_and_not_sent_again() -> None:
 
 
 def test_the_most_telling_failure_is_reported() -> None:
-    with ReasoningServer(HashModel(), Reasoner(hidden=10**6), OPENAI) as server:
-        with pytest.raises(BackendError, match="cannot be asked: 400: Could not finish the message"):
-            with_backend(backend(server), lambda b: b.capabilities())
+    words = "cannot be asked: 400: Could not finish the message"
+    with (
+        ReasoningServer(HashModel(), Reasoner(hidden=10**6), OPENAI) as server,
+        pytest.raises(BackendError, match=words),
+    ):
+        with_backend(backend(server), lambda b: b.capabilities())
     unknown, full = (
         Failure(f"400: {words}", 1, True, 400)
         for words in ("Unknown parameter: 'top_k'.", "no credit is left")

@@ -142,3 +142,35 @@ def test_without_the_package_the_error_names_the_extra() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "unswayed[inspect]" in done.stdout
     assert "inspect:openai/gpt-4o" in done.stdout
+
+
+def thought(*parts: dict[str, Any], summarised: bool = False, tokens: int | None = None) -> Any:
+    usage = {"input_tokens": 5, "output_tokens": 9, "reasoning_tokens": tokens}
+    content = [*parts, {"type": "text", "text": "B"}]
+    reply = translate.reply(output(content, usage=usage), summarised=summarised)
+    return read_generation(reply, (), "")
+
+
+def test_what_inspect_ai_says_of_a_thought_decides_whether_it_is_judged() -> None:
+    plain = {"type": "reasoning", "reasoning": "Red."}
+    encrypted = {"type": "reasoning", "reasoning": "x9f", "redacted": True}
+    read = [
+        thought(plain, tokens=3),
+        thought(plain, summarised=True),
+        thought({**encrypted, "summary": "Red."}),
+        thought(encrypted),
+        thought(tokens=3),
+        thought(tokens=0),
+    ]
+    shown = [generation.visibility for generation in read]
+    assert shown == ["visible", "summary", "summary", "hidden", "hidden", "visible"]
+    assert [generation.text for generation in read] == ["<think>Red.</think>B"] * 3 + ["B"] * 3
+    assert [generation.reasoning_tokens for generation in read] == [3, None, None, None, 3, 0]
+
+
+def test_effort_and_budget_are_settings_of_inspect_ai() -> None:
+    builder = RequestBuilder("m", extra={"reasoning_effort": "low"}, thinking_budget=64)
+    body = builder.generation(Dialect(budget="thinking_token_budget"), PROMPT, Sampling(), 7)
+    result = translate.settings(json.loads(body))
+    assert (result["reasoning_effort"], result["reasoning_tokens"]) == ("low", 64)
+    assert "reasoning_effort" not in result["extra_body"]

@@ -8,6 +8,7 @@ from typing import Any
 from chat_server import ChatServer, Refused, ServerBehaviour
 from unswayed.conditions import Prompt
 
+_VLLM = ServerBehaviour()
 EMPTY = "<think>\n\n</think>\n\n"
 TOO_SMALL = (
     "Could not finish the message because max_tokens or model output limit was reached. "
@@ -30,10 +31,10 @@ class Reasoner:
     budget: str = ""
     """The field that limits the hidden thought."""
     template: str = "keep"
-    """Before a prefill: keep, ``empty`` (a closed, empty thought), ``double`` (the tag that it opens itself), or strip
-    (the prefill's end is cut off)."""
+    """Before a prefill: keep, ``empty`` (a closed, empty thought), ``double`` (the tag that it opens itself),
+    or strip (the prefill's end is cut off)."""
     shows_prompt: str = ""
-    """How the prompt is returned: text, ids, or not at all."""
+    """How the prompt is returned: text, ids, template (by `/apply-template`), or not at all."""
     drifts: bool = False
     """Greedy texts differ from request to request."""
 
@@ -41,9 +42,7 @@ class Reasoner:
 class ReasoningServer(ChatServer):
     """A `ChatServer` that behaves as `reasoner` says, too."""
 
-    def __init__(
-        self, model: Any, reasoner: Reasoner, behaviour: ServerBehaviour = ServerBehaviour()
-    ) -> None:
+    def __init__(self, model: Any, reasoner: Reasoner, behaviour: ServerBehaviour = _VLLM) -> None:
         super().__init__(model, behaviour)
         self.reasoner = reasoner
         self._turns = 0
@@ -73,7 +72,7 @@ class ReasoningServer(ChatServer):
         if r.drifts and len(choice["message"]["content"] or "") > 20:
             self._turns += 1
             choice["message"]["content"] = choice["message"]["content"][:20] + "." * self._turns
-        if shown["return_prompt_text"] and r.shows_prompt:
+        if shown["return_prompt_text"] and r.shows_prompt in ("text", "ids"):
             text = self._served(body)
             if r.shows_prompt == "text":
                 reply["prompt_text"] = text
@@ -87,7 +86,15 @@ class ReasoningServer(ChatServer):
         body = await request.json()
         return web.json_response({"prompt": "".join(self.model.spell(i) for i in body["tokens"])})
 
+    async def _apply_template(self, request: Any) -> Any:
+        from aiohttp import web
+
+        if self.reasoner.shows_prompt != "template":
+            raise web.HTTPNotFound
+        return web.json_response({"prompt": self._served(await request.json())})
+
     def routes(self, app: Any) -> None:
+        app.router.add_post("/apply-template", self._apply_template)
         app.router.add_post("/detokenize", self._detokenize)
 
     def _prompt(self, body: dict[str, Any]) -> Prompt:

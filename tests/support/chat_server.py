@@ -26,7 +26,8 @@ from unswayed.model_io import Sampling
 _STREAMED = re.compile(rb', "stream": true(, "stream_options": \{[^}]*\})?')
 Fault = Callable[[web.Request, bytes, int, Callable[[], Awaitable[web.Response]]], Awaitable[Any]]
 OWN = {"top_k", "min_p", "repetition_penalty", "skip_special_tokens", "logprob_token_ids"}
-OWN |= {"return_prompt_text", "return_token_ids", "return_tokens_as_token_ids", "structured_outputs", "guided_json"}
+OWN |= {"return_prompt_text", "return_token_ids", "return_tokens_as_token_ids"}
+OWN |= {"structured_outputs", "guided_json"}
 FLAGS = {"add_generation_prompt", "continue_final_message"}
 
 
@@ -286,7 +287,7 @@ class ChatServer:
             if not self.behaviour.system:
                 raise Refused("System role not supported")
             system = messages.pop(0)["content"]
-        (user,) = messages
+        user, *later = messages
         text, images = user["content"], []
         if isinstance(text, list):
             *pictures, last = user["content"]
@@ -294,6 +295,7 @@ class ChatServer:
             images = [self._picture(part) for part in pictures]
             if self.behaviour.pictures == "drop":
                 images = []
+        text = "\n".join([text, *(message["content"] for message in later)])
         return Prompt(system, text, prefill, tuple(images), ())
 
     def _picture(self, part: dict[str, Any]) -> bytes:

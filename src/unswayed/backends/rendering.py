@@ -14,6 +14,7 @@ string ends in exactly the prefill. Three kinds of templates need care:
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,10 +77,11 @@ class Renderer:
         changes the text or shows another number of pictures.
         """
         token = self.image_token
+        parts = (prompt.system, prompt.text, prompt.prefill, prompt.first_answer)
         for media_token in self._media_tokens:
-            if any(media_token in part for part in (prompt.system, prompt.text, prompt.prefill)):
+            if any(media_token in part for part in parts):
                 raise BadInput(f"the text contains {media_token!r}, which {self._name} takes for a picture")
-        text = self._turns(prompt.system, prompt.text, len(prompt.images))
+        text = self._turns(prompt.system, prompt.text, len(prompt.images), _later_turns(prompt))
         if prompt.text.strip() not in text or prompt.system.strip() not in text:
             raise BadInput(f"{self._name}: the chat template changes the prompt's text; use another template")
         if token and text.count(token) != len(prompt.images):
@@ -164,7 +166,7 @@ class Renderer:
                     return style, folds
         raise BadInput(f"{self._name}: the chat template cannot render a plain question ({reason})")
 
-    def _turns(self, system: str, text: str, images: int) -> str:
+    def _turns(self, system: str, text: str, images: int, later: Sequence[tuple[str, str]] = ()) -> str:
         if system and self._folds_system:
             system, text = "", f"{system}\n\n{text}"
         content: Any = [{"type": "image"}] * images + [{"type": "text", "text": text}]
@@ -174,8 +176,18 @@ class Renderer:
         if system:
             system_content: Any = [{"type": "text", "text": system}] if self._style == "parts" else system
             messages.insert(0, {"role": "system", "content": system_content})
+        for role, words in later:
+            said: Any = [{"type": "text", "text": words}] if self._style == "parts" else words
+            messages.append({"role": role, "content": said})
         rendered = self._processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return str(rendered)
+
+
+def _later_turns(prompt: Prompt) -> list[tuple[str, str]]:
+    """Role and text of the turns behind the first user turn."""
+    if not prompt.first_answer:
+        return []
+    return [("assistant", prompt.first_answer), ("user", prompt.follow_up)]
 
 
 def _template(processor: Any) -> Any:

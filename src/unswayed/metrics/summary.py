@@ -122,4 +122,5 @@ class Summary:
     `metrics.cot_health.cot_health`)."""
     claims: tuple[Claim, ...] = ()
     thoughts: dict[str, int] = field(default_factory=dict)
-    """Trials by what of their thought the model returned (`trial.VISIBILITIES`); empty where all were visible."""
+    """Trials by what of their thought the model returned (`trial.VISIBILITIES`); empty where all were
+    visible."""

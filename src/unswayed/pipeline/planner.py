@@ -123,8 +123,10 @@ class Planner:
             return "not-asked", "the model's template drops a closed thought, which stop-think consists of"
         if question.images and not self.capabilities.images:
             return "not-asked", "the model takes no pictures"
-        if condition.blank and not question.images:
-            return "not-asked", "the question has no picture to blank"
+        if (condition.blank or condition.draws) and not question.images:
+            return "not-asked", f"the question has no picture to {'blank' if condition.blank else 'draw into'}"
+        if condition.presses and not self.capabilities.turns:
+            return "not-asked", f"the model takes one turn, and {condition.name} needs two"
         if condition.abstain and question.escape_option is not None:
             option = question.options[question.escape_option]
             return (

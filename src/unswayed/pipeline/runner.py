@@ -21,11 +21,13 @@ from unswayed.answers.parser import Reading, read
 from unswayed.backends.base import Backend, optional_parts
 from unswayed.errors import BackendError, BadInput, RunChanged
 from unswayed.judges.base import Case, Judge, Verdict
+from unswayed.judges.reasons import reason_columns
 from unswayed.model_io import Generation, LetterScores
 from unswayed.pipeline.planner import PlannedTrial
 from unswayed.pipeline.task_pool import TaskPool
 from unswayed.pipeline.trial_builder import build_trial, judge_columns, letter_columns
 from unswayed.pipeline.truncation import TruncationWatch
+from unswayed.pipeline.two_turns import generate_turns, second_turn
 from unswayed.retry import RetriesExhausted, Retry, call_with_retry
 from unswayed.store import PositionedTrial, TrialUpdate
 from unswayed.store.tables import replace_surrogates
@@ -178,6 +180,7 @@ class Runner:
             if verdict is not None and plan.request is not None:
                 begun, cue = plan.condition.begins_wrong, plan.request.prompt.cue
                 columns |= judge_columns(begun, fields["answer"], cue, verdict)
+                columns |= reason_columns(Case(plan.question, plan.options, fields["thought"], cue))
             if problems:
                 columns["error"] = "; ".join(problems)
             updates.append(TrialUpdate(plan.identity, columns))
@@ -213,6 +216,8 @@ class Runner:
                 store(batch)
 
         async def generate() -> list[Generation]:
+            if any(request.prompt.follow_up for request in requests):
+                return await generate_turns(self._backend.generate, requests)
             if in_batches is None:
                 return await self._backend.generate(requests)
             return await in_batches(requests, store_batch)
@@ -232,7 +237,7 @@ class Runner:
         prompts = []
         for plan, fields in trials:
             assert plan.request is not None
-            prompt = plan.request.prompt
+            prompt = second_turn(plan.request.prompt, fields["first_turn"] or "")
             prefill = letter_prefill(prompt.prefill, fields["text"], prompt.format)
             prompts.append(replace(prompt, prefill=prefill))
         scores, _ = await self._call(lambda: self._backend.score_letters(prompts), len(prompts), self._calls)

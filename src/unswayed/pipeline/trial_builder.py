@@ -70,6 +70,7 @@ def build_trial(
         "seconds": generation.seconds,
         "attempts": generation.attempts,
         "reasoning_tokens": generation.reasoning_tokens,
+        "first_turn": generation.first_turn or None,
     }
     if reading is None:
         return Trial(**columns, state="error", error=generation.error or "the backend gave no reason")

@@ -1,6 +1,7 @@
 """A warning while a run is going on: most answers end at the token limit before their thought is closed.
 
-Such trials count as not right, whatever the model would have answered, and the run measures the limit instead.
+Such trials count as not right, whatever the model would have answered, and the run measures the limit
+instead.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class TruncationWatch:
         if self._cut > SHARE * self._answers:
             self.warned = True
             _log.warning(
-                "%d of the first %d answers reached the limit%s before their thought was complete; they count as "
-                "not right. Stop the run and %s",
+                "%d of the first %d answers reached the limit%s before their thought was complete; they "
+                "count as not right. Stop the run and %s",
                 self._cut,
                 self._answers,
                 self._limit,

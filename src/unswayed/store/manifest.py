@@ -30,7 +30,7 @@ FILE = "manifest.json"
 FORMAT = 2
 """Written by this version; format 1 has no updates in its shards."""
 _READABLE = (1, 2)
-_FINDINGS = ("seeded", "thought", "refused")
+_FINDINGS = ("seeded", "thought", "refused", "turns")
 """Capabilities on which no question depends."""
 _PACKAGES = ("unswayed", "numpy", "pyarrow", "pillow", "torch", "transformers", "vllm")
 
@@ -58,6 +58,10 @@ def prompt_templates(
         prompt = conditions.build_prompt(question, cues, condition, (), format)
         if isinstance(prompt, conditions.Prompt):
             strings = {"system": prompt.system, "text": prompt.text, "prefill": prompt.prefill}
+            if prompt.follow_up:
+                strings["follow_up"] = prompt.follow_up
+            if condition.draws and prompt.cue is not None:
+                strings["in_image"] = prompt.cue.text
             templates[condition.name] = strings
     return templates
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from unswayed.backends.inspect.translate import SUMMARISING
 from unswayed.backends.inspect.transport import InspectTransport, open_model
 from unswayed.backends.openai import EndpointOptions, OpenAIBackend
 from unswayed.backends.openai.transport import Transport
@@ -27,7 +28,7 @@ class InspectBackend(OpenAIBackend):
     def __init__(
         self,
         spec: str,
-        options: EndpointOptions = EndpointOptions(),  # noqa: B008 - frozen
+        options: EndpointOptions = EndpointOptions(),
         *,
         model_args: Mapping[str, Any] | None = None,
     ) -> None:
@@ -57,7 +58,13 @@ class InspectBackend(OpenAIBackend):
         model = self._opened or open_model(self._spec, self._base_url, self._args)
         self._opened = None
         options = self._options
-        return InspectTransport(model, self._key, timeout=options.timeout, connections=options.concurrency)
+        return InspectTransport(
+            model,
+            self._key,
+            timeout=options.timeout,
+            connections=options.concurrency,
+            summarised=self._provider in SUMMARISING,
+        )
 
 
 def _key_env(api: Any) -> str:

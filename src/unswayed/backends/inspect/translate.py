@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_SAME = ("temperature", "top_p", "seed", "logprobs", "top_logprobs")
+_SAME = ("temperature", "top_p", "seed", "logprobs", "top_logprobs", "reasoning_effort")
 _RENAMED = {"max_tokens": "max_tokens", "max_completion_tokens": "max_tokens", "stop": "stop_seqs"}
+_RENAMED["thinking_token_budget"] = "reasoning_tokens"
+SUMMARISING = frozenset({"anthropic", "google", "bedrock", "vertex"})
+"""Providers whose thoughts, where they return any, are summaries by their own documentation."""
 _NOT_PASSED = {"model", "messages"}
 _FINISH = {"max_tokens": "length", "model_length": "length", "content_filter": "content_filter"}
 
@@ -45,17 +48,22 @@ def holds(value: Any, text: str) -> bool:
     return any(string == text for string in _strings(value))
 
 
-def reply(output: Mapping[str, Any], raw: Any = None) -> dict[str, Any]:
-    """A chat reply from a dumped `ModelOutput` and, if at hand, the provider's raw response."""
+def reply(output: Mapping[str, Any], raw: Any = None, *, summarised: bool = False) -> dict[str, Any]:
+    """A chat reply from a dumped `ModelOutput` and, if at hand, the provider's raw response.
+
+    `summarised`: the provider's thoughts are summaries.
+    """
     if isinstance(raw, Mapping) and _is_reply(raw):
         return dict(raw)
-    chat: dict[str, Any] = {"choices": [_choice(choice) for choice in output.get("choices") or ()]}
+    choices = [_choice(choice, summarised) for choice in output.get("choices") or ()]
+    chat: dict[str, Any] = {"choices": choices}
     usage = output.get("usage")
     if usage:
         cached = ("input_tokens_cache_read", "input_tokens_cache_write")
         chat["usage"] = {
             "prompt_tokens": usage["input_tokens"] + sum(usage.get(name) or 0 for name in cached),
             "completion_tokens": usage["output_tokens"],
+            "completion_tokens_details": {"reasoning_tokens": usage.get("reasoning_tokens")},
         }
     return chat
 
@@ -73,19 +81,29 @@ def _content(content: Any) -> Any:
     return parts
 
 
-def _choice(choice: Mapping[str, Any]) -> dict[str, Any]:
+def _choice(choice: Mapping[str, Any], summarised: bool) -> dict[str, Any]:
     content = choice["message"]["content"]
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     message: dict[str, Any] = {"content": "".join(p["text"] for p in parts if p["type"] == "text")}
-    thought = "\n".join(p["reasoning"] for p in parts if p["type"] == "reasoning" and not p.get("redacted"))
-    if thought:
-        message["reasoning_content"] = thought
+    details = [_detail(part, summarised) for part in parts if part["type"] == "reasoning"]
+    if details:
+        message["reasoning_details"] = details
     stop = choice.get("stop_reason")
     return {
         "message": message,
         "finish_reason": _FINISH.get(str(stop), "stop"),
         "logprobs": choice.get("logprobs"),
     }
+
+
+def _detail(part: Mapping[str, Any], summarised: bool) -> dict[str, Any]:
+    """A thought in OpenRouter's form, which tells text, summary and encrypted thoughts apart."""
+    if part.get("summary"):
+        return {"type": "reasoning.summary", "summary": part["summary"]}
+    if part.get("redacted"):
+        return {"type": "reasoning.encrypted"}
+    kind, name = ("summary", "summary") if summarised else ("text", "text")
+    return {"type": f"reasoning.{kind}", name: part["reasoning"]}
 
 
 def _is_reply(raw: Mapping[str, Any]) -> bool:

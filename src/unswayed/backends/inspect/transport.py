@@ -61,8 +61,12 @@ def open_model(spec: str, base_url: str | None, args: Mapping[str, Any]) -> Any:
 class InspectTransport(Transport):
     """Exchanges with whatever stands behind one model of inspect_ai."""
 
-    def __init__(self, model: Any, key: ApiKey, *, timeout: float, connections: int) -> None:
-        """`timeout`: seconds for one generation; `connections`: open at once."""
+    def __init__(
+        self, model: Any, key: ApiKey, *, timeout: float, connections: int, summarised: bool = False
+    ) -> None:
+        """`timeout`: seconds for one generation; `connections`: open at once; `summarised`: the thoughts
+        that come back are summaries."""
+        self._summarised = summarised
         self._model, self._key = model, key
         self._timeout, self._connections = timeout, connections
 
@@ -98,7 +102,8 @@ class InspectTransport(Transport):
         raw = call.response if call is not None and not call.error else None
         if isinstance(raw, Mapping) and (reported := error_in(raw)) is not None:
             return self._reported(reported)
-        scrubbed: dict[str, Any] = self._key.scrub(translate.reply(output.model_dump(), raw))
+        chat = translate.reply(output.model_dump(), raw, summarised=self._summarised)
+        scrubbed: dict[str, Any] = self._key.scrub(chat)
         return scrubbed
 
     async def _generate(self, request: Mapping[str, Any]) -> tuple[Any, Any]:

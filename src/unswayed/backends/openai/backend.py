@@ -38,7 +38,7 @@ from unswayed.model_io import (
 )
 
 try:
-    import aiohttp  # noqa: F401
+    import aiohttp
 except ImportError as missing:
     raise MissingExtra(
         'models behind an endpoint need aiohttp; install it with: pip install "unswayed[http]"'
@@ -46,7 +46,7 @@ except ImportError as missing:
 
 from unswayed.backends.openai.client import EndpointClient, Failure, Success
 from unswayed.backends.openai.model_info import identify
-from unswayed.backends.openai.probe import Probe, ProbeResult
+from unswayed.backends.openai.probe import Probe, ProbeResult, PromptSource
 from unswayed.backends.openai.replicas import ReplicaPool
 from unswayed.backends.openai.transport import Transport
 from unswayed.backends.openai.watchdog import Watchdog
@@ -94,8 +94,8 @@ class OpenAIBackend(BackendBase):
 
     @property
     def identity(self) -> str:
-        """What decides the answers besides model and sampling: the dialect in which the endpoint is asked, and
-        the fields that the user adds."""
+        """What decides the answers besides model and sampling: the dialect in which the endpoint is asked,
+        and the fields that the user adds."""
         parts = [f"openai {self._probed.dialect if self._probed else 'unprobed'}"]
         if self._options.thinking_budget is not None:
             parts.append(f"thinking-budget={self._options.thinking_budget}")
@@ -164,7 +164,7 @@ class OpenAIBackend(BackendBase):
             self._client,
             self._builder,
             self._ids,
-            self._detokenize,
+            PromptSource(self._detokenize, self._apply_template),
             schemas=options.schemas,
             assume=options.assume,
             extra=frozenset(options.extra),
@@ -195,7 +195,9 @@ class OpenAIBackend(BackendBase):
         generation = await self._generate_once(probed, request, send_stop=send)
         if not send or generation.finish != "stop":
             return generation
-        if not self._stops.cut_too_early(generation.text, prompt.prefill, stop, template_known=False):
+        if not self._stops.cut_too_early(
+            generation.text, prompt.prefill, stop, template_known=False, format=prompt.format
+        ):
             return generation
         again = await self._generate_once(probed, request, send_stop=False)
         return replace(again, attempts=again.attempts + generation.attempts)
@@ -204,7 +206,7 @@ class OpenAIBackend(BackendBase):
         prompt, stop = request.prompt, request.sampling.stop
 
         def read(reply: dict[str, Any]) -> Generation:
-            return read_generation(reply, stop, prompt.prefill)
+            return read_generation(reply, stop, prompt.prefill, prompt.format)
 
         try:
             body = self._builder.generation(
@@ -294,6 +296,13 @@ class OpenAIBackend(BackendBase):
         )
         text = reply.get("prompt") if reply else None
         return text if isinstance(text, str) else None
+
+    async def _apply_template(self, body: dict[str, Any]) -> str | None:
+        """The prompt of a chat request by llama.cpp's `/apply-template`; None where the server has no such
+        thing."""
+        reply = await self._client.fetch_json(self._urls[0], "/apply-template", body, attempts=1)
+        text = reply.get("prompt") if reply else None
+        return text if isinstance(text, str) and text else None
 
 
 def _alternatives(reply: dict[str, Any]) -> list[tuple[str, float]]:

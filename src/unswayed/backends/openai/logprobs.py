@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from unswayed.answers.letter_probs import ANSWER_TAG
 from unswayed.backends.letter_tokens import (
     AFTER_BRACKET,
     BRACKET,
@@ -23,6 +22,7 @@ from unswayed.backends.letter_tokens import (
     letter_after_bracket,
     letter_of_token,
 )
+from unswayed.formats import COMMON
 from unswayed.question import LETTERS
 
 BLANKS = ("", " ", "\n")
@@ -30,6 +30,7 @@ BLANKS = ("", " ", "\n")
 MAX_IDS = 100
 """Token ids requested at once."""
 _OPEN = 16  # tokenizations at once
+_ANSWER = COMMON.answer[0]  # what a letter may stand behind
 
 Tokenize = Callable[[str], Awaitable[list[int] | None]]
 Position = Literal["first", "after bracket"]
@@ -59,7 +60,7 @@ class LetterTokenIds:
         async with self._lock:
             if letters <= self.letters:
                 return True
-            tag = await self.tokenize(ANSWER_TAG)
+            tag = await self.tokenize(_ANSWER)
             if tag is None:
                 return False
             words = [blank + "(" for blank in BLANKS] if not self.letters else []
@@ -69,7 +70,7 @@ class LetterTokenIds:
 
             async def look_up(word: str) -> tuple[str, list[int] | None, list[int] | None]:
                 async with gate:
-                    return word, await self.tokenize(word), await self.tokenize(ANSWER_TAG + word)
+                    return word, await self.tokenize(word), await self.tokenize(_ANSWER + word)
 
             results = await asyncio.gather(*(look_up(word) for word in words))
             if any(alone is None or in_place is None for _, alone, in_place in results):

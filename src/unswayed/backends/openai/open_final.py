@@ -5,9 +5,10 @@
     python -m unswayed.backends.openai.open_final MODEL_FOLDER > open.jinja
     vllm serve MODEL_FOLDER --chat-template open.jinja
 
-The last assistant message is taken out, the original template renders the rest with its generation prompt, and the
-message's text follows unchanged; a thought that the generation prompt opens or closes is cut off before it, since the
-prefill is the whole beginning of the turn. Without a last assistant message the original template renders as before.
+The last assistant message is taken out, the original template renders the rest with its generation prompt,
+and the message's text follows unchanged; a thought that the generation prompt opens or closes is cut off
+before it, since the prefill is the whole beginning of the turn. Without a last assistant message the original
+template renders as before.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import sys
 from pathlib import Path
 
 from unswayed.errors import BadInput
+from unswayed.formats.registry import known_thoughts
 
-_TAGS = ("<think>", "<thinking>", "◁think▷", "[THINK]")
+_TAGS = tuple(dict.fromkeys(opened for opened, _ in known_thoughts()))
 
 
 def open_final(template: str) -> str:

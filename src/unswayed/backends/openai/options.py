@@ -13,7 +13,8 @@ from unswayed.errors import BadInput
 from unswayed.retry import Retry
 
 ASSUMABLE = ("pictures", "prefill", "thought")
-"""Capabilities that `assume` may name; ``thought``: what stands as the thought is the model's whole thought."""
+"""Capabilities that `assume` may name; ``thought``: what stands as the thought is the model's whole
+thought."""
 _OURS = frozenset(
     {"model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed"}
 )
@@ -46,7 +47,7 @@ class EndpointOptions:
     max_initial_refusals: int = 8
     """So many refusals, without one answer, end the run, too."""
     max_reply_bytes: int = 16 << 20
-    budget: Budget = Budget()  # noqa: RUF009 - frozen
+    budget: Budget = Budget()
     price: Price | None = None
     """What tokens cost; makes `spend` show money, and a budget of money possible."""
     spend: Spend | None = None

@@ -153,7 +153,8 @@ class RequestBuilder:
     ) -> bytes:
         """The request for one generation, held to `schema` where the endpoint can.
 
-        `send_stop`: with the stop strings, where the endpoint takes them. `more`: other fields. Raises `BadImage`.
+        `send_stop`: with the stop strings, where the endpoint takes them. `more`: other fields. Raises
+        `BadImage`.
         """
         fields: dict[str, Any] = {dialect.max_tokens_field: sampling.max_tokens}
         fields |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
@@ -210,6 +211,9 @@ class RequestBuilder:
         else:
             parts.append(_json(text))
         parts.append(b"}")
+        if prompt.first_answer:
+            parts += [b',{"role":"assistant","content":', _json(prompt.first_answer), b"}"]
+            parts += [b',{"role":"user","content":', _json(prompt.follow_up), b"}"]
         if prompt.prefill:
             parts += [b',{"role":"assistant","content":', _json(prompt.prefill), b"}"]
         parts += [b"],", _json(more)[1:]]

@@ -1,28 +1,25 @@
 """What a chat endpoint's reply contains. Raises `Malformed` for anything that is no reply of that form.
 
-The text is what the server gave, byte for byte. Two things are put back that some servers take out, and
-only where the reply itself says so: the stop string that ended the text (vLLM's `stop_reason`, SGLang's
-`matched_stop`), and a thought that stands outside the text (see `thoughts`), which goes back between its tags. What a
-reasoning parser misread is put right where the reply tells it (`_rejoin`).
+The text is what the server gave, byte for byte. Two things are put back that some servers take out, and only
+where the reply itself says so: the stop string that ended the text (vLLM's `stop_reason`, SGLang's
+`matched_stop`), and a thought that stands outside the text (see `thoughts`), which goes back between its
+tags. What a reasoning parser misread is put right where the reply tells it (`_rejoin`).
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from unswayed.answers.stopping import first_stop
 from unswayed.backends.openai.thoughts import THOUGHT_PARTS, split_summary, thought_in
+from unswayed.formats import COMMON, THINK, Format
 from unswayed.model_io import Finish, Generation
 
 _FINISH: dict[str, Finish] = {"length": "length", "max_tokens": "length", "content_filter": "refused"}
-_OPEN, _CLOSE = "<think>", "</think>"
-_ENDS_IN_ANSWER = re.compile(
-    r"<\s{0,4}answer\s{0,4}>[^<]{0,300}(?:</\s{0,4}answer\s{0,4}>)?\s{0,40}\Z", re.IGNORECASE
-)
+_LONGEST_ANSWER = 300  # characters of an answer at the end of a thought
 _MIN_ECHO = 8  # characters of a begun thought that a parser must repeat before they are taken for an echo
 
 
@@ -63,17 +60,24 @@ def first_choice(reply: Mapping[str, Any]) -> dict[str, Any]:
     return choice
 
 
-def read_generation(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) -> Generation:
+def read_generation(
+    reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str, format: Format = COMMON
+) -> Generation:
     """What was generated after `prefill`, up to the first of `stop` that counts (`answers.stopping`)."""
-    generation = read_uncut(reply, stop, prefill)
-    cut = first_stop(generation.text, stop, prefill=prefill)
+    generation = read_uncut(reply, stop, prefill, format)
+    cut = first_stop(generation.text, stop, prefill=prefill, format=format)
     if cut in (None, len(generation.text)):
         return generation
     return replace(generation, text=generation.text[:cut], finish="stop")
 
 
-def read_uncut(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) -> Generation:
-    """The text as the server gave it, with what it says it took out; it may continue after a stop string."""
+def read_uncut(
+    reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str, format: Format = COMMON
+) -> Generation:
+    """The text as the server gave it, with what it says it took out; it may continue after a stop string.
+
+    `format` has the marks between which a thought is put back.
+    """
     choice = first_choice(reply)
     message = choice["message"]
     refusal = message.get("refusal")
@@ -92,7 +96,7 @@ def read_uncut(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) ->
     if finish != "stop" or not isinstance(stopped_at, str) or stopped_at not in stop:
         stopped_at = ""
     ended = bool(stopped_at) or finish == "length"
-    text = _rejoin(thought.text, text, prefill, cut=ended)
+    text = _rejoin(thought.text, text, prefill, format, cut=ended)
     if stopped_at and not text.endswith(stopped_at):
         text += stopped_at
     return Generation(
@@ -100,28 +104,41 @@ def read_uncut(reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str) ->
     )
 
 
-def _rejoin(thought: str, text: str, prefill: str, *, cut: bool) -> str:
+def _rejoin(thought: str, text: str, prefill: str, format: Format, *, cut: bool) -> str:
     """Thought and text as the model wrote them; `cut`: a stop string or the token limit ended the text.
 
-    * A thought begun in the prefill has its opening tag there; a parser that repeats the begun thought is undone.
-    * A thought without a text behind it stays open where the text was cut, and where it ends in an answer: the
-      server never saw it closed.
+    * A thought begun in the prefill has its opening tag there; a parser that repeats the begun thought is
+      undone.
+    * A thought without a text behind it stays open where the text was cut, and where it ends in an answer:
+      the server never saw it closed.
     * Behind a prefill that closed the thought, a "thought" without a text is the answer: vLLM's parser reads
       a whole reply without looking at its prompt.
     * A text that still holds the thought is whole.
     """
-    begun, closed = prefill.rfind(_OPEN), prefill.rfind(_CLOSE)
+    opens, closes = format.thought or THINK
+    begun, closed = prefill.rfind(opens.strip()), prefill.rfind(closes.strip())
     if begun > closed:
-        words = prefill[begun + len(_OPEN) :].strip()
+        words = prefill[begun + len(opens.strip()) :].strip()
         if len(words) >= _MIN_ECHO and thought.lstrip().startswith(words):
             thought = thought.lstrip()[len(words) :]
     if not thought or thought.strip() in text:
         return text
     if closed > begun and not text.strip():
         return thought
-    opening = "" if begun > closed else _OPEN
-    unfinished = not text.strip() and (cut or _ENDS_IN_ANSWER.search(thought))
-    return opening + thought + ("" if unfinished else _CLOSE) + text
+    opening = "" if begun > closed else opens
+    unfinished = not text.strip() and (cut or _ends_in_answer(thought, format))
+    return opening + thought + ("" if unfinished else closes) + text
+
+
+def _ends_in_answer(thought: str, format: Format) -> bool:
+    """Whether a thought ends in a marked answer, closed or not, with nothing behind it."""
+    for opened, closed in (*COMMON.answer_marks, *format.answer_marks):
+        at = thought.rfind(opened.strip())
+        if opened.strip() and at >= 0:
+            answer = thought[at + len(opened.strip()) :].strip().removesuffix(closed.strip())
+            if len(answer) <= _LONGEST_ANSWER and not set(answer) & set("<\n"):
+                return True
+    return False
 
 
 def reasoning_tokens(reply: Mapping[str, Any]) -> int | None:
@@ -181,8 +198,8 @@ def _alternative(entry: Any) -> tuple[str, float]:
 def split_content(content: Any) -> tuple[list[Mapping[str, Any]], str]:
     """(parts that are thoughts, text) of a message's content: a string, none, or a list of parts.
 
-    Parts are strings, objects with a `text` (a string, or an object with a `value`), refusals, or thoughts (see
-    `thoughts`). Raises `Malformed` for anything else.
+    Parts are strings, objects with a `text` (a string, or an object with a `value`), refusals, or thoughts
+    (see `thoughts`). Raises `Malformed` for anything else.
     """
     if content is None:
         return [], ""

@@ -1,13 +1,13 @@
 """The thought of a chat reply: where servers put it, and how much of it they show.
 
-Servers with a reasoning parser move it out of the text (`reasoning_content`, `reasoning`, content parts of type
-``thinking``); providers of closed models return a summary, or nothing but a number of tokens. What is seen here
-decides whether a thought may be judged: only the model's own words are.
+Servers with a reasoning parser move it out of the text (`reasoning_content`, `reasoning`, content parts of
+type ``thinking``); providers of closed models return a summary, or nothing but a number of tokens. What is
+seen here decides whether a thought may be judged: only the model's own words are.
 
-Forms read: vLLM and SGLang (`reasoning`, `reasoning_content`), OpenRouter (`reasoning_details` of type text, summary
-or encrypted), Mistral and Anthropic (parts ``thinking``, ``redacted_thinking``), LiteLLM (`thinking_blocks`), OpenAI
-(parts ``reasoning`` with a `summary`; `reasoning_tokens` alone), Gemini (``<thought>`` in the text, marked by
-`extra_content`), Ollama (`thinking`).
+Forms read: vLLM and SGLang (`reasoning`, `reasoning_content`), OpenRouter (`reasoning_details` of type text,
+summary or encrypted), Mistral and Anthropic (parts ``thinking``, ``redacted_thinking``), LiteLLM
+(`thinking_blocks`), OpenAI (parts ``reasoning`` with a `summary`; `reasoning_tokens` alone), Gemini
+(``<thought>`` in the text, marked by `extra_content`), Ollama (`thinking`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from unswayed.formats import SUMMARY
 from unswayed.model_io import Visibility
 
 THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_content", "redacted_thinking")
 _FIELDS = ("reasoning_content", "reasoning", "thinking")
 _LISTS = ("reasoning_details", "thinking_blocks")
-_OPEN_GEMINI, _CLOSE_GEMINI = "<thought>", "</thought>"
+_OPEN_GEMINI, _CLOSE_GEMINI = SUMMARY
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def thought_in(message: Mapping[str, Any], parts: Iterable[Mapping[str, Any]], t
 
 
 def split_summary(message: Mapping[str, Any], text: str) -> tuple[Thought, str]:
-    """Gemini's summary, which precedes the answer in the text of a message that is marked so; and the rest."""
+    """Gemini's summary, which precedes the answer in the text of a message that is marked so; and the
+    rest."""
     extra = message.get("extra_content")
     google = extra.get("google") if isinstance(extra, Mapping) else None
     marked = isinstance(google, Mapping) and bool(google.get("thought") or google.get("thought_signature"))

@@ -141,7 +141,7 @@ class TransformersBackend(BackendBase):
 
     async def capabilities(self) -> Capabilities:
         """What was verified with the chat template and the tokenizer when the model was loaded."""
-        return Capabilities("continues" if self._continues else "rejected", "exact")
+        return Capabilities("continues" if self._continues else "rejected", "exact", turns=True)
 
     async def generate(self, requests: Sequence[Request]) -> list[Generation]:
         """One generation per request, in order. Raises `BackendError` when the model itself fails."""

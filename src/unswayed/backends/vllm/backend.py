@@ -121,7 +121,7 @@ class VllmBackend(BackendBase):
 
     async def capabilities(self) -> Capabilities:
         """What was verified with the chat template and the tokenizer when the model was loaded."""
-        return Capabilities("continues" if self._renderer.continues() else "rejected", "exact")
+        return Capabilities("continues" if self._renderer.continues() else "rejected", "exact", turns=True)
 
     async def generate(self, requests: Sequence[Request]) -> list[Generation]:
         """One generation per request, in order. Raises `BackendError` when the engine dies."""

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from unswayed.benchmarks import registry
 from unswayed.benchmarks.summary import BenchmarkSummary, ImageCheck, check_images, summarise
+from unswayed.cli.data.new_benchmark import new
 from unswayed.cli.shared import output
 from unswayed.cli.shared.benchmark_options import Data, FollowLinks, PrivateUrls
 from unswayed.errors import BadInput
@@ -22,7 +23,10 @@ from unswayed.pipeline.audit import Run
 MAX_LINES = 20
 """Lines of any one list that are printed."""
 
-app = typer.Typer(help="List the benchmarks; check the content of one; print a run's official scores.")
+app = typer.Typer(
+    help="List the benchmarks; make one of your own pictures; check the content of one; print scores."
+)
+app.command("new")(new)
 Split = Annotated[str | None, typer.Option(help="the split; default: the one that its authors report")]
 
 

@@ -65,7 +65,7 @@ class EndpointArguments:
     assume: Annotated[
         str | None,
         _option(
-            "take for given, whatever the probe finds: pictures, prefill, thought (commas between)", "--assume"
+            "take for given, whatever is probed: pictures, prefill, thought (commas between)", "--assume"
         ),
     ] = None
     reasoning_effort: Annotated[

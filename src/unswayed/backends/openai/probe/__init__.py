@@ -1,6 +1,7 @@
 """What an endpoint can do, measured with some small requests before anything is asked.
 
-Nothing is taken from a server's name or documentation. An accepted field proves nothing, so its effect is looked for.
+Nothing is taken from a server's name or documentation. An accepted field proves nothing, so its effect is
+looked for.
 
 ::
 
@@ -13,5 +14,6 @@ Nothing is taken from a server's name or documentation. An accepted field proves
 """
 
 from unswayed.backends.openai.probe.endpoint import Probe, ProbeResult
+from unswayed.backends.openai.probe.prefill import PromptSource
 
-__all__ = ["Probe", "ProbeResult"]
+__all__ = ["Probe", "ProbeResult", "PromptSource"]

@@ -19,18 +19,19 @@ from PIL import Image as PILImage
 
 from unswayed.backends.openai.client import EndpointClient, Failure, Success
 from unswayed.backends.openai.logprobs import LetterTokenIds, probs_by_id
-from unswayed.backends.openai.probe.asker import TEXT, Asker, counted
+from unswayed.backends.openai.probe.asker import TEXT, Asker, counted, plain_prompt
 from unswayed.backends.openai.probe.features import probe_budget, probe_schemas, probe_streams
 from unswayed.backends.openai.probe.fields import plain_question
-from unswayed.backends.openai.probe.prefill import Detokenize, probe_prefill, split_places
+from unswayed.backends.openai.probe.prefill import PromptSource, probe_prefill, split_places
 from unswayed.backends.openai.probe.repeats import probe_repeats
 from unswayed.backends.openai.requests import PLAIN_SAMPLING, Dialect, ImageForm, RequestBuilder
 from unswayed.backends.openai.responses import first_token_probs
 from unswayed.conditions import SYSTEM, Prompt
+from unswayed.formats import COMMON
 from unswayed.model_io import Capabilities, Letters
 
 _STOP_ATTEMPTS = 3  # at a stop string, which decides nothing: texts are cut here in any case
-_LETTERS = "<think>Red is a colour.</think><answer>"
+_LETTERS = COMMON.up_to_letter("Red is a colour.")
 _SEEDS = 5  # by chance alone, few samples agree so often
 _TOP_LOGPROBS = (20, 10, 5, 2)
 
@@ -55,7 +56,7 @@ class Probe:
         client: EndpointClient,
         builder: RequestBuilder,
         ids: LetterTokenIds,
-        detokenize: Detokenize,
+        source: PromptSource,
         *,
         schemas: bool = False,
         assume: frozenset[str] = frozenset(),
@@ -66,7 +67,7 @@ class Probe:
         `EndpointOptions`; `extra`: names of the fields that the user adds."""
         self._asker = Asker(client, builder)
         self._ids = ids
-        self._detokenize = detokenize
+        self._source = source
         self._schemas = schemas
         self._assume = assume
         self._extra = extra
@@ -79,7 +80,7 @@ class Probe:
         dialect = await probe_budget(asker, dialect, self._thinking_budget)
         text = answer.text
         dialect, prefill, closed, altered = await probe_prefill(
-            asker, dialect, text, "prefill" in self._assume, self._detokenize
+            asker, dialect, text, "prefill" in self._assume, self._source
         )
         dialect = await self._stop(dialect, text)
         dialect, seeded = await self._seeds(dialect)
@@ -94,6 +95,7 @@ class Probe:
         dialect = await probe_streams(asker, dialect)
         if self._schemas:
             dialect = await probe_schemas(asker, dialect)
+        turns = await self._turns(dialect)
         repeats = await probe_repeats(asker, dialect)
         refused = {*dialect.refused, *(() if dialect.plain_sampling else PLAIN_SAMPLING)}
         capabilities = Capabilities(
@@ -105,10 +107,24 @@ class Probe:
             assumed=tuple(sorted(self._assume)),
             thought="visible" if "thought" in self._assume else answer.visibility,
             refused=tuple(sorted(refused)),
+            turns=turns,
             altered=altered,
         )
         facts = {"greedy_repeats": repeats} if repeats else {}
         return ProbeResult(dialect, capabilities, tuple(notes), facts)
+
+    async def _turns(self, dialect: Dialect) -> bool:
+        """Whether a second user turn behind an answer of the model is taken, and read."""
+        prompt = replace(plain_prompt(), follow_up="Are you sure?", first_answer=COMMON.write_answer("(A)"))
+        once = await self._asker.count(dialect, "")
+        tokens = await self._asker.ask(dialect, prompt, counted)
+        if isinstance(tokens, Failure):
+            self._note(f"second turns: refused ({tokens.message})")
+            return False
+        if once and tokens and tokens <= once:
+            self._note("second turns: accepted, but they cost no tokens")
+            return False
+        return True
 
     async def _stop(self, dialect: Dialect, text: str) -> Dialect:
         """Whether stop strings end the text and are kept."""
@@ -155,7 +171,7 @@ class Probe:
             prompt = Prompt(SYSTEM, TEXT, "", (out.getvalue(),), ())
             tokens = await self._asker.ask(candidate, prompt, counted)
             if isinstance(tokens, Failure):
-                reason = tokens.message
+                reason = reason or tokens.message
                 continue
             taken.append(form)
             if tokens and without and tokens <= without:

@@ -1,8 +1,8 @@
 """Probes for the forms of a reply: streamed, held to a JSON schema, with a limited thought.
 
 A short reply is requested as a stream, with token counts at its end. For judges, a reply must be one that a
-schema admits and that no model would give freely: so a field that is accepted and ignored is found out. A limit of the
-thought must show in the counted tokens of the thought, where the server counts them.
+schema admits and that no model would give freely: so a field that is accepted and ignored is found out. A
+limit of the thought must show in the counted tokens of the thought, where the server counts them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from unswayed.answers.tags import layout
 from unswayed.backends.openai.client import Failure
 from unswayed.backends.openai.probe.asker import LENGTH, ROOM, Asker, plain_prompt
 from unswayed.backends.openai.requests import (
@@ -74,8 +75,8 @@ async def probe_schemas(asker: Asker, dialect: Dialect) -> Dialect:
 async def probe_budget(asker: Asker, dialect: Dialect, budget: int | None) -> Dialect:
     """The dialect with the field that limits the thought to `budget` tokens; adds a note.
 
-    Of the fields that are accepted, the first one under which the thought keeps the limit, and was longer without;
-    where no difference can be seen, the first that is accepted.
+    Of the fields that are accepted, the first one under which the thought keeps the limit, and was longer
+    without; where no difference can be seen, the first that is accepted.
     """
     if budget is None:
         return dialect
@@ -99,8 +100,8 @@ async def probe_budget(asker: Asker, dialect: Dialect, budget: int | None) -> Di
             return replace(dialect, budget=form)
     if not accepted:
         raise BackendError(
-            f"the endpoint takes no thinking budget: {refusal}; leave out --thinking-budget, or send the field that it "
-            "takes with --extra-body"
+            f"the endpoint takes no thinking budget: {refusal}; leave out --thinking-budget, or send the "
+            "field that it takes with --extra-body"
         )
     asker.notes.append(
         f"thinking budget: {accepted[0]} is accepted; whether it has an effect could not be seen "
@@ -117,7 +118,7 @@ def _counted(reply: dict[str, Any]) -> bool | None:
 
 def _obeys(text: str) -> bool:
     try:
-        value = json.loads(text.rpartition("</think>")[2])
+        value = json.loads(text[layout(text).tail :])
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and set(value) == {"word", "sure"} and value["word"] == "kestrel"

@@ -1,9 +1,9 @@
 """The fields with which a plain question is answered, and what the model shows of its thought.
 
-A field that the server names as refused is left out, one after the other, and recorded. Where a refusal
-names none, forms that other servers want are tried in turn. A model that spends its tokens on a thought before the
-first visible one (a hidden reasoner) refuses a small limit, or returns an empty text cut off by it: every request of the
-probe then gets `ROOM` tokens.
+A field that the server names as refused is left out, one after the other, and recorded. Where a refusal names
+none, forms that other servers want are tried in turn. A model that spends its tokens on a thought before the
+first visible one (a hidden reasoner) refuses a small limit, or returns an empty text cut off by it: every
+request of the probe then gets `ROOM` tokens.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ _REMEDY = {
 async def plain_question(asker: Asker, extra: frozenset[str]) -> tuple[Dialect, Generation]:
     """The first dialect in which a plain question is answered, and the answer.
 
-    `extra`: fields that the user adds. Raises `BackendError` with the most telling refusal where there is none.
+    `extra`: fields that the user adds. Raises `BackendError` with the most telling refusal where there is
+    none.
     """
     forms = list(_FORMS)
     dialect = forms.pop(0)
@@ -82,8 +83,8 @@ async def plain_question(asker: Asker, extra: frozenset[str]) -> tuple[Dialect, 
 
 
 def most_telling(failures: list[Failure]) -> Failure:
-    """The failure that says why the endpoint cannot be asked: the last one that is about no field which was left
-    out afterwards; the last one where all are."""
+    """The failure that says why the endpoint cannot be asked: the last one that is about no field which was
+    left out afterwards; the last one where all are."""
     telling = [f for f in failures if not (f.denied and _without_named(Dialect(), f.message))]
     return (telling or failures)[-1]
 

@@ -1,36 +1,36 @@
 """Whether the beginning of the assistant's turn is continued, and reaches the model as it was sent.
 
-* **continues**: the beginning of the model's own greedy text is put back as prefill. A model that continues says the
-  rest; one that starts afresh does not. Where the text does not tell, token counts may: a continued turn is shorter
-  than a closed one followed by a new one.
-* **altered**: chat templates may put a closed, empty thought before the prefill (Qwen3, GLM-4), double the opening tag,
-  or change the prefill. Where the server returns its prompt (vLLM: `return_prompt_text`; `return_token_ids` with
-  ``/detokenize``), its end is compared byte for byte. Otherwise the tokens it counts must be those of the prefill.
-* **closed thoughts**: a closed thought must cost the tokens that it costs while it is open. Some templates remove
-  everything before ``</think>``.
+* **continues**: the beginning of the model's own greedy text is put back as prefill. A model that continues
+  says the rest; one that starts afresh does not. Where the text does not tell, token counts may: a continued
+  turn is shorter than a closed one followed by a new one.
+* **altered**: chat templates may put a closed, empty thought before the prefill (Qwen3, GLM-4), double the
+  opening tag, or change the prefill. Where the server returns its prompt (vLLM: `return_prompt_text`;
+  `return_token_ids` with ``/detokenize``; llama.cpp: ``/apply-template``), its end is compared byte for byte.
+  Otherwise the tokens it counts must be those of the prefill.
+* **closed thoughts**: a closed thought must cost the tokens that it costs while it is open. Some templates
+  remove everything before ``</think>``.
 """
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from unswayed.answers.marks import template_opening
 from unswayed.backends.openai.client import Failure
 from unswayed.backends.openai.probe.asker import Asker, plain_prompt
 from unswayed.backends.openai.requests import Dialect, PrefillForm
 from unswayed.backends.openai.responses import first_choice
-from unswayed.model_io import Prefill
-
-Detokenize = Callable[[list[int]], Awaitable[str | None]]
+from unswayed.formats import COMMON
+from unswayed.model_io import Prefill, Sampling
 
 _MIN_MATCH = 6  # characters that must agree
-_COUNTING = "<think>I count from one to twelve: 1, 2, 3, 4, 5, 6, 7, 8, 9,"
+_COUNTING = COMMON.begin("I count from one to twelve: 1, 2, 3, 4, 5, 6, 7, 8, 9,")
 _MIN_DIFFERENCE = 4  # tokens by which two prompts must differ before their counts tell anything
 _WORDS = " one two three"
 _INSERTED = 3  # tokens before the prefill that are more than what a tokenizer joins differently
-_TAG = re.compile(r"[<◁\[]\s{0,2}/?\s{0,2}think(?:ing)?\s{0,2}[>▷\]]\s*\Z", re.IGNORECASE)
 _SEEN = 60  # characters of a prompt that are shown
 REMEDY = (
     "serve the model with a template that ends in the prefill (python -m unswayed.backends.openai.open_final "
@@ -39,11 +39,23 @@ REMEDY = (
 )
 
 
+@dataclass(frozen=True)
+class PromptSource:
+    """Addresses beside the chat endpoint that tell what prompt it makes; each gives None where there is
+    none."""
+
+    detokenize: Callable[[list[int]], Awaitable[str | None]]
+    """Text of tokens (vLLM)."""
+    apply_template: Callable[[dict[str, Any]], Awaitable[str | None]]
+    """The prompt of a chat request (llama.cpp)."""
+
+
 async def probe_prefill(
-    asker: Asker, dialect: Dialect, text: str, assumed: bool, detokenize: Detokenize
+    asker: Asker, dialect: Dialect, text: str, assumed: bool, source: PromptSource
 ) -> tuple[Dialect, Prefill, bool, str]:
     """The dialect that prefills, what becomes of a prefill, whether a closed thought survives, and how the
-    template alters the prefill (empty: not). `text`: the model's own; `assumed`: the user says it is continued."""
+    template alters the prefill (empty: not). `text`: the model's own; `assumed`: the user says it is
+    continued."""
     refusals: list[str] = []
     taken: list[PrefillForm] = []
     forms: tuple[PrefillForm, ...] = ("flags", "message")
@@ -54,7 +66,7 @@ async def probe_prefill(
             refusals.append(sign.message)
             continue
         taken.append(form)
-        served = await _served_fault(asker, candidate, detokenize)
+        served = await _served_fault(asker, candidate, source)
         if served is not None and not served.fault:
             sign = "the served prompt ends in it, byte for byte"
         fault = served.fault if served else await _counted_fault(asker, candidate) if sign else ""
@@ -109,17 +121,18 @@ class _Served:
     """The prompt ends in the prefill."""
 
 
-async def _served_fault(asker: Asker, dialect: Dialect, detokenize: Detokenize) -> _Served | None:
+async def _served_fault(asker: Asker, dialect: Dialect, source: PromptSource) -> _Served | None:
     """None where the server does not return its prompt."""
-    plain = await _served_prompt(asker, dialect, "", detokenize)
-    prefilled = await _served_prompt(asker, dialect, _COUNTING, detokenize) if plain else None
+    plain = await _served_prompt(asker, dialect, "", source)
+    prefilled = await _served_prompt(asker, dialect, _COUNTING, source) if plain else None
     if not plain or not prefilled:
         return None
     return _Served(prompt_fault(plain, prefilled, _COUNTING), prefilled.endswith(_COUNTING))
 
 
 async def _counted_fault(asker: Asker, dialect: Dialect) -> str:
-    """The same by the tokens that the server counts: what words cost beyond those words stands before them."""
+    """The same by the tokens that the server counts: what words cost beyond those words stands before
+    them."""
     nothing, once, twice = [await asker.count(dialect, _WORDS * n) for n in (0, 2, 4)]
     if not (nothing and once and twice) or twice - once < _MIN_DIFFERENCE:
         asker.notes.append(
@@ -135,8 +148,8 @@ async def _counted_fault(asker: Asker, dialect: Dialect) -> str:
 def prompt_fault(plain: str, prefilled: str, prefill: str) -> str:
     """What is wrong with a prompt that should end in `prefill`; empty: nothing.
 
-    `plain` is the prompt of the same question without a prefill. Behind its header it may hold a thought tag that
-    the template opens: a prefill takes that place.
+    `plain` is the prompt of the same question without a prefill. Behind its header it may hold a thought tag
+    that the template opens: a prefill takes that place.
 
     >>> prompt_fault("user:<think>", "user:<think>I see", "<think>I see")
     ''
@@ -146,18 +159,22 @@ def prompt_fault(plain: str, prefilled: str, prefill: str) -> str:
     if not prefilled.endswith(prefill):
         return f"the prompt ends in {prefilled[-_SEEN:]!r}, not in the prefill"
     before = prefilled[: len(prefilled) - len(prefill)]
-    if _TAG.search(before) or not plain.startswith(before.rstrip()):
+    if template_opening(before) or not plain.startswith(before.rstrip()):
         return f"{before[-_SEEN:]!r} stands before the prefill"
     return ""
 
 
-async def _served_prompt(asker: Asker, dialect: Dialect, prefill: str, detokenize: Detokenize) -> str | None:
+async def _served_prompt(asker: Asker, dialect: Dialect, prefill: str, source: PromptSource) -> str | None:
     """The prompt as the server says that the model read it; None where it does not say."""
     fields = {"return_prompt_text": True, "return_token_ids": True}
     found = await asker.ask(dialect, plain_prompt(prefill), _prompt_of, fields)
-    if isinstance(found, Failure) or found is None:
-        return None
-    return found if isinstance(found, str) else await detokenize(found)
+    if isinstance(found, list):
+        return await source.detokenize(found)
+    if isinstance(found, str):
+        return found
+    sampling = Sampling(max_tokens=1, stop=())
+    body = asker.builder.generation(dialect, plain_prompt(prefill), sampling, 0)
+    return await source.apply_template(json.loads(body))
 
 
 def _prompt_of(reply: dict[str, Any]) -> str | list[int] | None:
@@ -170,8 +187,8 @@ def _prompt_of(reply: dict[str, Any]) -> str | list[int] | None:
 
 async def _closed(asker: Asker, dialect: Dialect) -> bool:
     """Whether the chat template keeps a thought that is opened and closed."""
-    tag, thought = await asker.count(dialect, "<think>"), await asker.count(dialect, _COUNTING)
-    closed = await asker.tokens(dialect, _COUNTING + "</think>")
+    tag, thought = await asker.count(dialect, COMMON.open_thought), await asker.count(dialect, _COUNTING)
+    closed = await asker.tokens(dialect, _COUNTING + COMMON.close_thought)
     if isinstance(closed, Failure):
         asker.notes.append(f"closed thoughts: refused ({closed.message})")
         return False

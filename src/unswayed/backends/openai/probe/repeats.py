@@ -1,7 +1,7 @@
 """Whether the same greedy question gives the same text: what a second run may differ by.
 
-Servers batch requests as they come, and sums in another order round differently. So the same question is asked
-three times at once, at temperature 0, and the texts are compared.
+Servers batch requests as they come, and sums in another order round differently. So the same question is
+asked three times at once, at temperature 0, and the texts are compared.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def probe_repeats(asker: Asker, dialect: Dialect) -> dict[str, Any]:
         asker.notes.append(f"repeats: one question asked {TIMES} times at once {how} gave one text")
     else:
         asker.notes.append(
-            f"repeats: one question asked {TIMES} times at once {how} gave {distinct} texts, the same up to character "
-            f"{shared}: a second run of the same audit will differ, too"
+            f"repeats: one question asked {TIMES} times at once {how} gave {distinct} texts, the same up "
+            f"to character {shared}: a second run of the same audit will differ, too"
         )
     return {"asked": TIMES, "distinct": distinct, "same_start": shared}
