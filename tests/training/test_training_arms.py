@@ -20,7 +20,6 @@ from test_training_grpo import HALF, NEW, build
 from test_training_reader import ASK, Finder
 
 import tiny_models
-from unswayed.answers.letter_probs import ANSWER_TAG
 from unswayed.conditions import STOP_THINK, Prompt
 from unswayed.errors import BackendError
 from unswayed.judges.base import Case, Judge, Verdict
@@ -206,7 +205,7 @@ def test_the_expected_answer_is_the_probability_of_the_right_one_where_it_is_giv
     assert found[1].total == pytest.approx(0.1 + sure), "a wrong answer is not paid for its thought's weight"
     assert found[2].more["causal"] == pytest.approx(0)
     assert all(p.images for p in model.seen), "the model itself sees the picture"
-    assert model.seen[0].prefill == f"<think>{BLUE}</think>{ANSWER_TAG}"
+    assert model.seen[0].prefill == f"<think>{BLUE}</think><answer>"
 
 
 def test_divergence_has_known_values() -> None:

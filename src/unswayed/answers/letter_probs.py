@@ -19,7 +19,6 @@ from unswayed.formats import COMMON, Format
 if TYPE_CHECKING:
     from unswayed.model_io import LetterScores
 
-ANSWER_TAG = COMMON.answer[0]
 
 
 @dataclass(frozen=True)

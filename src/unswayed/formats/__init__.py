@@ -7,6 +7,6 @@
     registry    presets of known models, and which is native to a model
 """
 
-from unswayed.formats.format import COMMON, THINK, Format, Marks
+from unswayed.formats.format import COMMON, SUMMARY, THINK, Format, Marks
 
-__all__ = ["COMMON", "THINK", "Format", "Marks"]
+__all__ = ["COMMON", "SUMMARY", "THINK", "Format", "Marks"]

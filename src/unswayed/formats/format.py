@@ -19,6 +19,8 @@ Marks = tuple[str, str]
 STOPPED = "Okay let's see. This should be the final answer."
 """The thought of `stop-think` (arXiv 2602.12506)."""
 THINK: Marks = ("<think>", "</think>")
+SUMMARY: Marks = ("<thought>", "</thought>")
+"""Marks of the summary of a thought in replies of Gemini's OpenAI-compatible endpoint."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,40}")
 _MOST = 20_000
 """Longest text of a format, in characters."""
