@@ -7,6 +7,7 @@ found, then the states and the accuracy of a few questions by condition. Models 
 ones with random weights: how a server treats prompts does not depend on what a model says.
 
     python bench/servers.py vllm-pebble       # vLLM (CPU build) with pebble
+    python bench/servers.py vllm-pebble-parser  # the same behind --reasoning-parser qwen3
     python bench/servers.py vllm-qwen         # a tiny model with Qwen3's chat template, which closes thoughts
     python bench/servers.py vllm-qwen-parser  # the same behind --reasoning-parser qwen3
     python bench/servers.py vllm-qwen-open    # the same with the open-final template that the probe offers
@@ -216,6 +217,11 @@ def start_vllm_pebble(home: Path, port: int) -> tuple[list[str | Path], str, boo
     return command, str(folder), True
 
 
+def start_vllm_pebble_parser(home: Path, port: int) -> tuple[list[str | Path], str, bool]:
+    command, model, images = start_vllm_pebble(home, port)
+    return [*command, "--reasoning-parser", "qwen3"], model, images
+
+
 def start_vllm_qwen(home: Path, port: int, *options: str) -> tuple[list[str | Path], str, bool]:
     folder = tiny_qwen(home)
     return vllm(home, port, folder, "--max-model-len", "4096", *options), str(folder), False
@@ -347,6 +353,7 @@ def wait(port: int, server: subprocess.Popen[bytes], log: Path, patience: float 
 
 SERVERS: dict[str, Callable[[Path, int], tuple[list[str | Path], str, bool]]] = {
     "vllm-pebble": start_vllm_pebble,
+    "vllm-pebble-parser": start_vllm_pebble_parser,
     "vllm-qwen": start_vllm_qwen,
     "vllm-qwen-parser": start_vllm_qwen_parser,
     "vllm-qwen-open": start_vllm_qwen_open,

@@ -11,11 +11,11 @@ pytest.importorskip("aiohttp")
 
 from hypothesis import given
 from hypothesis import strategies as st
-from test_http import backend, run
 from typer.testing import CliRunner
 
 from chat_models import HashModel
 from chat_server import ChatServer
+from http_asking import backend, run
 from unswayed.backends.openai import (
     Budget,
     Price,

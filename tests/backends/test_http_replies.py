@@ -15,10 +15,10 @@ pytest.importorskip("aiohttp")
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PILImage
-from test_http import backend, generate, prompt, with_backend
 
 from chat_models import HashModel
 from chat_server import ChatServer
+from http_asking import backend, generate, prompt, with_backend
 from unswayed.answers.parser import read
 from unswayed.backends.openai.logprobs import letter_probs_by_text
 from unswayed.backends.openai.requests import media_type

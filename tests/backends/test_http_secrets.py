@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("aiohttp")
 
 from aiohttp import web
-from test_http import backend, generate, prompt, with_backend
 from typer.testing import CliRunner
 
 from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
+from http_asking import backend, generate, prompt, with_backend
 from unswayed.backends.openai.credentials import ApiKey
 from unswayed.cli import app
 from unswayed.errors import BadInput

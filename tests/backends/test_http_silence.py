@@ -13,10 +13,10 @@ import pytest
 pytest.importorskip("aiohttp")
 
 from aiohttp import web
-from test_http import backend, run
 
 from chat_models import HashModel
 from chat_server import ChatServer
+from http_asking import backend, run
 from synthetic import cues, questions
 from unswayed.backends.openai import watchdog
 from unswayed.errors import BackendError

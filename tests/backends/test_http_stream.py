@@ -13,11 +13,11 @@ import pytest
 pytest.importorskip("aiohttp")
 
 from aiohttp import web
-from test_http import backend, generate, probed, prompt, run, with_backend
 
 from chat_faults import KINDS, strike
 from chat_models import HashModel
 from chat_server import ChatServer, ServerBehaviour
+from http_asking import backend, generate, probed, prompt, run, with_backend
 from unswayed.backends.openai import Budget, Price
 from unswayed.backends.openai.responses import Malformed
 from unswayed.backends.openai.sse import StreamAssembler, StreamError

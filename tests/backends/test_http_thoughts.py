@@ -9,11 +9,10 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from test_http import backend, generate, prompt, run, with_backend
-
 from chat_models import HashModel
 from chat_reasoners import Reasoner, ReasoningServer
 from chat_server import ServerBehaviour
+from http_asking import backend, generate, prompt, run, with_backend
 from unswayed.answers.parser import read
 from unswayed.backends.openai.client import Failure
 from unswayed.backends.openai.open_final import open_final

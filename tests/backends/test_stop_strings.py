@@ -11,10 +11,9 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-from test_http import backend, generate, with_backend
-
 from chat_models import HashModel, ServedText
 from chat_server import ChatServer, ServerBehaviour
+from http_asking import backend, generate, with_backend
 from unswayed.answers.parser import read
 from unswayed.backends.stop_strings import StopPolicy
 from unswayed.conditions import Prompt
