@@ -100,6 +100,23 @@ class SourceRow:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A rectangle of an image, in pixels of the image as a viewer shows it (EXIF orientation applied)."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    image: int = 0
+    """0-based index of the image, for questions with several."""
+
+    @property
+    def area(self) -> float:
+        """In square pixels."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
 class Question:
     """One multiple-choice visual question.
 
@@ -130,6 +147,8 @@ class Question:
     scene: object | None = field(default=None, compare=False)
     """Ground truth of a synthetic scene (`scenes.SceneTruth`): cues and judging are exact. None: not
     synthetic."""
+    evidence: tuple[Box, ...] = field(default=(), compare=False)
+    """Where in the images the answer is seen; empty: the benchmark does not say."""
     source: SourceRow = field(default=SourceRow(), compare=False)
     """Its relation to other rows of the benchmark."""
     meta: Mapping[str, Any] = field(default_factory=dict, compare=False)

@@ -13,7 +13,7 @@ import synthetic
 import thought_readers as readers
 import unswayed
 from unswayed.errors import BackendError, BadInput, RunChanged
-from unswayed.interventions import FOLDER, INTERVENTIONS, is_probed, measure, probe, select
+from unswayed.interventions import FOLDER, INTERVENTIONS, PICTURES, is_probed, measure, probe, select
 from unswayed.metrics.thought_use import FILLER, MISTAKE, PEER, SHARES, kind, truncated_name
 from unswayed.model_io import Capabilities
 from unswayed.pipeline.audit import Run
@@ -227,7 +227,10 @@ def test_a_run_without_thoughts_is_refused(tmp_path):
 
 def test_names_are_selected_in_the_order_of_the_catalogue():
     assert select("peer-think,think-truncated") == [*map(truncated_name, SHARES), PEER]
-    assert select("all") == list(INTERVENTIONS)
+    assert select("thoughts") == list(INTERVENTIONS)
+    assert select("all") == [*INTERVENTIONS, *PICTURES]
+    assert select("noise,rotated,pictures") == select("pictures") == list(PICTURES)
+    assert select("rotated,blur@0.1") == ["blur@0.1", "rotated@90", "rotated@180", "rotated@270"]
 
 
 ALL_SAME = (True,) * 5

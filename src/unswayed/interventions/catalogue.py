@@ -1,4 +1,4 @@
-"""The interventions: names, what each does to the thought, and how the answer is obtained."""
+"""The interventions on the thought: names, what each does, how the answer is obtained; selection by name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from unswayed.conditions import Condition
 from unswayed.errors import BadInput
+from unswayed.interventions.pictures.catalogue import PICTURES
+from unswayed.metrics.image_use.names import ROTATED, STRENGTHS
 from unswayed.metrics.thought_use import (
     FILLER,
     MISTAKE,
@@ -73,21 +75,27 @@ INTERVENTIONS: dict[str, Intervention] = {item.name: item for item in _ALL}
 """By name, in the order in which they are asked and stored."""
 
 
-def select(text: str) -> list[str]:
-    """Names from ``a,b``; ``think-truncated`` stands for all its shares, ``all`` for everything.
+THOUGHTS_GROUP, PICTURES_GROUP = "thoughts", "pictures"
 
-    Raises `BadInput` for an unknown name.
+
+def select(text: str) -> list[str]:
+    """Names from ``a,b``, those of thoughts first, then those of pictures, each in the catalogue's order.
+
+    ``thoughts``, ``pictures`` and ``all`` stand for all of that kind; ``think-truncated``, ``noise``,
+    ``blur``, ``low-resolution`` and ``rotated`` for all their strengths. Raises `BadInput` for an unknown
+    name.
     """
-    groups = {"all": list(INTERVENTIONS), TRUNCATED: [name for name in INTERVENTIONS if "@" in name]}
+    known = [*INTERVENTIONS, *PICTURES]
+    groups = {"all": known, THOUGHTS_GROUP: list(INTERVENTIONS), PICTURES_GROUP: list(PICTURES)}
+    for kind in (TRUNCATED, *STRENGTHS, ROTATED):
+        groups[kind] = [name for name in known if name.startswith(f"{kind}@")]
     names: set[str] = set()
     for name in filter(None, (part.strip() for part in text.split(","))):
-        if name not in groups and name not in INTERVENTIONS:
-            close = difflib.get_close_matches(name, [*groups, *INTERVENTIONS], n=1)
+        if name not in groups and name not in known:
+            close = difflib.get_close_matches(name, [*groups, *known], n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise BadInput(
-                f"no intervention {name!r}{hint}; there are: {', '.join([*groups, *INTERVENTIONS])}"
-            )
+            raise BadInput(f"no intervention {name!r}{hint}; there are: {', '.join([*groups, *known])}")
         names.update(groups.get(name, [name]))
     if not names:
         raise BadInput("name at least one intervention, or 'all'")
-    return [name for name in INTERVENTIONS if name in names]
+    return [name for name in known if name in names]

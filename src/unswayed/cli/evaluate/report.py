@@ -13,7 +13,7 @@ from unswayed import report
 from unswayed.cli.shared import output
 from unswayed.errors import BadInput
 from unswayed.formatting import visible
-from unswayed.interventions import is_probed, measure
+from unswayed.interventions import FOLDER, is_probed, measure, measure_pictures, probed_trials
 from unswayed.judges.rules import RuleJudge
 from unswayed.metrics import summarise
 from unswayed.metrics.claims.audit_claims import SMALLEST_EFFECT
@@ -164,9 +164,11 @@ def write_report(run: Run, summary: Summary, out: Path | None = None) -> Path:
         summary,
         run.trials,
         run.manifest,
-        lambda sha: stored_image(folder, sha),
+        lambda sha: stored_image(folder, sha) or stored_image(folder / FOLDER, sha),
         judge_report=run.judges(),
         thought_use=measure(run) if is_probed(run) else None,
+        image_use=measure_pictures(run) if is_probed(run) else None,
+        probe_trials=probed_trials(run) if is_probed(run) else None,
     )
     target = out or folder / "report.html"
     write_text(target, page)

@@ -1,0 +1,98 @@
+"""Questions with the right, the swapped and the masked picture, and what the model said of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from unswayed.formatting import clip, visible
+from unswayed.metrics.image_use import BASE, MASKED, SWAPPED, ImageUse, Triptych
+from unswayed.question import LETTERS
+from unswayed.report.examples import ImageLoader, data_uri
+
+MOST_TRIPTYCHS = 6
+_TEXT = 600
+"""Characters of a turn that are shown."""
+_PANELS = (
+    (BASE, "its own picture"),
+    (SWAPPED, "another question's picture"),
+    (MASKED, "the evidence masked"),
+)
+
+
+def collect_triptychs(
+    use: ImageUse, trials: pa.Table, probe: pa.Table, load_image: ImageLoader, limit: int = MOST_TRIPTYCHS
+) -> list[dict[str, Any]]:
+    """At most `limit` questions as values for the page; those that got the same answer to the swapped picture
+    and the others in turn, each evenly spaced over the run."""
+    chosen = _choose(use.swapped, limit)
+    units = {(t.benchmark, t.uid, t.sample) for t in chosen}
+    rows: dict[tuple[str, str, int, str], dict[str, Any]] = {}
+    names = [name for name, _ in _PANELS]
+    columns = [
+        *("benchmark", "uid", "sample", "condition", "question", "options", "gold", "text", "answer"),
+        *("state", "error", "image_sha256"),
+    ]
+    for table in (trials, probe):
+        for row in table.select(columns).to_pylist():
+            unit = (row["benchmark"], row["uid"], row["sample"])
+            if row["condition"] in names and unit in units:
+                rows[*unit, row["condition"]] = row
+    return [_triptych(t, rows, load_image) for t in chosen]
+
+
+def _choose(triptychs: tuple[Triptych, ...], limit: int) -> list[Triptych]:
+    same = [t for t in triptychs if t.same_answer]
+    other = [t for t in triptychs if not t.same_answer]
+    first = min(len(same), max(limit // 2, limit - len(other)))
+    return _spaced(same, first) + _spaced(other, limit - first)
+
+
+def _spaced(triptychs: list[Triptych], count: int) -> list[Triptych]:
+    count = min(count, len(triptychs))
+    return [triptychs[i * len(triptychs) // count] for i in range(count)]
+
+
+def _triptych(
+    t: Triptych, rows: Mapping[tuple[str, str, int, str], dict[str, Any]], load_image: ImageLoader
+) -> dict[str, Any]:
+    own = rows[t.benchmark, t.uid, t.sample, BASE]
+    panels = []
+    for name, title in _PANELS:
+        row = rows.get((t.benchmark, t.uid, t.sample, name))
+        right = t.shown if name == SWAPPED else own["gold"]
+        panels.append(_panel(title, row, right, load_image))
+    options = [f"({LETTERS[k]}) {visible(clip(o, 120))}" for k, o in enumerate(own["options"])]
+    return {
+        "uid": visible(clip(t.uid, 120)),
+        "question": visible(clip(own["question"], 400)),
+        "options": " ".join(options),
+        "same": t.same_answer,
+        "same_words": t.same_words,
+        "panels": panels,
+    }
+
+
+def _panel(
+    title: str, row: Mapping[str, Any] | None, right: int | None, load_image: ImageLoader
+) -> dict[str, Any]:
+    if row is None or row["state"] == "not-asked":
+        reason = "not asked" if row is None else row["error"] or "not asked"
+        return {"title": title, "image": None, "text": visible(clip(reason, _TEXT)), "answer": "", "mark": ""}
+    images = [uri for sha in row["image_sha256"] or () if (uri := data_uri(load_image(sha)))]
+    answer = row["answer"]
+    if answer is None:
+        said, mark = row["state"], "bad"
+    else:
+        said = f"({LETTERS[answer]}) {visible(clip(row['options'][answer], 120))}"
+        mark = "" if right is None else "good" if answer == right else "bad"
+    return {
+        "title": title,
+        "image": images[0] if images else None,
+        "text": visible(clip(row["text"] or row["error"] or "", _TEXT)),
+        "answer": said,
+        "mark": mark,
+        "truth": "" if right is None else f"right of this picture: ({LETTERS[right]})",
+    }
