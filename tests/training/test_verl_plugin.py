@@ -75,6 +75,26 @@ def test_the_loop_asks_for_the_prefills_continuation_and_trains_on_nothing_else(
         assert output.response_logprobs == [-0.5, -0.1]
 
 
+def test_verls_data_set_reads_the_rows_with_their_pictures(tmp_path: Path) -> None:
+    from omegaconf import OmegaConf
+    from verl.utils.dataset.rl_dataset import RLHFDataset
+
+    questions = registry.load("scenes", split="train", limit=4, seed=3)
+    export_for_verl(GrpoConfig(augment=AUGMENT, reward=REWARD), questions, (), tmp_path)
+    processor = AutoProcessor.from_pretrained(weights())
+    settings = OmegaConf.create({"filter_overlong_prompts": False, "cache_dir": str(tmp_path / "cache")})
+    data = RLHFDataset(str(tmp_path / "train.parquet"), processor.tokenizer, settings, processor)
+    assert len(data) == len(questions)
+    for i, question in enumerate(questions):
+        row = data[i]
+        assert row["agent_name"] == "unswayed"
+        assert row["extra_info"]["uid"] == question.uid
+        *_, user = row["raw_prompt"]
+        kinds = [part["type"] for part in user["content"]]
+        assert kinds == ["image", "text"]
+        assert question.text in user["content"][1]["text"]
+
+
 @pytest.mark.parametrize("ended", [True, False])
 def test_the_manager_gives_our_own_reward(
     rows: list[dict[str, Any]], tokenizer: Any, ended: bool, monkeypatch: pytest.MonkeyPatch
