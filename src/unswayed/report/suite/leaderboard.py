@@ -1,7 +1,7 @@
 """Several suites on one page, from their results files alone; nothing of them is trusted but checked numbers.
 
 Models of different suites are only comparable on the same benchmark, in the same version and under the same
-condition, so the page ranks within one benchmark and shows the version and the number of questions of each row.
+condition, so the page has one table for each benchmark, with the version and number of questions of each row.
 """
 
 from __future__ import annotations
