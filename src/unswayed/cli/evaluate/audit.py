@@ -15,17 +15,21 @@ from rich.markup import escape
 from unswayed.backends import open_backend
 from unswayed.backends.base import Backend, optional_parts
 from unswayed.benchmarks import registry
+from unswayed.cli.evaluate import probe_tables
 from unswayed.cli.evaluate.report import write_report
 from unswayed.cli.shared import endpoint, output
 from unswayed.cli.shared.benchmark_options import FollowLinks, PrivateUrls
 from unswayed.cli.shared.endpoint import EndpointArguments
 from unswayed.cli.shared.option_groups import option_groups
 from unswayed.conditions import CONDITIONS, condition
-from unswayed.cues import cue_file
+from unswayed.cues import CueWriter, cue_file
+from unswayed.cues import write as write_cues
 from unswayed.errors import BadInput
 from unswayed.formats import COMMON, Format
 from unswayed.formats.registry import NATIVE, find_format, model_name
 from unswayed.formatting import visible
+from unswayed.interventions import probe as run_probe
+from unswayed.interventions import select
 from unswayed.model_io import STOP, Sampling
 from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
@@ -37,6 +41,8 @@ EPILOG = """[bold]Examples[/]
   unswayed audit pebble
 
   unswayed audit pebble --benchmark scenes --limit 512 --conditions base,wrong-caption,wrong-think
+
+  unswayed audit pebble --limit 128 --probe pictures
 
   unswayed audit Qwen/Qwen2.5-VL-7B-Instruct --benchmark MMBench_DEV_EN.tsv --limit 300
 
@@ -145,12 +151,19 @@ def command(
         str | None,
         typer.Option(help="ask only this part of the questions, such as 2/8; others ask the rest into --out"),
     ] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option(help="then ask interventions too: thoughts, pictures, all, or names as `probe --only`"),
+    ] = None,
 ) -> None:
     """Ask MODEL the same questions plainly and under misleading text; print the table, write the report."""
     conditions = parse_conditions(asking.wanted)
     if part and out is None:
         raise BadInput("--part writes into a folder that all parts share; name it with --out")
     asked_part = Part.parse(part) if part else None
+    interventions = select(probe) if probe is not None else []
+    if part and interventions:
+        raise BadInput("--probe needs the whole run; leave out --part, or run `unswayed probe` at the end")
     remote.check([model])
     cues = cue_file.read_for_audit(asking.cues) if asking.cues else None
     questions = registry.load(
@@ -181,10 +194,11 @@ def command(
     }
     if cues:
         about["cues"] = cues.sha256
-    run = _run(
+    run, probed = _run(
         backend,
         questions,
         conditions,
+        interventions,
         cues=cues,
         sampling=sampling.sampling,
         format=prompt_format,
@@ -203,6 +217,8 @@ def command(
         output.out.print(f"[yellow]not asked[/]  {escape(not_asked)}", highlight=False, soft_wrap=True)
     if note := registry.partial_warning(questions):
         output.out.print(f"[yellow]a part[/]  {note}", highlight=False, soft_wrap=True)
+    if probed is not None:
+        probe_tables.print_probe(run, probed)
     page = write_report(run, summary)
     output.out.print(f"\nreport: [bold]{page}[/]", highlight=False, soft_wrap=True)
     if unjudged := panel_columns.count_unjudged(folder, run.trials, run.manifest):
@@ -256,15 +272,31 @@ def _print_skipped(questions: registry.Questions) -> None:
 
 
 def _run(
-    backend: Backend, questions: registry.Questions, conditions: list[str], *, store: Path, **settings: Any
-) -> Run:
-    """The audit, with a progress bar; closes the backend."""
+    backend: Backend,
+    questions: registry.Questions,
+    conditions: list[str],
+    interventions: list[str],
+    *,
+    store: Path,
+    cues: CueWriter | None,
+    **settings: Any,
+) -> tuple[Run, Run | None]:
+    """The audit, and the probe where interventions are named and the model answered anything, with progress
+    bars; closes the backend."""
 
-    async def audit() -> Run:
+    async def audit() -> tuple[Run, Run | None]:
         try:
             with output.progress_bar() as progress:
-                return await run_audit(
-                    backend, questions, conditions, store=store, progress=progress, **settings
+                run = await run_audit(
+                    backend, questions, conditions, cues=cues, store=store, progress=progress, **settings
+                )
+            if not interventions or _no_answer(run):
+                return run, None
+            by_uid = {question.uid: question for question in questions}
+            with output.progress_bar("probing") as progress:
+                writer = cues or write_cues
+                return run, await run_probe(
+                    run, backend, interventions, questions=by_uid, cues=writer, progress=progress
                 )
         finally:
             await backend.close()

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import typer
-from rich.markup import escape
 
 from unswayed.backends import open_backend
 from unswayed.backends.base import Backend
@@ -22,8 +18,7 @@ from unswayed.cli.shared import endpoint, output
 from unswayed.cli.shared.endpoint import EndpointArguments
 from unswayed.cli.shared.option_groups import option_groups
 from unswayed.errors import BadInput
-from unswayed.formatting import visible
-from unswayed.interventions import INTERVENTIONS, PICTURES, measure, measure_pictures, probe, select
+from unswayed.interventions import probe, select
 from unswayed.interventions.base_thoughts import image_reader
 from unswayed.interventions.pictures.base_trials import base_trials
 from unswayed.pipeline.audit import Run
@@ -94,38 +89,9 @@ def command(
         hint = "" if model else " (the run stores the model's name only; say with --model how to open it)"
         raise BadInput(f"{error}{hint}") from error
     probed = _run(opened, backend, names, limit, questions)
-    print_probe(opened, probed)
+    probe_tables.print_probe(opened, probed)
     page = write_report(Run.load(run), opened.summary())
     output.out.print(f"\ntrials: {probed.path}\nreport: [bold]{page}[/]", highlight=False, soft_wrap=True)
-
-
-def print_probe(run: Run, probed: Run) -> None:
-    """The tables of a probe, what was not asked, and what failed."""
-    if (use := measure(run)) is not None:
-        output.out.print(probe_tables.table(use))
-        output.out.print(probe_tables.measure_table(use))
-    if (pictures := measure_pictures(run)) is not None:
-        for view in probe_tables.picture_tables(pictures):
-            output.out.print(view)
-    for name, reason in not_asked(probed.trials).items():
-        output.out.print(f"[yellow]not asked[/]  {name}: {escape(reason)}", highlight=False, soft_wrap=True)
-    if failed := output.failure_summary(probed.trials):
-        output.out.print(f"[red]errors[/]  {escape(failed)}", highlight=False, soft_wrap=True)
-
-
-def not_asked(trials: pa.Table) -> dict[str, str]:
-    """For every intervention with trials that were not asked: how many, and the commonest reason."""
-    rows = trials.filter(pc.equal(trials["state"], "not-asked")).select(["condition", "error"]).to_pylist()
-    reasons: dict[str, Counter[str]] = {}
-    for row in rows:
-        reasons.setdefault(row["condition"], Counter())[row["error"]] += 1
-    result = {}
-    for name in (name for name in [*INTERVENTIONS, *PICTURES] if name in reasons):
-        (reason, count), *others = reasons[name].most_common()
-        total = sum(reasons[name].values())
-        shown = visible(reason if len(reason) <= 200 else f"{reason[:199]}…")
-        result[name] = f"{total:,} times{f', {count:,} of them' if others else ''}: {shown}"
-    return result
 
 
 def _questions(run: Run, benchmark: str | None, data: Path | None) -> dict[str, Question]:

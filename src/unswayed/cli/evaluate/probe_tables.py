@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.markup import escape
 from rich.table import Table
 
+from unswayed.cli.shared import output
+from unswayed.formatting import visible
+from unswayed.interventions import INTERVENTIONS, PICTURES, measure, measure_pictures
 from unswayed.metrics import image_use
 from unswayed.metrics.image_use import DESCRIBES, RESPONSES, Grounding, ImageUse
 from unswayed.metrics.summary import Estimate
 from unswayed.metrics.thought_use import KINDS, MEASURES, ThoughtUse, truncated_name
+from unswayed.pipeline.audit import Run
+
+
+def print_probe(run: Run, probed: Run) -> None:
+    """The tables of a probe, what was not asked, and what failed."""
+    if (use := measure(run)) is not None:
+        output.out.print(table(use))
+        output.out.print(measure_table(use))
+    if (pictures := measure_pictures(run)) is not None:
+        for view in picture_tables(pictures):
+            output.out.print(view)
+    for name, reason in not_asked(probed.trials).items():
+        output.out.print(f"[yellow]not asked[/]  {name}: {escape(reason)}", highlight=False, soft_wrap=True)
+    if failed := output.failure_summary(probed.trials):
+        output.out.print(f"[red]errors[/]  {escape(failed)}", highlight=False, soft_wrap=True)
+
+
+def not_asked(trials: pa.Table) -> dict[str, str]:
+    """For every intervention with trials that were not asked: how many, and the commonest reason."""
+    rows = trials.filter(pc.equal(trials["state"], "not-asked")).select(["condition", "error"]).to_pylist()
+    reasons: dict[str, Counter[str]] = {}
+    for row in rows:
+        reasons.setdefault(row["condition"], Counter())[row["error"]] += 1
+    result = {}
+    for name in (name for name in [*INTERVENTIONS, *PICTURES] if name in reasons):
+        (reason, count), *others = reasons[name].most_common()
+        total = sum(reasons[name].values())
+        shown = visible(reason if len(reason) <= 200 else f"{reason[:199]}…")
+        result[name] = f"{total:,} times{f', {count:,} of them' if others else ''}: {shown}"
+    return result
 
 
 def table(use: ThoughtUse) -> Table:

@@ -13,7 +13,7 @@ from unswayed.report.charts.svg import WIDTH, drawing, estimate_text, svg_tag
 
 _LEFT, _TOP, _HEIGHT, _GAP = 52, 40, 170, 34
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_SERIES = (("accuracy", "accuracy", "k-base"), ("p_correct", "P(correct)", "k-wrong"))
+_SERIES = (("accuracy", "accuracy", "k-base"), ("p_correct", "P(correct)", "k-other"))
 _TITLES = {"noise": "noise", "blur": "blur", "low-resolution": "low resolution"}
 Point = tuple[str, Estimate]
 """Label on the horizontal axis, and value."""
@@ -31,7 +31,8 @@ def strength_curves(curves: Sequence[StrengthCurve]) -> Markup:
         elements += _panel(left, width, _TITLES.get(curve.kind, curve.kind), labels, ticks=n == 0)
         for field, title, style in _SERIES:
             series = [(label, getattr(p, field)) for label, p in zip(labels, points, strict=True)]
-            elements += _line(left, width, series, f"{curve.kind}, {title}", style)
+            shift = 0 if field == "accuracy" else 7  # beside each other where they are equal
+            elements += _line(left + shift, width, series, f"{curve.kind}, {title}", style)
         words.append(f"{curve.kind}: " + ", ".join(format_number(p.accuracy.value) for p in points))
     return drawing("Accuracy as the picture is degraded", "; ".join(words), _TOP + _HEIGHT + 28, elements)
 
@@ -46,7 +47,7 @@ def grounding_plot(groundings: Sequence[Grounding]) -> Markup:
     words = []
     for n, grounding in enumerate(groundings):
         left = _LEFT + n * (width + _GAP)
-        title = "with the option to abstain" if grounding.abstain else "without it"
+        title = f"{'with' if grounding.abstain else 'without'} the option to abstain"
         elements += _panel(left, width, title, ["evidence visible", "evidence masked"], ticks=n == 0)
         for style, caption in (("k-correct", "correct-caption"), ("k-wrong", "wrong-caption")):
             cells = [cell for cell in grounding.cells if cell.caption == caption]

@@ -14,7 +14,7 @@ from unswayed.report.charts.svg import LegendEntry
 from unswayed.report.html_tables import estimate_cell, table, text_cell
 from unswayed.report.image_use.figures import grounding_plot, strength_curves
 
-_CURVES = (LegendEntry("dot-base", "accuracy"), LegendEntry("dot-wrong", "mean P(correct)"))
+_CURVES = (LegendEntry("dot-base", "accuracy"), LegendEntry("dot-other", "mean P(correct)"))
 _CAPTIONS = (LegendEntry("dot-correct", "correct caption"), LegendEntry("dot-wrong", "wrong caption"))
 _CELL_TITLES = {
     "accuracy": "accuracy",
@@ -69,7 +69,8 @@ def _tables(use: ImageUse) -> Iterator[dict[str, Any]]:
         for name, estimate in use.measures.items()
     ]
     if measures:
-        yield table("Image reliance", [("measure", ""), ("value", ""), ("n", "questions")], measures)
+        heads = [("measure", ""), ("value", "differences in points"), ("n", "questions")]
+        yield table("Image reliance", heads, measures)
     heads = [
         ("condition", ""),
         ("asked", "questions that reached the model"),

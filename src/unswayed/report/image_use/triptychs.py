@@ -8,11 +8,14 @@ from typing import Any
 import pyarrow as pa
 
 from unswayed.formatting import clip, visible
+from unswayed.metrics.columns import UNSCORED_STATES
 from unswayed.metrics.image_use import BASE, MASKED, SWAPPED, ImageUse, Triptych
 from unswayed.question import LETTERS
 from unswayed.report.examples import ImageLoader, data_uri
 
 MOST_TRIPTYCHS = 6
+Rows = dict[tuple[str, str, int, str], dict[str, Any]]
+"""Stored trials by benchmark, uid, sample and condition."""
 _TEXT = 600
 """Characters of a turn that are shown."""
 _PANELS = (
@@ -25,11 +28,11 @@ _PANELS = (
 def collect_triptychs(
     use: ImageUse, trials: pa.Table, probe: pa.Table, load_image: ImageLoader, limit: int = MOST_TRIPTYCHS
 ) -> list[dict[str, Any]]:
-    """At most `limit` questions as values for the page; those that got the same answer to the swapped picture
-    and the others in turn, each evenly spaced over the run."""
-    chosen = _choose(use.swapped, limit)
-    units = {(t.benchmark, t.uid, t.sample) for t in chosen}
-    rows: dict[tuple[str, str, int, str], dict[str, Any]] = {}
+    """At most `limit` questions as values for the page: up to half of them got the same answer to the swapped
+    picture though it is wrong there; each half evenly spaced over the run, of the questions that were asked
+    with all three pictures where there are enough."""
+    units = {(t.benchmark, t.uid, t.sample) for t in use.swapped}
+    rows: Rows = {}
     names = [name for name, _ in _PANELS]
     columns = [
         *("benchmark", "uid", "sample", "condition", "question", "options", "gold", "text", "answer"),
@@ -40,12 +43,25 @@ def collect_triptychs(
             unit = (row["benchmark"], row["uid"], row["sample"])
             if row["condition"] in names and unit in units:
                 rows[*unit, row["condition"]] = row
-    return [_triptych(t, rows, load_image) for t in chosen]
+
+    def whole(t: Triptych) -> bool:
+        row = rows.get((t.benchmark, t.uid, t.sample, MASKED))
+        return row is not None and row["state"] not in UNSCORED_STATES
+
+    asked = [t for t in use.swapped if whole(t)]
+    ignores = {t: _ignores(t, rows) for t in use.swapped}
+    chosen = _choose(asked if len(asked) >= limit else list(use.swapped), ignores, limit)
+    return [_triptych(t, rows, ignores[t], load_image) for t in chosen]
 
 
-def _choose(triptychs: tuple[Triptych, ...], limit: int) -> list[Triptych]:
-    same = [t for t in triptychs if t.same_answer]
-    other = [t for t in triptychs if not t.same_answer]
+def _ignores(t: Triptych, rows: Rows) -> bool:
+    """Whether the swapped picture got the answer of base, which is not known to be right of it."""
+    return t.same_answer and t.shown != rows[t.benchmark, t.uid, t.sample, SWAPPED]["answer"]
+
+
+def _choose(triptychs: list[Triptych], ignores: Mapping[Triptych, bool], limit: int) -> list[Triptych]:
+    same = [t for t in triptychs if ignores[t]]
+    other = [t for t in triptychs if not ignores[t]]
     first = min(len(same), max(limit // 2, limit - len(other)))
     return _spaced(same, first) + _spaced(other, limit - first)
 
@@ -55,9 +71,7 @@ def _spaced(triptychs: list[Triptych], count: int) -> list[Triptych]:
     return [triptychs[i * len(triptychs) // count] for i in range(count)]
 
 
-def _triptych(
-    t: Triptych, rows: Mapping[tuple[str, str, int, str], dict[str, Any]], load_image: ImageLoader
-) -> dict[str, Any]:
+def _triptych(t: Triptych, rows: Rows, ignores: bool, load_image: ImageLoader) -> dict[str, Any]:
     own = rows[t.benchmark, t.uid, t.sample, BASE]
     panels = []
     for name, title in _PANELS:
@@ -70,6 +84,7 @@ def _triptych(
         "question": visible(clip(own["question"], 400)),
         "options": " ".join(options),
         "same": t.same_answer,
+        "ignores": ignores,
         "same_words": t.same_words,
         "panels": panels,
     }
