@@ -270,7 +270,7 @@ def start_llama(home: Path, port: int) -> tuple[list[str | Path], str, bool]:
         "--device",
         "none",
     ]
-    return [found[0], *where, "--no-jinja", "--chat-template", "chatml", "--alias", "tiny"], "tiny", False
+    return [found[0], *where, "--jinja", "--chat-template", "chatml", "--alias", "tiny"], "tiny", False
 
 
 TINY_GGUF = '''

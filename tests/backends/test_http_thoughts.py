@@ -171,6 +171,8 @@ MISREAD = [
     # The parser repeats the begun thought.
     ({"reasoning": "A red boat lies there. No: white.", "content": "<answer>B</answer>"}, {},
      "<think>A red boat lies there.", 1),
+    ({"reasoning": "Okay let's see. This should be the final answer.", "content": "<answer>B</answer>"}, {},
+     STOP_THINK, 1),
     # The thought is both taken out and left in.
     ({"reasoning": "It is white.", "content": "<think>It is white.</think><answer>B</answer>"}, {}, "", 1),
     # A thought with an answer tag in its middle has no answer.
@@ -221,6 +223,18 @@ def test_what_a_reply_shows_of_its_thought(
 ) -> None:
     generation = read_generation(reply(message, usage), STOP, "")
     assert (generation.visibility, generation.text) == (visibility, text)
+
+
+@pytest.mark.parametrize("shows", ["template", ""])
+def test_a_server_that_repeats_the_prefill_is_read_behind_it(shows: str) -> None:
+    """Seen at llama.cpp's server: the begun thought stood twice in the turn."""
+    model = HashModel()
+    with ReasoningServer(model, Reasoner(echo=True, shows_prompt=shows)) as server:
+        made = backend(server)
+        asked = [prompt("<think>It is"), prompt(STOP_THINK), prompt()]
+        result = generate(made, *(Request(each, Sampling()) for each in asked))
+    assert [generation.text for generation in result] == [model.behind(each) for each in asked]
+    assert any("replies repeat it" in note for note in made.facts["seen"])
 
 
 def test_a_refused_field_is_recorded_and_not_sent_again() -> None:

@@ -35,6 +35,8 @@ class Reasoner:
     or strip (the prefill's end is cut off)."""
     shows_prompt: str = ""
     """How the prompt is returned: text, ids, template (by `/apply-template`), or not at all."""
+    echo: bool = False
+    """Replies repeat the prefill, as llama.cpp's do."""
     drifts: bool = False
     """Greedy texts differ from request to request."""
 
@@ -69,6 +71,8 @@ class ReasoningServer(ChatServer):
                 {"type": "reasoning.encrypted", "data": "x"},
             ]
             choice["message"] |= {"reasoning": r.summary, "reasoning_details": details}
+        if r.echo and body["messages"][-1]["role"] == "assistant":
+            choice["message"]["content"] = body["messages"][-1]["content"] + choice["message"]["content"]
         if r.drifts and len(choice["message"]["content"] or "") > 20:
             self._turns += 1
             choice["message"]["content"] = choice["message"]["content"][:20] + "." * self._turns

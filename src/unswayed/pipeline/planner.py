@@ -124,7 +124,8 @@ class Planner:
         if question.images and not self.capabilities.images:
             return "not-asked", "the model takes no pictures"
         if (condition.blank or condition.draws) and not question.images:
-            return "not-asked", f"the question has no picture to {'blank' if condition.blank else 'draw into'}"
+            use = "blank" if condition.blank else "draw into"
+            return "not-asked", f"the question has no picture to {use}"
         if condition.presses and not self.capabilities.turns:
             return "not-asked", f"the model takes one turn, and {condition.name} needs two"
         if condition.abstain and question.escape_option is not None:

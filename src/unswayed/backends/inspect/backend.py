@@ -28,7 +28,7 @@ class InspectBackend(OpenAIBackend):
     def __init__(
         self,
         spec: str,
-        options: EndpointOptions = EndpointOptions(),
+        options: EndpointOptions = EndpointOptions(),  # noqa: B008 - frozen
         *,
         model_args: Mapping[str, Any] | None = None,
     ) -> None:

@@ -38,7 +38,7 @@ from unswayed.model_io import (
 )
 
 try:
-    import aiohttp
+    import aiohttp  # noqa: F401
 except ImportError as missing:
     raise MissingExtra(
         'models behind an endpoint need aiohttp; install it with: pip install "unswayed[http]"'
@@ -206,7 +206,7 @@ class OpenAIBackend(BackendBase):
         prompt, stop = request.prompt, request.sampling.stop
 
         def read(reply: dict[str, Any]) -> Generation:
-            return read_generation(reply, stop, prompt.prefill, prompt.format)
+            return read_generation(reply, stop, prompt.prefill, prompt.format, echo=probed.dialect.echo)
 
         try:
             body = self._builder.generation(

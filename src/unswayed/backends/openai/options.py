@@ -47,7 +47,7 @@ class EndpointOptions:
     max_initial_refusals: int = 8
     """So many refusals, without one answer, end the run, too."""
     max_reply_bytes: int = 16 << 20
-    budget: Budget = Budget()
+    budget: Budget = Budget()  # noqa: RUF009 - frozen
     price: Price | None = None
     """What tokens cost; makes `spend` show money, and a budget of money possible."""
     spend: Spend | None = None

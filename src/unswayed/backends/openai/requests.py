@@ -70,6 +70,8 @@ class Dialect:
     """How a text is held to a JSON schema: OpenAI's field, vLLM's present one, its older one, not at all."""
     stream: StreamForm = "none"
     """Replies can be streamed: with token counts at the end, or without."""
+    echo: bool = False
+    """Its replies repeat the prefill before they go on (llama.cpp)."""
     budget: BudgetForm = "none"
     """By which field a limit of the thought's tokens is sent."""
 

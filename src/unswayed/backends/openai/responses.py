@@ -61,10 +61,15 @@ def first_choice(reply: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_generation(
-    reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str, format: Format = COMMON
+    reply: Mapping[str, Any],
+    stop: tuple[str, ...],
+    prefill: str,
+    format: Format = COMMON,
+    *,
+    echo: bool = False,
 ) -> Generation:
     """What was generated after `prefill`, up to the first of `stop` that counts (`answers.stopping`)."""
-    generation = read_uncut(reply, stop, prefill, format)
+    generation = read_uncut(reply, stop, prefill, format, echo=echo)
     cut = first_stop(generation.text, stop, prefill=prefill, format=format)
     if cut in (None, len(generation.text)):
         return generation
@@ -72,17 +77,24 @@ def read_generation(
 
 
 def read_uncut(
-    reply: Mapping[str, Any], stop: tuple[str, ...], prefill: str, format: Format = COMMON
+    reply: Mapping[str, Any],
+    stop: tuple[str, ...],
+    prefill: str,
+    format: Format = COMMON,
+    *,
+    echo: bool = False,
 ) -> Generation:
     """The text as the server gave it, with what it says it took out; it may continue after a stop string.
 
-    `format` has the marks between which a thought is put back.
+    `format` has the marks between which a thought is put back. `echo`: the server repeats the prefill.
     """
     choice = first_choice(reply)
     message = choice["message"]
     refusal = message.get("refusal")
     prompt_tokens, tokens = usage(reply)
     parts, text = split_content(message.get("content"))
+    if echo:
+        text = text.removeprefix(prefill)
     thinking = reasoning_tokens(reply)
     thought = thought_in(message, parts, thinking)
     if not thought.text:
@@ -117,8 +129,9 @@ def _rejoin(thought: str, text: str, prefill: str, format: Format, *, cut: bool)
     """
     opens, closes = format.thought or THINK
     begun, closed = prefill.rfind(opens.strip()), prefill.rfind(closes.strip())
-    if begun > closed:
-        words = prefill[begun + len(opens.strip()) :].strip()
+    if begun >= 0:
+        end = closed if closed > begun else len(prefill)
+        words = prefill[begun + len(opens.strip()) : end].strip()
         if len(words) >= _MIN_ECHO and thought.lstrip().startswith(words):
             thought = thought.lstrip()[len(words) :]
     if not thought or thought.strip() in text:

@@ -46,8 +46,15 @@ def _print_prompts() -> None:
             output.out.print(f"  not asked: {escape(prompt.reason)}\n")
             continue
         image = "grey picture" if condition(name).blank else "picture"
+        if condition(name).draws and prompt.cue is not None:
+            where = prompt.cue.phrasing.rpartition("@")[2]
+            image = f"picture, at its {where}: {_on_one_line(prompt.cue.text)}"
         output.out.print(f"  [dim]user[/]       <{image}> {_on_one_line(prompt.text)}", highlight=False)
-        output.out.print(f"  [dim]assistant[/]  {_on_one_line(prompt.prefill)}…\n", highlight=False)
+        output.out.print(f"  [dim]assistant[/]  {_on_one_line(prompt.prefill)}…", highlight=False)
+        if prompt.follow_up:
+            output.out.print(f"  [dim]user[/]       {_on_one_line(prompt.follow_up)}", highlight=False)
+            output.out.print("  [dim]assistant[/]  …", highlight=False)
+        output.out.print()
 
 
 def models() -> None:

@@ -47,7 +47,7 @@ class Asker:
         body = self.builder.generation(dialect, plain_prompt(prefill), sampling, seed)
 
         def read(reply: dict[str, Any]) -> Generation:
-            return read_uncut(reply, stop, prefill)
+            return read_uncut(reply, stop, prefill, echo=dialect.echo)
 
         outcome = await self.client.complete(body, read, probing=True, attempts=attempts)
         return outcome.value if isinstance(outcome, Success) else outcome

@@ -28,6 +28,7 @@ from unswayed.model_io import Prefill, Sampling
 
 _MIN_MATCH = 6  # characters that must agree
 _COUNTING = COMMON.begin("I count from one to twelve: 1, 2, 3, 4, 5, 6, 7, 8, 9,")
+_ECHO = "it repeats the prefill and goes on"
 _MIN_DIFFERENCE = 4  # tokens by which two prompts must differ before their counts tell anything
 _WORDS = " one two three"
 _INSERTED = 3  # tokens before the prefill that are more than what a tokenizer joins differently
@@ -66,6 +67,7 @@ async def probe_prefill(
             refusals.append(sign.message)
             continue
         taken.append(form)
+        candidate = replace(candidate, echo=sign == _ECHO)
         served = await _served_fault(asker, candidate, source)
         if served is not None and not served.fault:
             sign = "the served prompt ends in it, byte for byte"
@@ -74,7 +76,8 @@ async def probe_prefill(
             asker.notes.append(f"prefill: altered ({form}; {fault}); {REMEDY}")
             return replace(dialect, prefill="none"), "altered", True, f"{fault}; {REMEDY}"
         if sign:
-            asker.notes.append(f"prefill: continues ({form}; {sign})")
+            repeated = "; replies repeat it, which is taken out" if candidate.echo else ""
+            asker.notes.append(f"prefill: continues ({form}; {sign}{repeated})")
             return candidate, "continues", await _closed(asker, candidate), ""
     if assumed:
         candidate = replace(dialect, prefill=taken[0] if taken else "flags")
@@ -100,6 +103,8 @@ async def _continues(asker: Asker, dialect: Dialect, text: str) -> str | Failure
     rest = await asker.text(dialect, _COUNTING)
     if isinstance(rest, Failure):
         return rest
+    if rest.startswith(_COUNTING):
+        return _ECHO
     if rest.lstrip().startswith("10"):
         return "it counts on"
     if dialect.prefill == "flags":
