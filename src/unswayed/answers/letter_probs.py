@@ -56,7 +56,7 @@ def letter_prefill(prefill: str, text: str, format: Format = COMMON) -> str:
         closed = format.close_thought or format.other_thoughts[0][1]
         return without_cut_tag(whole, format) + closed + mark
     if (inline := patterns(format).inline) and (hit := inline.search(fold(whole), parts.tail)):
-        return _joined(whole[: hit.start()], mark)
+        return whole[: hit.start()] + mark
     if parts.thoughts:
         return whole[: parts.tail] + format.gap + mark
     if format.thought is None:

@@ -15,6 +15,7 @@ from unswayed.errors import TrainingFailed, UnswayedError
 
 COMMANDS = {
     "audit": "evaluate.audit:command",
+    "ray": "operations.ray:app",
     "report": "evaluate.report:command",
     "compare": "evaluate.compare:command",
     "suite": "suite.suite:command",
@@ -27,9 +28,11 @@ COMMANDS = {
     "reread": "evaluate.reread:command",
     "probe": "evaluate.probe:command",
     "export": "evaluate.export:command",
+    "status": "operations.status:command",
     "repair": "evaluate.repair:command",
     "review": "evaluate.review:command",
     "conditions": "data.listing:conditions",
+    "formats": "data.formats:command",
     "benchmarks": "data.benchmarks:app",
     "cues": "data.cues:app",
     "models": "data.listing:models",

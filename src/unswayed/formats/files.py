@@ -26,6 +26,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,6 +91,30 @@ def parse_format(text: str, where: str, name: str) -> Format:
         if str(problem).startswith(where):
             raise
         raise BadInput(f"{where}: {problem}") from problem
+
+
+def as_toml(format: Format) -> str:
+    """The format as a TOML text from which `parse_format` makes the same one."""
+    top = {name: getattr(format, name) for name in ("name", "system", "prefix", "suffix")}
+    lines = [f"{name} = {_quoted(value)}" for name, value in top.items() if value]
+    lines += [f"stop = {_quoted(format.stop)}"] if format.stop else []
+    thought: dict[str, Any] = {}
+    if format.thought:
+        thought = {"open": format.thought[0], "close": format.thought[1]}
+    thought |= {"by_template": True} if format.opened_by_template else {}
+    thought |= {"also": format.other_thoughts} if format.other_thoughts else {}
+    thought |= {"stopped": format.stopped} if format.stopped != STOPPED else {}
+    answer: dict[str, Any] = {"open": format.answer[0], "close": format.answer[1]}
+    answer |= {"also": format.other_answers} if format.other_answers else {}
+    about = {"models": format.models, "source": format.source}
+    for name, table in (("thought", thought), ("answer", answer), ("about", about)):
+        lines += ["", f"[{name}]", *(f"{key} = {_quoted(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: object) -> str:
+    """A value in TOML, whose basic strings and arrays are written as in JSON."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _table(values: Mapping[str, Any], table: str, where: str) -> Mapping[str, Any]:

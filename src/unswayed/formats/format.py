@@ -95,7 +95,10 @@ class Format:
         return self.open_thought + thought
 
     def up_to_letter(self, thought: str) -> str:
-        """A turn with a closed thought, up to the position of the answer's letter."""
+        """A turn with a closed thought, up to the position of the answer's letter; in a format without a
+        thought only what precedes the letter."""
+        if self.thought is None:
+            return self.answer[0]
         return self.open_thought + thought + self.close_thought + self.answer[0]
 
     def write_answer(self, answer: str) -> str:
@@ -105,11 +108,13 @@ class Format:
         return f"{opened}{blank}{answer}{closed}"
 
     def write(self, thought: str, answer: str) -> str:
-        """A whole turn: the thought, closed, and the answer.
+        """A whole turn: the thought, closed, and the answer; the answer alone in a format without a thought.
 
         >>> COMMON.write("Red.", "(A)")
         '<think>Red.</think><answer>(A)</answer>'
         """
+        if self.thought is None:
+            return self.write_answer(answer)
         return self.open_thought + thought + self.close_thought + self.write_answer(answer)
 
     def as_dict(self) -> dict[str, Any]:
@@ -133,6 +138,10 @@ class Format:
         long = next((f.name for f in fields(self) if len(str(getattr(self, f.name))) > _MOST), None)
         if long:
             return f"{long} has more than {_MOST:,} characters"
+        pairs = ((self.thought,) if self.thought else ()) + self.other_thoughts + self.other_answers
+        for pair in (*pairs, self.answer):
+            if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(m, str) for m in pair)):
+                return f"{pair!r} are no marks; give what opens and what closes"
         for what, marks in (("thought", self.thought_marks), ("other answer", self.other_answers)):
             for opened, closed in marks:
                 if not opened.strip() or not closed.strip():

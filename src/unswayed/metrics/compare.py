@@ -93,6 +93,19 @@ class Comparison:
     """Conditions in the protocol's order; a condition of only one run has no pairs."""
     warnings: tuple[str, ...] = field(default=())
     """Differences between the runs other than the model."""
+    first_format: str = "common"
+    """Prompt format of the first run."""
+    second_format: str = "common"
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """What names the two runs in a table: the model, with its prompt format unless both are common."""
+        formats = (self.first_format, self.second_format)
+        models = (self.first, self.second)
+        if formats == ("common", "common"):
+            return models
+        first, second = (f"{model} [{format}]" for model, format in zip(models, formats, strict=True))
+        return first, second
 
 
 def compare(first: pa.Table, second: pa.Table, *, resamples: int = 2000, seed: int = 0) -> Comparison:

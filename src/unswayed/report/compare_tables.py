@@ -28,8 +28,7 @@ def compare_rows(comparison: Comparison, intervals: bool = True) -> tuple[list[s
         "condition",
         "measure",
         "pairs",
-        comparison.first,
-        comparison.second,
+        *comparison.titles,
         "difference",
         "p",
         "p (Holm)",
@@ -68,15 +67,19 @@ def compare_csv(comparison: Comparison) -> str:
     writer = csv.writer(out, lineterminator="\n")
     parts = [side + part for side in ("first", "second", "difference") for part in ("", "_low", "_high")]
     writer.writerow(
-        ["first_model", "second_model", "condition", "measure", "n", *parts, "p_value", "p_holm", *_COUNTS]
+        [
+            *("first_model", "second_model", "condition", "measure", "n"),
+            *(*parts, "p_value", "p_holm", *_COUNTS, "first_format", "second_format"),
+        ]
     )
+    formats = [csv_text(text) for text in (comparison.first_format, comparison.second_format)]
     for row, name, m in _each(comparison):
         sides = (m.first, m.second, m.difference) if m else (Estimate(None),) * 3
         numbers = [exact(x) for e in sides for x in (e.value, e.low, e.high)]
         p_values = [exact(m.p_value), exact(m.p_holm)] if m else ["", ""]
         names = [csv_text(text) for text in (comparison.first, comparison.second, row.condition, name)]
         writer.writerow(
-            [*names, sides[2].n, *numbers, *p_values, *(getattr(row, count) for count in _COUNTS)]
+            [*names, sides[2].n, *numbers, *p_values, *(getattr(row, count) for count in _COUNTS), *formats]
         )
     return out.getvalue()
 

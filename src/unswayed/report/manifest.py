@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unswayed.formatting import clip
+from unswayed.formatting import clip, visible
 
 MAX_ROWS = 300
 """Largest number of rows shown."""
@@ -47,3 +47,11 @@ def _scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return clip(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))
+
+
+def format_name(manifest: Mapping[str, Any]) -> str:
+    """The name of the run's prompt format, for display; ``common`` where the manifest names none."""
+    asks = manifest.get("asks")
+    format = asks.get("format") if isinstance(asks, dict) else None
+    name = format.get("name") if isinstance(format, dict) else None
+    return visible(clip(str(name), 60)) if name else "common"

@@ -23,7 +23,7 @@ from unswayed.report.figure_sections import figure_sections
 from unswayed.report.headline import endpoint_notes, headline, key_figures, robust_note, thought_note
 from unswayed.report.image_use.section import image_use_section
 from unswayed.report.image_use.triptychs import collect_triptychs
-from unswayed.report.manifest import manifest_sections
+from unswayed.report.manifest import format_name, manifest_sections
 from unswayed.report.rendering import json_block, render
 from unswayed.report.thought_use.section import thought_use_section
 from unswayed.trial import SCHEMA
@@ -70,6 +70,7 @@ def build(
         title=title or f"{clip(summary.model, 80)}: robustness and reasoning consistency",
         summary=summary,
         sentence=headline(summary),
+        prompt_format=format_name(manifest),
         key_figures=key_figures(summary),
         robust_note=" ".join(
             note for note in (robust_note(summary), thought_note(summary), *endpoint_notes(manifest)) if note

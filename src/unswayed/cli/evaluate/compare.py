@@ -21,6 +21,7 @@ from unswayed.pipeline.audit import Run
 from unswayed.pipeline.reread import run_grammars
 from unswayed.report.compare_tables import compare_rows
 from unswayed.report.rendering import write_text
+from unswayed.store.manifest import run_format
 
 
 class Format(StrEnum):
@@ -50,7 +51,8 @@ def command(
     """Compare SECOND with FIRST by condition: accuracy, drop, faithful accuracy, P(correct), letter entropy.
 
     Differences are paired by question. Questions on which the two runs were misled to different options are
-    left out, with a warning; so are differences of answer grammar and judge reported.
+    left out, with a warning; so are differences of answer grammar and judge reported. Two runs of one model in
+    different prompt formats stand side by side, with the formats in the head.
 
     [bold]Examples[/]
 
@@ -61,7 +63,13 @@ def command(
     runs = Run.load(first), Run.load(second)
     comparison = compare(runs[0].trials, runs[1].trials)
     readings = tuple(reading_differences(runs[0].manifest, runs[1].manifest))
-    comparison = replace(comparison, warnings=(*readings, *comparison.warnings))
+    formats = [run_format(run.manifest).name for run in runs]
+    comparison = replace(
+        comparison,
+        warnings=(*readings, *comparison.warnings),
+        first_format=formats[0],
+        second_format=formats[1],
+    )
     if form is Format.table:
         if out is not None:
             raise BadInput("--out needs --format markdown, csv, latex or json")
