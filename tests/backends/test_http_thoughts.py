@@ -14,8 +14,10 @@ from chat_reasoners import Reasoner, ReasoningServer
 from chat_server import ServerBehaviour
 from http_asking import backend, generate, prompt, run, with_backend
 from unswayed.answers.parser import read
+from unswayed.backends.openai import EndpointOptions
 from unswayed.backends.openai.client import Failure
 from unswayed.backends.openai.open_final import open_final
+from unswayed.backends.openai.options import parse_extra_body
 from unswayed.backends.openai.probe.fields import most_telling
 from unswayed.backends.openai.probe.prefill import prompt_fault
 from unswayed.backends.openai.responses import read_generation
@@ -150,6 +152,30 @@ def test_the_open_final_template_ends_in_exactly_the_prefill(opened: str) -> Non
     prefilled = template.render(messages=begun, add_generation_prompt=False, continue_final_message=True)
     assert prefilled == "<user>Which?<end><assistant><think> I see\n"
     assert prompt_fault(plain, prefilled, "<think> I see\n") == ""
+
+
+@pytest.mark.parametrize("end", ["bot:\n", "{{ 'bot:\n' }}", "bot: \n\n", "{% if 1 %}bot:{% endif %}\n"])
+def test_the_open_final_template_renders_other_turns_as_before(end: str) -> None:
+    jinja2 = pytest.importorskip("jinja2")
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)  # as transformers sets it
+    template = "{% for m in messages %}\n{{ m.role }}: {{ m.content }}\n{% endfor %}\n" + end
+    asked = [{"role": "system", "content": "s"}, {"role": "user", "content": "Which?"}]
+    before, after = (
+        environment.from_string(t).render(messages=asked) for t in (template, open_final(template))
+    )
+    assert after == before
+    begun = environment.from_string(open_final(template)).render(
+        messages=[*asked, {"role": "assistant", "content": [{"type": "text", "text": "<think>I"}]}]
+    )
+    assert begun == before + "<think>I"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("{", "is not JSON"), ("[1]", "is no JSON object"), ('{"seed": 1}', "sets itself")]
+)
+def test_extra_fields_that_cannot_be_are_refused(text: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        EndpointOptions(["http://127.0.0.1:9/v1"], extra_body=parse_extra_body(text))
 
 
 def reply(message: dict[str, Any], usage: Any = None, **choice: Any) -> dict[str, Any]:

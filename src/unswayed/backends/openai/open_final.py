@@ -39,7 +39,7 @@ def open_final(template: str) -> str:
         "{%- if last_turn is not none %}"
         "{%- set messages = messages[:-1] %}{%- set add_generation_prompt = true %}"
         "{%- set continue_final_message = false %}{%- endif %}"
-        "{%- set rendered_head %}" + template + "{%- endset %}"
+        "{%- set rendered_head %}" + template.removesuffix("\n") + "{% endset %}"
         "{%- if last_turn is none %}{{- rendered_head }}{%- else %}"
         "{%- set ns_open = namespace(head=rendered_head, text='') %}" + cuts + "{{- ns_open.head }}"
         "{%- if last_turn.content is string %}{{- last_turn.content }}{%- else %}"
