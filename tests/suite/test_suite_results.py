@@ -48,7 +48,7 @@ def test_a_finetuned_model_is_paired_with_its_base_and_corrected_over_all_tests(
         assert [p.p_holm for p in tests] == pytest.approx(holm([p.p_value for p in tests]))
     caption = next(p for p in pooled if p.finetuned == "strong" and p.condition == "wrong-caption")
     assert (caption.difference.low or 0) > 0.3
-    assert caption.difference.n == 100
+    assert caption.difference.n == 70
 
 
 def test_c13_holds_for_planted_open_and_closed_models_and_names_what_was_not_compared(

@@ -15,10 +15,10 @@ title = "Planted <b>suite</b>"
 conditions = ["base", "wrong-caption", "wrong-think", "wrong-think-quoted"]
 
 [benchmarks.scenes]
-limit = 60
+limit = 44
 
 [benchmarks.scenes-hard]
-limit = 40
+limit = 26
 
 [models.weak]
 model = "scripted:caption-follower:p=0.8,acc=0.9,seed=1"

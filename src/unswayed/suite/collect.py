@@ -18,7 +18,7 @@ from unswayed.metrics.suite.means import mean_over_benchmarks
 from unswayed.metrics.suite.merged import MergedTrials, merge
 from unswayed.metrics.suite.open_closed import open_closed_claim
 from unswayed.metrics.suite.ranks import Rank, accuracy_ranks
-from unswayed.metrics.summary import Summary
+from unswayed.metrics.summary import Estimate, Summary
 from unswayed.pipeline import panel_columns
 from unswayed.pipeline.audit import Run
 from unswayed.store import manifest as manifests
@@ -33,6 +33,7 @@ from unswayed.suite.results import (
     Results,
     RunEntry,
     ScoreEntry,
+    StopEntry,
 )
 from unswayed.suite.state import CellState, read_state
 
@@ -235,9 +236,17 @@ def _run_entry(state: CellState, runs: tuple[SuiteRun, ...]) -> RunEntry:
         own.run.trials.num_rows if own else state.trials,
         state.seconds,
         state.reason[:1000],
+        _stop_entry(state),
         tuple(ScoreEntry(**score) for score in state.scores),
         {claim.name: claim.verdict for claim in own.summary.claims} if own else {},
     )
+
+
+def _stop_entry(state: CellState) -> StopEntry | None:
+    if state.stop is None:
+        return None
+    sequences = {name: Estimate(**e) for name, e in state.stop["drops"].items()}
+    return StopEntry(state.stop["asked"], state.stop["questions"], sequences)
 
 
 def _judges(run: Run) -> tuple[str, ...]:

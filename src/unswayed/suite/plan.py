@@ -67,7 +67,7 @@ def settings_digest(suite: Suite, cell: Cell) -> str:
     content = [
         asdict(suite.models[cell.model]),
         asdict(suite.benchmarks[cell.benchmark]),
-        [cell.conditions, settings.seed, settings.samples],
+        [cell.conditions, settings.seed, settings.samples, settings.until],
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

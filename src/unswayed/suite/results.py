@@ -137,6 +137,16 @@ class OrderAgreement:
 
 
 @dataclass(frozen=True)
+class StopEntry:
+    """What sequential stopping did for one run."""
+
+    asked: int
+    questions: int
+    drops: dict[str, Estimate]
+    """Condition to the 95 % confidence sequence of its drop, valid at every look."""
+
+
+@dataclass(frozen=True)
 class RunEntry:
     """How one run of the suite ended."""
 
@@ -146,6 +156,7 @@ class RunEntry:
     trials: int
     seconds: float
     reason: str = ""
+    stop: StopEntry | None = None
     scores: tuple[ScoreEntry, ...] = ()
     claims: dict[str, str] = field(default_factory=dict)
     """Claim to verdict on this run alone."""

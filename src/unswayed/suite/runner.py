@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,12 +25,14 @@ from unswayed.judges.base import Judge
 from unswayed.metrics.benchmark_scores import benchmark_scores
 from unswayed.pipeline.audit import Run, audit
 from unswayed.pipeline.rejudge import judge_run
+from unswayed.question import Question
 from unswayed.store import manifest as manifests
 from unswayed.store.atomic_files import Lock, os_errors_as_bad_input
 from unswayed.suite.opening import open_model, open_suite_judge
 from unswayed.suite.plan import Cell, settings_digest
 from unswayed.suite.settings import Suite
 from unswayed.suite.state import CellState, StateFile
+from unswayed.suite.stopping import Stop, batches, drops, parse_until, precise
 
 
 class SuiteObserver(Protocol):
@@ -122,24 +124,33 @@ class _Runner:
         suite, model, started = self._suite, self._suite.models[cell.model], time.monotonic()
         before = self.state[cell.name].seconds
         self.state.update(CellState(cell.name, "running", settings_digest(suite, cell), seconds=before))
+        stop: Stop | None = None
         try:
             cues = self._cues(cell.benchmark)
-            run = await audit(
-                backend,
-                questions,
-                cell.conditions,
-                cues=cues,
-                sampling=model.sampling.sampling(),
-                format=find_format(
-                    suite.format_spec(model), model_name(model.model), optional_parts(backend).chat_template
-                ),
-                samples=suite.settings.samples,
-                letters=model.letters,
-                seed=suite.settings.seed if model.seed < 0 else model.seed,
-                store=cell.folder(self._folder),
-                about=self._about(cell, questions, cues),
-                progress=self._progress(cell.name),
+            prompt_format = find_format(
+                suite.format_spec(model), model_name(model.model), optional_parts(backend).chat_template
             )
+
+            async def ask(batch: Sequence[Question]) -> Run:
+                return await audit(
+                    backend,
+                    batch,
+                    cell.conditions,
+                    cues=cues,
+                    sampling=model.sampling.sampling(),
+                    format=prompt_format,
+                    samples=suite.settings.samples,
+                    letters=model.letters,
+                    seed=suite.settings.seed if model.seed < 0 else model.seed,
+                    store=cell.folder(self._folder),
+                    about=self._about(cell, questions, cues),
+                    progress=self._progress(cell.name),
+                )
+
+            if suite.settings.until:
+                run, stop = await self._ask_until(questions, ask, parse_until(suite.settings.until))
+            else:
+                run = await ask(questions)
         except Exception as error:
             self._fail(cell, _reason(error), time.monotonic() - started)
             return _reason(error) if isinstance(error, BackendError) else ""
@@ -151,6 +162,7 @@ class _Runner:
             errors=states["error"],
             seconds=round(before + time.monotonic() - started, 1),
             reason=_without_answer(run, states),
+            stop=asdict(stop) if stop else None,
             scores=_official_scores(run, questions),
         )
         if ended.reason:
@@ -158,6 +170,18 @@ class _Runner:
         self.state.update(ended)
         self._observer.ended(ended)
         return ""
+
+    async def _ask_until(
+        self, questions: Questions, ask: Callable[[Sequence[Question]], Awaitable[Run]], target: float
+    ) -> tuple[Run, Stop]:
+        """Ask growing batches until every drop is within ± `target`, or all is asked."""
+        groups = len({question.group for question in questions})
+        for batch in batches(questions, self._suite.settings.seed):
+            run = await ask(batch)
+            found = drops(run.trials, groups)
+            if precise(found, target):
+                break
+        return run, Stop(len(batch), len(questions), found)
 
     def _fail(self, cell: Cell, reason: str, seconds: float = 0.0) -> None:
         before = self.state[cell.name].seconds
@@ -211,6 +235,8 @@ class _Runner:
             "questions": len(questions),
             "left_out": len(questions.skipped),
         }
+        if self._suite.settings.until:
+            about["until"] = self._suite.settings.until
         return about | ({"cues": cues.sha256} if cues else {})
 
     def _progress(self, name: str) -> Callable[[int, int | None, str], None]:

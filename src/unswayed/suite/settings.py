@@ -16,6 +16,7 @@ from unswayed.errors import BadInput
 from unswayed.formats.registry import NATIVE, find_format
 from unswayed.judges.specs import expand_presets
 from unswayed.model_io import STOP, Sampling
+from unswayed.suite.stopping import parse_until
 from unswayed.training.config import loader
 
 DOCS = "docs/suites.md"
@@ -157,6 +158,8 @@ class SuiteSettings:
     """Draws questions, wrong options, phrasings and samples."""
     samples: int = 1
     """How often each question is asked; more than 1 needs a temperature."""
+    until: str = ""
+    """``drop:2``: ask in batches until every drop is within ±2 points (see `stopping`); empty: ask all."""
     endpoints: int = 4
     """Number of models behind endpoints that are asked at once."""
 
@@ -192,6 +195,8 @@ def load_suite(path: str | Path) -> Suite:
     tables = {name: _table(content.pop(name, {}), f"{path}: {name}") for name in _TABLES}
     settings = _build(SuiteSettings, content, str(path))
     _check_conditions(settings.conditions, f"{path}: conditions")
+    if settings.until:
+        parse_until(settings.until)
     if settings.samples < 1 or settings.endpoints < 1:
         raise BadInput(f"{path}: samples and endpoints must be 1 or more")
     shared = {f"{t}.{k}": v for t in ("sampling", "estimate") for k, v in tables[t].items()}

@@ -32,6 +32,8 @@ class CellState:
     seconds: float = 0.0
     reason: str = ""
     """Why it failed, or why its thoughts could not be judged; empty: all is well."""
+    stop: dict[str, Any] | None = None
+    """Sequential stopping: `asked` of `questions`, and each drop's confidence sequence; None: not used."""
     scores: tuple[dict[str, Any], ...] = ()
     """The benchmark's official scores under base: name, meaning, value, low, high, n, incomplete."""
 

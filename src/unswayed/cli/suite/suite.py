@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,8 @@ EPILOG = """[bold]Examples[/]
 
   unswayed suite suites/paper.toml --only SpaceR --only cvbench --out runs/paper
 
+  unswayed suite suites/paper.toml --until drop:3
+
   unswayed suite suites/smoke.toml --report-only --format latex > table.tex
 """
 
@@ -35,6 +38,10 @@ def command(
     only: Annotated[
         list[str] | None,
         typer.Option(help="only this model, benchmark or MODEL/BENCHMARK; repeatable"),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="drop:2: ask in batches until every drop is within ±2 points, or all is asked"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print trials, tokens, hours and money, and ask nothing")
@@ -56,12 +63,16 @@ def command(
     from unswayed.suite.plan import plan_cells
     from unswayed.suite.runner import run_suite
     from unswayed.suite.settings import load_suite
+    from unswayed.suite.stopping import parse_until
 
     if form is Format.svg:
         raise BadInput("--format svg draws a study or training run; give html, csv, latex or markdown")
     if dry_run and report_only:
         raise BadInput("--dry-run and --report-only exclude each other; give one of them")
     suite = load_suite(config)
+    if until is not None:
+        parse_until(until)
+        suite = replace(suite, settings=replace(suite.settings, until=until))
     cells = plan_cells(suite, only or [])
     folder = out or config.with_suffix("")
     if folder == config:

@@ -48,6 +48,7 @@ def build(collected: Collected) -> str:
         published=published_table(results),
         models=sections.model_table(results),
         runs=sections.run_table(results),
+        stops=sections.stop_table(results),
         warnings=collected.warnings,
         examples=examples,
         static=items[:3],

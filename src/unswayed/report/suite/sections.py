@@ -193,6 +193,27 @@ def score_table(results: Results) -> Section | None:
     return table("Official scores under base", heads, lines, folded=True) if lines else None
 
 
+def stop_table(results: Results) -> Section | None:
+    """What sequential stopping saved, with the drops' confidence sequences; None where it was not used."""
+    runs = [(run, run.stop) for run in results.runs if run.stop]
+    conditions = [c for c in results.conditions if any(c in stop.drops for _, stop in runs)]
+    lines = []
+    for run, stop in runs:
+        saved = 1 - stop.asked / stop.questions if stop.questions else 0.0
+        cells = [text_cell(f"{stop.asked:,} of {stop.questions:,}", f"saved {100 * saved:.0f} %")]
+        cells += [
+            estimate_cell(stop.drops[c], "points") if c in stop.drops else text_cell("—") for c in conditions
+        ]
+        lines.append((f"{run.model}/{run.benchmark}", cells))
+    heads = [("run", ""), ("questions asked", ""), *((f"drop, {c}", "") for c in conditions)]
+    note = (
+        "Questions were asked in batches of a random order until every drop was within the target. These "
+        "intervals are 95 % confidence sequences, valid at every look (Waudby-Smith et al. 2024); the others "
+        "on this page are for a number of questions that is fixed in advance."
+    )
+    return table("Sequential stopping", heads, lines, note) if lines else None
+
+
 def run_table(results: Results) -> Section:
     """Every run of the suite: state, trials, time, verdicts on the claims of a single audit."""
     claims = list(dict.fromkeys(name for run in results.runs for name in run.claims))
