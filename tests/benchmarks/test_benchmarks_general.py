@@ -15,6 +15,7 @@ from benchmark_files import gold_texts, write_json, write_parquet, write_png, wr
 from tsv_files import b64, png, write
 from unswayed.benchmarks import load
 from unswayed.errors import BadInput
+from unswayed.question import Box
 
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -40,6 +41,8 @@ def test_vstar_in_its_forms(tmp_path: Path) -> None:
     ]
     write_json(tmp_path / "jsonl" / "test_questions.jsonl", rows, lines=True)
     write_png(tmp_path / "jsonl" / "direct_attributes" / "sa_1.jpg", 1)
+    beside = {"bbox": [[5, 6, 7, 8.5], [1, 2, 3, 4]]}
+    write_json(tmp_path / "jsonl" / "direct_attributes" / "sa_1.json", beside)
     packed = [{**r, "image": {"bytes": png(1), "path": "sa_1.jpg"}} for r in rows]
     write_parquet(tmp_path / "parquet" / "test-00000-of-00001.parquet", packed)
     for form in ("jsonl", "parquet"):
@@ -49,6 +52,8 @@ def test_vstar_in_its_forms(tmp_path: Path) -> None:
         ] * 2
         assert {q.group for q in questions} == {"direct_attributes-0"}
         assert questions[1].images[0].read() == png(1)
+        boxes = (Box(5, 6, 7, 8.5), Box(1, 2, 3, 4)) if form == "jsonl" else ()
+        assert [q.evidence for q in questions] == [boxes] * 2
 
 
 def test_vstars_own_json_has_the_right_one_first_and_is_shuffled(tmp_path: Path) -> None:
@@ -56,12 +61,15 @@ def test_vstars_own_json_has_the_right_one_first_and_is_shuffled(tmp_path: Path)
     for k in range(30):
         write_json(
             tmp_path / "direct_attributes" / f"sa_{k}.json",
-            {"question": "Colour?", "options": options, "bbox": [[1, 2, 3, 4]]},
+            {"question": "Colour?", "options": options, "bbox": [[1, 2, 3, k]] if k else "none"},
         )
         write_png(tmp_path / "direct_attributes" / f"sa_{k}.jpg", k)
     questions = load("vstar", data=tmp_path)
     assert set(gold_texts(questions).values()) == {"red"}
     assert set(Counter(q.gold for q in questions)) == {0, 1, 2, 3}
+    evidence = {q.uid: q.evidence for q in questions}
+    assert evidence["direct_attributes-sa_7"] == (Box(1, 2, 3, 7),)
+    assert evidence["direct_attributes-sa_0"] == ()
 
 
 # ── MME-RealWorld-Lite ─────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from typing import Any
 
 from unswayed.benchmarks.clustering import connected_rows
 from unswayed.errors import BadInput
-from unswayed.question import MAX_OPTIONS, Image, Question, SourceRow
+from unswayed.question import MAX_OPTIONS, Box, Image, Question, SourceRow
 
 
 class UnusableRow(Exception):
@@ -70,6 +70,8 @@ class Record:
     category: str | None = None
     escape_option: int | None = None
     """See `Question.escape_option`."""
+    evidence: tuple[Box, ...] = ()
+    """See `Question.evidence`."""
     source: SourceRow = field(default_factory=SourceRow)
     """`SourceRow.shared` is filled in from `shared`."""
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -153,6 +155,7 @@ def to_questions(name: str, records: Iterable[Record | Skipped], on_skipped: OnS
             hint=record.hint,
             category=record.category,
             escape_option=record.escape_option,
+            evidence=record.evidence,
             source=replace(record.source, shared=record.shared),
             meta=record.meta,
         )

@@ -2,12 +2,14 @@
 
 Forms: ``test_questions.jsonl`` with images beside it, parquet with the same fields, a TSV file, or one JSON
 file an image, whose right option comes first and is therefore shuffled. The instruction at the end of `text`
-is cut off, because it contradicts the prompt.
+is cut off, because it contradicts the prompt. The JSON files hold the box of every object that the question
+is about; with ``test_questions.jsonl`` they are read too, where they stand beside the pictures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from glob import escape
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,7 +22,7 @@ from unswayed.benchmarks.files.tsv import TsvTable
 from unswayed.benchmarks.readers import vlmevalkit
 from unswayed.benchmarks.records import Record, Skipped, UnusableRow, make_records, to_questions
 from unswayed.benchmarks.split_files import missing_files, open_parquet, single_file, split_files
-from unswayed.question import Question
+from unswayed.question import Box, Question
 
 CATEGORIES = ("direct_attributes", "relative_position")
 """The two folders of the benchmark; the other folders of the repository are not in its 191 questions."""
@@ -77,9 +79,29 @@ def _listed(
             shared=shared,
             row=number,
             category=category,
+            evidence=() if images is not None else _boxes_beside(request, str(row["image"])),
         )
 
     return make_records(rows, make, _uid, location)
+
+
+def _boxes_beside(request: ReadRequest, image: str) -> tuple[Box, ...]:
+    """The boxes in the JSON file beside an image on this machine."""
+    name = escape(str(PurePosixPath(image).with_suffix(".json")))
+    found = [entry for entry in request.files.match(f"*{name}") if entry.path is not None]
+    return _boxes(json_rows.read_object(found[0])) if len(found) == 1 else ()
+
+
+def _boxes(row: Mapping[str, Any]) -> tuple[Box, ...]:
+    """The boxes of the objects asked about; empty where there are none, or they are not as expected."""
+    found = row.get("bbox")
+    if not isinstance(found, list) or not found:
+        return ()
+    boxes = [found] if not isinstance(found[0], list) else found
+    numbers = [[x for x in box if isinstance(x, (int, float))] for box in boxes]
+    if any(len(box) != 4 or box[2] <= 0 or box[3] <= 0 for box in numbers):
+        return ()
+    return tuple(Box(*box) for box in numbers)
 
 
 def _uid(number: int, row: Mapping[str, Any]) -> str:
@@ -110,6 +132,7 @@ def _one_file_each(request: ReadRequest) -> Iterator[Record | Skipped]:
             shared=(("file", str(path)),),
             row=number,
             category=category,
+            evidence=_boxes(row),
             meta=meta,
         )
 
