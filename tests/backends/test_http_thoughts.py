@@ -239,6 +239,14 @@ SHOWN = [
      "<think>w</think>B"),
     ({"content": "B"}, {"completion_tokens_details": {"reasoning_tokens": 70}}, "hidden", "B"),
     ({"content": "B"}, {"reasoning_tokens": 0}, "visible", "B"),
+    # Counted, and in the text: a server that does not separate the thought.
+    ({"content": f"<think>{'word ' * 70}</think>B"},
+     {"completion_tokens": 75, "completion_tokens_details": {"reasoning_tokens": 72}}, "visible",
+     f"<think>{'word ' * 70}</think>B"),
+    # What a hidden reasoner writes between the tags that it was asked for.
+    ({"content": f"<think>{'word ' * 70}</think>B"},
+     {"completion_tokens": 975, "completion_tokens_details": {"reasoning_tokens": 900}}, "hidden",
+     f"<think>{'word ' * 70}</think>B"),
     ({"content": "B", "reasoning": "w"}, {"reasoning_tokens": 7}, "visible", "<think>w</think>B"),
 ]  # fmt: skip
 

@@ -64,6 +64,7 @@ class ReasoningServer(ChatServer):
         if limit <= thinks:
             choice["message"]["content"], choice["finish_reason"], choice["stop_reason"] = "", "length", None
         if r.hidden and "usage" in reply:
+            reply["usage"]["completion_tokens"] += min(thinks, limit)
             reply["usage"]["completion_tokens_details"] = {"reasoning_tokens": min(thinks, limit)}
         if r.summary and choice["message"]["content"]:
             details = [

@@ -237,7 +237,7 @@ class Runner:
         prompts = []
         for plan, fields in trials:
             assert plan.request is not None
-            prompt = second_turn(plan.request.prompt, fields["first_turn"] or "")
+            prompt = second_turn(plan.request.prompt, fields.get("first_turn") or "")
             prefill = letter_prefill(prompt.prefill, fields["text"], prompt.format)
             prompts.append(replace(prompt, prefill=prefill))
         scores, _ = await self._call(lambda: self._backend.score_letters(prompts), len(prompts), self._calls)

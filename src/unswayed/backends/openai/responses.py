@@ -14,12 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from unswayed.answers.stopping import first_stop
-from unswayed.backends.openai.thoughts import THOUGHT_PARTS, split_summary, thought_in
+from unswayed.backends.openai.thoughts import THOUGHT_PARTS, Thought, split_summary, thought_in
 from unswayed.formats import COMMON, THINK, Format
 from unswayed.model_io import Finish, Generation
 
 _FINISH: dict[str, Finish] = {"length": "length", "max_tokens": "length", "content_filter": "refused"}
 _LONGEST_ANSWER = 300  # characters of an answer at the end of a thought
+_LONG_TOKEN = 8  # characters; texts have fewer a token
 _MIN_ECHO = 8  # characters of a begun thought that a parser must repeat before they are taken for an echo
 
 
@@ -100,6 +101,8 @@ def read_uncut(
     if not thought.text:
         summary, text = split_summary(message, text)
         thought = summary if summary.text else thought
+    if thought == Thought("", "hidden") and _holds_thought(text, format, tokens, thinking):
+        thought = Thought()
     if not text and not thought.text and isinstance(refusal, str) and refusal:
         return Generation(refusal, "refused", prompt_tokens, tokens, reasoning_tokens=thinking)
     reason = choice.get("finish_reason")
@@ -114,6 +117,17 @@ def read_uncut(
     return Generation(
         text, finish, prompt_tokens, tokens, visibility=thought.visibility, reasoning_tokens=thinking
     )
+
+
+def _holds_thought(text: str, format: Format, tokens: int | None, thinking: int | None) -> bool:
+    """Whether the tokens that a server counts for a thought are those of the thought in the text itself.
+
+    Then the text is far longer than the tokens that are left for it (a token has about four characters).
+    SGLang counts so where it does not separate reasoning.
+    """
+    if tokens is None or not thinking or not any(closes in text for _, closes in format.thought_marks):
+        return False
+    return len(text) > _LONG_TOKEN * max(1, tokens - thinking)
 
 
 def _rejoin(thought: str, text: str, prefill: str, format: Format, *, cut: bool) -> str:
