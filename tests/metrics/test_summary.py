@@ -191,6 +191,8 @@ def test_every_measure_is_in_the_catalogue() -> None:
         for c in ("base", "wrong-caption", "wrong-think", "blank-image", "base+abstain")
     ]
     trials = [replace(t, under_cue="flips", acknowledges=False) for t in trials]
+    reasons = {"reasons": 4, "reasons_true": 3, "caption_quotes": 1, "caption_misquotes": 0}
+    trials = [replace(t, conclusion_follows=True, **reasons) for t in trials]
     trials[1] = replace(trials[1], correct=False)
     trials[4] = replace(trials[4], answer=3, correct=False)
     summary = measured(trials)
