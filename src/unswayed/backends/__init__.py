@@ -64,7 +64,6 @@ def open_backend(spec: str, questions: Iterable[Question] = (), **options: Any) 
         kinds = ", ".join(form for form in MODELS if ":" in form)
         raise BadInput(f"no model called {spec!r}: {kind + colon!r} is no kind of model; there are {kinds}")
     from unswayed.backends.transformers.backend import TransformersBackend
-
     from unswayed.pebble import BUNDLED, weights
 
     if spec in BUNDLED:

@@ -124,8 +124,8 @@ def question_text(question: SceneQuestion) -> str:
 
 
 def answer_pieces(option: int, skill: int) -> list[Piece]:
-    """The letter alone in the marks of an answer; it trains `skill`. A word beside it could contradict it, and
-    such an answer is unreadable."""
+    """The letter alone in the marks of an answer; it trains `skill`. A word beside it could contradict it,
+    and such an answer is unreadable."""
     opened, closed = COMMON.answer
     return [(opened, FORM), (f"({LETTERS[option]})", skill), (closed, FORM)]
 

@@ -99,7 +99,9 @@ class SftConfig(TrainingConfig):
                 "no source of thoughts is set; set thoughts.file, thoughts.run or thoughts.scenes = true"
             )
         if self.slips.any and not t.scenes:
-            raise BadInput("slips are written into the thoughts of thoughts.scenes; set it true, or remove them")
+            raise BadInput(
+                "slips are written into the thoughts of thoughts.scenes; set it true, or remove them"
+            )
         if not s.steps and s.epochs <= 0:
             raise BadInput(f"sft.epochs is {s.epochs:g}; give more than 0, or set sft.steps")
         if not 0 <= t.direct <= 1:
