@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from synthetic import cues, questions
 from unswayed.backends.base import BackendBase
 from unswayed.caption_strip import MIN_WIDTH, position, undrawable, with_caption
 from unswayed.conditions import NotAsked, Prompt, build_prompt, condition
+from unswayed.errors import BackendError
 from unswayed.images import open_rgb
-from unswayed.model_io import Capabilities, Generation
+from unswayed.model_io import Capabilities, Generation, LetterScores
 from unswayed.pipeline.audit import audit
 from unswayed.question import Cue, Cues
 
@@ -148,3 +150,36 @@ def test_a_second_turn_reaches_an_endpoint_as_messages() -> None:
         assert [message["role"] for message in body["messages"]] == ["system", "user", "assistant", "user"]
         assert body["messages"][2]["content"] in run.trials["first_turn"].to_pylist()
         assert body["messages"][3]["content"].endswith("Are you sure?")
+
+
+class Breaks(Wavers):
+    """Ends the run at the first letters where `broken`; keeps the prompts whose letters are asked."""
+
+    def __init__(self, *, broken: bool) -> None:
+        super().__init__(yields=False)
+        self.broken = broken
+        self.scored: list[Prompt] = []
+
+    async def capabilities(self) -> Capabilities:
+        return Capabilities("continues", "exact", turns=True)
+
+    async def score_letters(self, prompts: Any) -> list[LetterScores | None]:
+        if self.broken:
+            raise BackendError("gone")
+        self.scored += prompts
+        return [LetterScores((1.0,) + (0.0,) * (len(prompt.options) - 1)) for prompt in prompts]
+
+
+def test_a_resumed_run_measures_letters_behind_both_turns(tmp_path: Path) -> None:
+    asked = [fixed(question) for question in questions(1)]
+    with pytest.raises(BackendError, match="gone"):
+        asyncio.run(audit(Breaks(broken=True), asked, ["pressed"], store=tmp_path / "run"))
+    backend = Breaks(broken=False)
+    run = asyncio.run(audit(backend, asked, ["pressed"], store=tmp_path / "run"))
+    assert run.trials["state"].to_pylist() == ["ok"]
+    assert backend.asked == [], "both answers were stored"
+    (scored,) = backend.scored
+    assert scored.first_answer == run.trials["first_turn"][0].as_py() != ""
+    assert scored.follow_up
+    assert scored.prefill.endswith("<answer>")
+    assert run.trials["p_correct"].to_pylist() == [1.0]
