@@ -23,7 +23,8 @@ from unswayed.report.suite.leaderboard import build_leaderboard
 from unswayed.report.suite.page import build
 from unswayed.report.suite.published import PUBLISHED, published_table
 from unswayed.suite.collect import Collected
-from unswayed.suite.results import FILE, ModelEntry, Results, write_results
+from unswayed.suite.results import ModelEntry, Results
+from unswayed.suite.results_file import FILE, write_results
 
 CHECKS = """
 const out = {};

@@ -16,7 +16,7 @@ from unswayed.metrics.suite.means import mean_over_benchmarks, weighted_sum
 from unswayed.metrics.suite.ranks import kendall_tau
 from unswayed.metrics.summary import Estimate
 from unswayed.suite.collect import Collected
-from unswayed.suite.results import FILE, parse_results, read_results, write_results
+from unswayed.suite.results_file import FILE, parse_results, read_results, write_results
 
 
 def test_means_over_benchmarks_are_means_of_the_cells(collected: Collected) -> None:

@@ -11,8 +11,8 @@ from planted_suites import suite_of
 from unswayed.errors import BadInput
 from unswayed.judges.panel import PAPER_JUDGES
 from unswayed.suite.estimate import estimate
+from unswayed.suite.loading import load_suite
 from unswayed.suite.plan import plan_cells
-from unswayed.suite.settings import load_suite
 
 GOOD = """
 conditions = ["base", "wrong-caption"]

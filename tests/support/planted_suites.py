@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unswayed.suite.loading import load_suite
 from unswayed.suite.plan import plan_cells
 from unswayed.suite.runner import run_suite
-from unswayed.suite.settings import Suite, load_suite
+from unswayed.suite.settings import Suite
 from unswayed.suite.state import CellState
 
 CONDITIONS = ("base", "wrong-caption", "wrong-think", "wrong-think-quoted")

@@ -19,16 +19,15 @@ from unswayed.backends.base import Backend, optional_parts
 from unswayed.benchmarks import registry
 from unswayed.benchmarks.questions import Questions
 from unswayed.cues import cue_file
-from unswayed.errors import BackendError, BadInput, UnswayedError
+from unswayed.errors import BackendError, BadInput
 from unswayed.formats.registry import find_format, model_name
-from unswayed.judges.base import Judge
 from unswayed.metrics.benchmark_scores import benchmark_scores
 from unswayed.pipeline.audit import Run, audit
-from unswayed.pipeline.rejudge import judge_run
 from unswayed.question import Question
 from unswayed.store import manifest as manifests
 from unswayed.store.atomic_files import Lock, os_errors_as_bad_input
-from unswayed.suite.opening import open_model, open_suite_judge
+from unswayed.suite.judging import error_text, judge_cells
+from unswayed.suite.opening import open_model
 from unswayed.suite.plan import Cell, settings_digest
 from unswayed.suite.settings import Suite
 from unswayed.suite.state import CellState, StateFile
@@ -91,7 +90,14 @@ class _Runner:
                     group.create_task(self._ask_model(name, of_model))
         except BaseExceptionGroup as errors:  # the folder cannot be written to, or an interruption
             raise errors.exceptions[0] from None
-        await self._judge([c for c in cells if self.state[c.name].state == "done"])
+        await judge_cells(
+            self._suite,
+            [c for c in cells if self.state[c.name].state == "done"],
+            self._folder,
+            self.state,
+            self._progress,
+            self._observer.ended,
+        )
 
     async def _ask_model(self, name: str, cells: Sequence[Cell]) -> None:
         gate = self._endpoints if self._suite.models[name].remote else self._local
@@ -111,7 +117,7 @@ class _Runner:
                         if backend is None or self._suite.models[name].scripted:  # bound to its questions
                             backend = await open_model(self._suite.models[name], questions)
                     except Exception as error:
-                        self._fail(cell, _reason(error))
+                        self._fail(cell, error_text(error))
                         continue
                     lost = await self._ask(cell, backend, questions)
             finally:
@@ -152,8 +158,8 @@ class _Runner:
             else:
                 run = await ask(questions)
         except Exception as error:
-            self._fail(cell, _reason(error), time.monotonic() - started)
-            return _reason(error) if isinstance(error, BackendError) else ""
+            self._fail(cell, error_text(error), time.monotonic() - started)
+            return error_text(error) if isinstance(error, BackendError) else ""
         states = Counter(run.trials["state"].to_pylist())
         ended = replace(
             self.state[cell.name],
@@ -244,51 +250,6 @@ class _Runner:
             self._observer.progress(name, done, total, note)
 
         return told
-
-    async def _judge(self, cells: Sequence[Cell]) -> None:
-        """Let the suite's judges read the thoughts of the finished runs, one run after the other."""
-        if not self._suite.judges or not cells:
-            return
-        judges: list[Judge] = []
-        opened: list[Backend] = []
-        try:
-            try:
-                for settings in self._suite.judges.values():
-                    judge, backend = await open_suite_judge(settings)
-                    judges.append(judge)
-                    opened += [backend] if backend else []
-            except UnswayedError as error:
-                for cell in cells:
-                    self._unjudged(cell, _reason(error))
-                return
-            for cell in cells:
-                try:
-                    result = await judge_run(
-                        cell.folder(self._folder), judges, progress=self._progress(f"judging {cell.name}")
-                    )
-                except Exception as error:
-                    self._unjudged(cell, _reason(error))
-                    continue
-                if any(result.failed.values()):
-                    worst = max(result.failed, key=lambda name: result.failed[name])
-                    self._unjudged(
-                        cell, f"{worst} could not be asked about {result.failed[worst]:,} thoughts"
-                    )
-                elif self.state[cell.name].reason:
-                    self.state.update(replace(self.state[cell.name], reason=""))
-        finally:
-            await asyncio.gather(*(backend.close() for backend in opened), return_exceptions=True)
-
-    def _unjudged(self, cell: Cell, reason: str) -> None:
-        known = replace(self.state[cell.name], reason=f"judging: {reason}")
-        self.state.update(known)
-        self._observer.ended(known)
-
-
-def _reason(error: Exception) -> str:
-    """An error in one sentence; the type is named where it is not one of ours."""
-    text = str(error) or type(error).__name__
-    return text if isinstance(error, UnswayedError) else f"{type(error).__name__}: {text}"
 
 
 def _official_scores(run: Run, questions: Questions) -> tuple[dict[str, Any], ...]:

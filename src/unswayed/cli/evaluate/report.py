@@ -125,7 +125,7 @@ def write_suite(folder: Path, form: Format, out: Path | None) -> None:
     from unswayed.report.suite import tables
     from unswayed.report.suite.page import PAGE, build
     from unswayed.suite.collect import collect
-    from unswayed.suite.results import FILE, write_results
+    from unswayed.suite.results_file import FILE, write_results
 
     if form is Format.svg:
         raise BadInput("--format svg draws a study or training run; give html, csv, latex or markdown")

@@ -30,7 +30,7 @@ def command(
       unswayed leaderboard runs/ours theirs/results.json
     """
     from unswayed.report.suite.leaderboard import build_leaderboard
-    from unswayed.suite.results import read_results
+    from unswayed.suite.results_file import read_results
 
     if len({path.resolve() for path in suites}) < len(suites):
         raise BadInput("a suite is named twice; name each once")

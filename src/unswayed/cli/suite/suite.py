@@ -60,9 +60,9 @@ def command(
     fails does not stop the others. Exit code 1: a run failed.
     """
     from unswayed.suite.estimate import estimate
+    from unswayed.suite.loading import load_suite
     from unswayed.suite.plan import plan_cells
     from unswayed.suite.runner import run_suite
-    from unswayed.suite.settings import load_suite
     from unswayed.suite.stopping import parse_until
 
     if form is Format.svg:
