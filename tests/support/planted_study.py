@@ -143,7 +143,8 @@ def _audit(
         "thought_characters": np.clip(rng.normal(now.length, 10, n), 1, None).astype(int),
         "thought_template": template,
     }  # fmt: skip
-    return pa.table([pa.array(columns[f.name]).cast(f.type) for f in AUDITS], schema=AUDITS)
+    unknown = [None] * n  # the reasons: questions of no scene
+    return pa.table([pa.array(columns.get(f.name, unknown)).cast(f.type) for f in AUDITS], schema=AUDITS)
 
 
 def rollouts(arms: Sequence[str], seeds: Sequence[int], text: str, **over: Any) -> pa.Table:
