@@ -69,3 +69,29 @@ def test_a_folder_that_is_no_run(tmp_path):
     done = run("probe", tmp_path)
     assert done.returncode == 2
     assert "not a run's manifest" in " ".join(done.stderr.split())
+
+
+def test_an_audit_probes_pictures_and_shows_them(tmp_path):
+    folder = tmp_path / "run"
+    arguments = ("--limit", 8, "--conditions", "base", "--out", folder)
+    done = run("audit", "scripted:oracle", *arguments, "--probe", "swapped-image,blank-image")
+    assert done.returncode == 0, done.stderr
+    for words in ("needs the picture", "needs its own picture", "same words to a swapped picture"):
+        assert words in done.stdout
+    page = (folder / "report.html").read_text()
+    assert 'id="image-use"' in page
+    assert 'class="triptych"' in page
+    assert 'id="thought-use"' not in page
+    trials = pq.read_table(folder / "probe" / "trials.parquet")
+    assert set(trials["condition"].to_pylist()) == {"swapped-image", "blank-image"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--probe", "swaped-image"], "did you mean 'swapped-image'"), (["--probe", ""], "at least one")],
+)
+def test_a_wrong_probe_of_an_audit_asks_nothing(tmp_path, arguments, words):
+    done = run("audit", "scripted:oracle", "--limit", 4, "--out", tmp_path / "run", *arguments)
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert not (tmp_path / "run").exists()

@@ -98,10 +98,10 @@ def _boxes(row: Mapping[str, Any]) -> tuple[Box, ...]:
     if not isinstance(found, list) or not found:
         return ()
     boxes = [found] if not isinstance(found[0], list) else found
-    numbers = [[x for x in box if isinstance(x, (int, float))] for box in boxes]
+    numbers = [[float(x) for x in box if isinstance(x, (int, float))] for box in boxes]
     if any(len(box) != 4 or box[2] <= 0 or box[3] <= 0 for box in numbers):
         return ()
-    return tuple(Box(*box) for box in numbers)
+    return tuple(Box(left, top, width, height) for left, top, width, height in numbers)
 
 
 def _uid(number: int, row: Mapping[str, Any]) -> str:
