@@ -39,7 +39,7 @@ for name in "$@"; do
       run verl tests/training/test_verl_plugin.py tests/training/test_verl_adapter.py
       ;;
     inspect)
-      environment inspect -e ".[inspect]" aiohttp
+      environment inspect -e ".[inspect]" openai
       run inspect tests/backends/test_inspect.py tests/pipeline/test_export.py
       ;;
     tensorboard)

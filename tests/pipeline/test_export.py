@@ -189,7 +189,7 @@ def test_repetitions_are_epochs_and_one_sample_is_read_alone(tmp_path: Path) -> 
 def test_a_run_without_answers_and_a_wrong_ending_are_refused(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("inspect_ai")
     empty = Run(run.manifest, trials=run.trials.slice(0, 0))
-    with pytest.raises(BadInput, match="nothing to show"):
+    with pytest.raises(BadInput, match="nothing to export"):
         to_inspect(empty, tmp_path / "x.eval", lambda sha: None)
     with pytest.raises(BadInput, match=r"end in \.eval"):
         to_inspect(run, tmp_path / "x.json", lambda sha: None)
