@@ -12,12 +12,15 @@ import contextlib
 import fcntl
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from unswayed.errors import BadInput
 from unswayed.store.atomic_files import os_errors_as_bad_input
+
+_PATIENCE = 1.0  # seconds; a part that ends looks for a moment, alone, whether it was the last
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,15 @@ class PartLock:
         with os_errors_as_bad_input(path):
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self._fds.append(fd)
-        try:
-            fcntl.flock(fd, kind | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BadInput(f"{problem}; wait for it or choose another") from error
-        return fd
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(fd, kind | fcntl.LOCK_NB)
+                return fd
+            except OSError as error:
+                if time.monotonic() > until:
+                    raise BadInput(f"{problem}; wait for it or choose another") from error
+            time.sleep(0.05)
 
     def become_exclusive(self) -> bool:
         """Give up the shared lock for the exclusive one; False where another part is still written.

@@ -49,7 +49,7 @@ class RunWriter:
         self._open: dict[str, _OpenTrial] = {}  # by identity
         for shard in shard_files(path):
             self._scan(shard)
-        self._images = {entry.name: entry.stat().st_size for entry in os.scandir(path / "images")}
+        self._images = _sizes(path / "images")
         self._image_room = image_budget - sum(self._images.values())
 
     @classmethod
@@ -208,6 +208,12 @@ class RunWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes by name; without temporary files, which another part may rename meanwhile."""
+    names = [name for name in os.listdir(folder) if not name.startswith(".")]
+    return {name: (folder / name).stat().st_size for name in names}
 
 
 def _new_shard(path: Path) -> Appender:
