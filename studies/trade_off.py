@@ -23,7 +23,7 @@ GAP = 0.02
 SLACK = 0.01
 """What still counts as not under the start, or not under `grpo`."""
 MASKED_GAIN, LENGTH = 0.1, 30.0
-"""Floors: nats below the start; characters of the 10th percentile of thoughts, where the start has as many."""
+"""Floors: nats below the start; characters of the 10th percentile of thoughts, if the start has as many."""
 FEW = 20
 """With fewer thoughts at the start a measure is compared with its start under base."""
 FAITHFUL = ("consistency", "reader_agreement", "true_statements")
