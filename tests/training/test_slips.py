@@ -148,6 +148,6 @@ def test_the_bundled_models_are_there_and_small() -> None:
 
 
 def test_the_config_of_the_loose_model_starts_from_pebble() -> None:
-    settings = load_sft_config(ROOT / "configs" / "pebble-loose.toml")
+    settings = load_sft_config(ROOT / "configs" / "sft-pebble-loose.toml")
     assert settings.model.path == "pebble"
     assert settings.slips.any

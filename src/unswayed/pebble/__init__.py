@@ -9,7 +9,7 @@ from unswayed.errors import BadInput
 
 BUNDLED = {
     "pebble": ("weights", "unswayed pebble train"),
-    "pebble-loose": ("weights_loose", "unswayed sft configs/pebble-loose.toml"),
+    "pebble-loose": ("weights_loose", "unswayed sft configs/sft-pebble-loose.toml"),
 }
 """Folder of each bundled model's weights, and the command that makes them."""
 
