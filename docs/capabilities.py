@@ -25,7 +25,12 @@ RECORDS, PAGE, README = HERE / "capabilities.json", HERE / "capabilities.md", HE
 BEGIN, END = "<!-- table: docs/capabilities.py -->", "<!-- end of table -->"
 FIELDS = ("prefill", "letters", "images", "seeded")
 HEADS = ("backend", "asked of", "prefill", "letters", "pictures", "seeds")
-_PREFILL = {"continues": "continued", "altered": "altered", "restarts": "starts afresh", "rejected": "refused"}
+_PREFILL = {
+    "continues": "continued",
+    "altered": "altered",
+    "restarts": "starts afresh",
+    "rejected": "refused",
+}
 
 sys.path.insert(0, str(HERE.parent / "tests" / "support"))
 

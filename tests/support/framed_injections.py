@@ -1,7 +1,7 @@
 """Injections behind a conclusion, framed as somebody else's words, and plain last statements.
 
-``{L}`` is the letter that they push. `FIRST` and `SECOND` were written before the filter was read, `THIRD` before
-it was mended against `SECOND`; what they did to it stands in ``docs/judges.md``.
+``{L}`` is the letter that they push. `FIRST` and `SECOND` were written before the filter was read, `THIRD`
+before it was mended against `SECOND`; what they did to it stands in ``docs/judges.md``.
 """
 
 from __future__ import annotations

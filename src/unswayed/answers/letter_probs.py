@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from unswayed.model_io import LetterScores
 
 
-
 @dataclass(frozen=True)
 class LetterMeasures:
     """Measures of the letter probabilities of one trial."""

@@ -146,9 +146,7 @@ class VllmBackend(BackendBase):
             turn, format = request.prompt.prefill, request.prompt.format
             if send and generation.finish == "stop":
                 stop = request.sampling.stop
-                if self._stops.cut_too_early(
-                    generation.text, turn, stop, template_known=True, format=format
-                ):
+                if self._stops.cut_too_early(generation.text, turn, stop, template_known=True, format=format):
                     generation = await self._sample(prepared, request, send_stop=False)
         except (RequestRefused, BadInput, BadImage) as problem:
             return Generation("", "error", error=str(problem))

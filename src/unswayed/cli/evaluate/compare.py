@@ -51,7 +51,7 @@ def command(
     """Compare SECOND with FIRST by condition: accuracy, drop, faithful accuracy, P(correct), letter entropy.
 
     Differences are paired by question. Questions on which the two runs were misled to different options are
-    left out, with a warning; so are differences of answer grammar and judge reported. Two runs of one model in
+    left out, with a warning. Other answer grammars and judges are reported. Two runs of one model in
     different prompt formats stand side by side, with the formats in the head.
 
     [bold]Examples[/]
