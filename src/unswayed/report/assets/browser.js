@@ -60,5 +60,64 @@ const parts = (() => {
     document.documentElement.dataset.ready = "1";
   }
 
-  return { by, letter, el, add, segments, picture, remember, start };
+  // Walks through the items that match all filters, one at a time. `matches(item, filter, value)`; `show(item, reveal)`
+  // fills the card; `reveal(other)` goes to another item and drops the filters in its way; `none`: the words for no item.
+  // An address such as #condition=wrong-think&i=3 opens the page there.
+  function browse({ items, card, section, matches, show, none }) {
+    const selects = [...document.querySelectorAll("select[data-filter]")];
+    let shown = items;
+    let at = 0;
+
+    function draw() {
+      by("count").textContent = shown.length ? `${at + 1} of ${shown.length}` : "none";
+      by("previous").disabled = at <= 0;
+      by("next").disabled = at >= shown.length - 1;
+      card.replaceChildren();
+      if (shown[at]) show(shown[at], reveal);
+      else add(card, el("p", "note", none));
+    }
+
+    function filter() {
+      shown = items.filter((t) => selects.every((s) => !s.value || matches(t, s.dataset.filter, s.value)));
+      at = 0;
+    }
+
+    function note() {
+      const state = new URLSearchParams();
+      for (const s of selects) if (s.value) state.set(s.dataset.filter, s.value);
+      if (at) state.set("i", String(at + 1));
+      remember(state);
+    }
+
+    function recall(state) {
+      for (const s of selects) {
+        const wanted = state.get(s.dataset.filter) || "";
+        s.value = [...s.options].some((o) => o.value === wanted) ? wanted : "";
+      }
+      filter();
+      at = Math.min(Math.max(0, (parseInt(state.get("i"), 10) || 1) - 1), Math.max(0, shown.length - 1));
+    }
+
+    function step(move) {
+      const next = at + move;
+      if (next < 0 || next >= shown.length) return;
+      at = next;
+      draw();
+      note();
+    }
+
+    function reveal(item) {
+      for (const s of selects) if (s.value && !matches(item, s.dataset.filter, s.value)) s.value = "";
+      filter();
+      at = shown.indexOf(item);
+      draw();
+      note();
+      card.focus({ preventScroll: true });
+    }
+
+    for (const s of selects) s.addEventListener("change", () => { filter(); draw(); note(); });
+    start({ step, draw, recall, section });
+  }
+
+  return { by, letter, el, add, segments, picture, remember, start, browse };
 })();

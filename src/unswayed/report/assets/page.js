@@ -1,13 +1,10 @@
 "use strict";
 // The example browser of a run. Model text is only ever written with textContent.
 (() => {
-  const { by, letter, el, add, segments, picture, remember, start } = parts;
+  const { by, letter, el, add, segments, picture, browse } = parts;
   const card = by("card");
   if (!card) { document.documentElement.dataset.ready = "0"; return; }
   const { trials, images, outcomes } = JSON.parse(by("data").textContent);
-  const selects = [...document.querySelectorAll("select[data-filter]")];
-  let shown = trials;
-  let at = 0;
 
   function options(t) {
     const list = el("ul", "options");
@@ -51,13 +48,7 @@
   const GOOD = new Set(["right", "revises", "acknowledges"]);
   const NEUTRAL = new Set(["not-asked"]);
 
-  function draw() {
-    by("count").textContent = shown.length ? `${at + 1} of ${shown.length}` : "none";
-    by("previous").disabled = at <= 0;
-    by("next").disabled = at >= shown.length - 1;
-    card.replaceChildren();
-    const t = shown[at];
-    if (!t) { add(card, el("p", "note", "No example matches all filters.")); return; }
+  function show(t, reveal) {
     card.dataset.condition = t.condition;
     card.dataset.uid = t.uid;
     const top = add(el("div", "top"), el("bdi", "name", t.condition));
@@ -90,14 +81,7 @@
         const b = el("button", "", o.sample ? `${o.condition} #${o.sample}` : o.condition);
         b.type = "button";
         if (o === t) b.setAttribute("aria-current", "true");
-        b.addEventListener("click", () => {
-          for (const s of selects) if (!matches(o, s.dataset.filter, s.value)) s.value = "";
-          filter();
-          at = shown.indexOf(o);
-          draw();
-          note();
-          card.focus({ preventScroll: true });
-        });
+        b.addEventListener("click", () => reveal(o));
         add(others, b);
       }
       add(card, others);
@@ -105,39 +89,8 @@
   }
 
   function matches(t, name, value) {
-    return !value || (name === "outcome" ? t.outcomes.includes(value) : t[name] === value);
+    return name === "outcome" ? t.outcomes.includes(value) : t[name] === value;
   }
 
-  function filter() {
-    shown = trials.filter((t) => selects.every((s) => matches(t, s.dataset.filter, s.value)));
-    at = 0;
-  }
-
-  function note() {
-    const state = new URLSearchParams();
-    for (const s of selects) if (s.value) state.set(s.dataset.filter, s.value);
-    if (at) state.set("i", String(at + 1));
-    remember(state);
-  }
-
-  // An address such as #condition=wrong-think&outcome=flips&i=3 opens the page there.
-  function recall(state) {
-    for (const s of selects) {
-      const wanted = state.get(s.dataset.filter) || "";
-      s.value = [...s.options].some((o) => o.value === wanted) ? wanted : "";
-    }
-    filter();
-    at = Math.min(Math.max(0, (parseInt(state.get("i"), 10) || 1) - 1), Math.max(0, shown.length - 1));
-  }
-
-  function step(by_) {
-    const next = at + by_;
-    if (next < 0 || next >= shown.length) return;
-    at = next;
-    draw();
-    note();
-  }
-
-  for (const s of selects) s.addEventListener("change", () => { filter(); draw(); note(); });
-  start({ step, draw, recall, section: "examples" });
+  browse({ items: trials, card, section: "examples", matches, show, none: "No example matches all filters." });
 })();

@@ -1,11 +1,9 @@
 // The same question, answered by every model of a suite. Model text is only ever written with textContent.
 (() => {
-  const { by, letter, el, add, segments, picture, remember, start } = parts;
+  const { by, letter, el, add, segments, picture, browse } = parts;
   const card = by("card");
   if (!card) { document.documentElement.dataset.ready = "0"; return; }
   const { items, images, patterns } = JSON.parse(by("data").textContent);
-  const selects = [...document.querySelectorAll("[data-filter]")];
-  let shown = items, at = 0;
 
   function options(t) {
     const list = el("ul", "options");
@@ -29,13 +27,7 @@
     return add(el("li"), head, add(message, el("span", "", a.text)));
   }
 
-  function draw() {
-    by("count").textContent = shown.length ? `${at + 1} of ${shown.length}` : "none";
-    by("previous").disabled = at <= 0;
-    by("next").disabled = at >= shown.length - 1;
-    card.replaceChildren();
-    const t = shown[at];
-    if (!t) { add(card, el("p", "note", "No question fits these filters.")); return; }
+  function show(t, reveal) {
     card.dataset.uid = t.uid;
     card.dataset.condition = t.condition;
     const top = add(el("div", "top"), el("bdi", "name", t.condition), el("span", "chip", patterns[t.pattern]), el("bdi", "", [t.benchmark, t.uid].join(" · ")));
@@ -49,39 +41,8 @@
   }
 
   function matches(t, name, value) {
-    return !value || (name === "wrong" ? t.answers.some((a) => a.model === value && a.correct === false) : t[name] === value);
+    return name === "wrong" ? t.answers.some((a) => a.model === value && a.correct === false) : t[name] === value;
   }
 
-  function filter() {
-    shown = items.filter((t) => selects.every((s) => matches(t, s.dataset.filter, s.value)));
-    at = 0;
-  }
-
-  function note() {
-    const state = new URLSearchParams();
-    for (const s of selects) if (s.value) state.set(s.dataset.filter, s.value);
-    if (at) state.set("i", String(at + 1));
-    remember(state);
-  }
-
-  // An address such as #condition=wrong-think&wrong=MODEL&i=3 opens the page there.
-  function recall(state) {
-    for (const s of selects) {
-      const wanted = state.get(s.dataset.filter) || "";
-      s.value = [...s.options].some((o) => o.value === wanted) ? wanted : "";
-    }
-    filter();
-    at = Math.min(Math.max(0, (parseInt(state.get("i"), 10) || 1) - 1), Math.max(0, shown.length - 1));
-  }
-
-  function step(by_) {
-    const next = at + by_;
-    if (next < 0 || next >= shown.length) return;
-    at = next;
-    draw();
-    note();
-  }
-
-  for (const s of selects) s.addEventListener("change", () => { filter(); draw(); note(); });
-  start({ step, draw, recall, section: "examples" });
+  browse({ items, card, section: "examples", matches, show, none: "No question fits these filters." });
 })();
